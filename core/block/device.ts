@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// What a block device is to the rest of sandblock: something that lists exports, opens them, and
+// answers requests. A plugin instance and a host backend both look like this. A device lives on one
+// reactor thread; all its methods are called from there and none may block.
+
+import type { ExportEntry, ExportInfo } from "./export.ts";
+import type { PayloadMemory } from "./memory.ts";
+import type { Request } from "./request.ts";
+
+/** How an export is opened. */
+export interface OpenOptions {
+  readOnly: boolean;
+  /** Who asks, in words: `unix:pid=12,uid=0,gid=0`, `tcp:192.0.2.1:4321`, `fd:3`. */
+  peer: string;
+}
+
+/** A source of exports. */
+export interface Device {
+  /** Where the payloads of its requests lie. */
+  readonly memory: PayloadMemory;
+  /** Alignment that `ReplySpace.take` gives, a power of two from 1 to 4096. */
+  readonly bufferAlignment: number;
+  /** Descriptor that becomes readable when `reap` has work; -1 where requests never pend. */
+  readonly completionFd: number;
+  /** The exports there are now. Throws BlockError. */
+  list(): ExportEntry[];
+  /** The name that stands for the empty export name; null where there is none. */
+  defaultExport(): string | null;
+  /** Opens an export. Throws BlockError: ENOENT for a name that does not exist. */
+  open(name: string, options: OpenOptions): OpenExport;
+  /** Finishes requests whose work is done (see Status.Pending). */
+  reap(): void;
+  /** Called at the end of each turn: hands queued work to the kernel. */
+  submitQueued(): void;
+  /** Releases everything. No request may be pending. */
+  close(): void;
+}
+
+/** An export that a connection has open. */
+export interface OpenExport {
+  readonly info: ExportInfo;
+  /**
+   * Starts a request that `validate` (core/nbd) has accepted. Returns Status.Done, Status.Pending
+   * or a positive errno. Never throws.
+   */
+  submit(request: Request): number;
+  /** Ends the use of the export. No request may be pending. */
+  close(): void;
+}

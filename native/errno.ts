@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// errno of the last failed libc call on this thread, and errors that carry it by name.
+
+import { BlockError, errnoName } from "../core/block/errno.ts";
+
+const { symbols } = Deno.dlopen("libc.so.6", {
+  __errno_location: { parameters: [], result: "pointer" },
+});
+
+// The location never changes within a thread, so a look at errno is a load, not a call.
+const errnoView = new Int32Array(
+  Deno.UnsafePointerView.getArrayBuffer(symbols.__errno_location()!, 4),
+);
+
+/** errno of this thread. Only meaningful right after a libc call that reported failure. */
+export function lastErrno(): number {
+  return errnoView[0]!;
+}
+
+/** A system call that failed. The message reads `cannot <action>: <errno name>`. */
+export class SystemError extends BlockError {
+  /** Symbolic errno name, such as `EADDRINUSE`. */
+  readonly code: string;
+
+  constructor(action: string, errno: number) {
+    super(errno, `cannot ${action}: ${errnoName(errno)}`);
+    this.code = errnoName(errno);
+  }
+}
+
+/** Returns `result` if it is not negative, else throws SystemError for `action` from errno. */
+export function check(result: number, action: string): number {
+  if (result < 0) throw new SystemError(action, lastErrno());
+  return result;
+}
