@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+// What a server is started with: a device, where to listen, limits. Plain data, so that it can be
+// handed to the reactor threads as it is; the command line and an embedding program both fill it in.
+
+import type { ParameterValue } from "../plugin/parameters.ts";
+import type { PreparedPlugin } from "../plugin/prepare.ts";
+
+/** What stands behind the exports. */
+export type DeviceOptions =
+  | { kind: "plugin"; prepared: PreparedPlugin; values: ParameterValue[] }
+  | { kind: "file"; values: ParameterValue[] };
+
+/** Where to accept connections. */
+export type ListenAddress =
+  /** `host` is a numeric address; port 0 lets the system choose. An IPv6 socket takes IPv6 only. */
+  | { kind: "tcp"; host: string; port: number }
+  /** A path, or `@name` in the abstract namespace. The file is removed when the server stops. */
+  | { kind: "unix"; path: string }
+  /** A listening socket that was inherited. */
+  | { kind: "fd"; fd: number };
+
+/** A client that is connected already: inetd, `-s`, `--fd`. */
+export interface InheritedConnection {
+  inputFd: number;
+  outputFd: number;
+  /** Set when the handshake is over: what client and server have agreed elsewhere. */
+  transmission?: TransmissionOptions;
+}
+
+/** The agreed state of a connection that needs no handshake. */
+export interface TransmissionOptions {
+  exportName: string;
+  /** Bytes; must equal the size of the export. */
+  size: bigint;
+  /** NBD transmission flags; may only name what the export offers. */
+  flags: number;
+  replies: "simple" | "structured" | "extended";
+}
+
+/** Bounds of a server. Every one is settable. */
+export interface Limits {
+  /** Connections at a time; further ones wait in the kernel's queue. */
+  connectionsMax: number;
+  /** A connection that has not finished its handshake by then is closed. */
+  handshakeTimeoutMs: number;
+  /** Options that one client may send. */
+  optionsMax: number;
+  /** Bytes of requests and of answers in memory, per device and reactor. */
+  inflightBytesMax: number;
+  /** Requests that one connection may have under way; its socket is not read beyond that. */
+  inflightRequestsMax: number;
+  /** One call into a plugin may take so long. */
+  pluginTimeoutMs: number;
+  /** In-flight requests get so long when the server stops. */
+  drainTimeoutMs: number;
+}
+
+export const LIMITS_DEFAULT: Limits = {
+  connectionsMax: 10_000,
+  handshakeTimeoutMs: 60_000,
+  optionsMax: 1024,
+  inflightBytesMax: 128 * 1024 * 1024,
+  inflightRequestsMax: 1024,
+  pluginTimeoutMs: 10_000,
+  drainTimeoutMs: 10_000,
+};
+
+/** All that a server needs to know. */
+export interface ServerOptions {
+  device: DeviceOptions;
+  listen: ListenAddress[];
+  connections: InheritedConnection[];
+  /** When set, the default export of the device is known to clients by this name. */
+  exportName?: string;
+  readOnly: boolean;
+  /** Reactor threads; more than one only serves devices that are parallel. */
+  threads: number;
+  /** Microseconds to poll before sleeping; "auto" adapts, 0 never polls. */
+  busyPollUs: number | "auto";
+  /** Stop when the last of at least one connection has gone. */
+  exitWithLastClient: boolean;
+  verbose: boolean;
+  limits: Limits;
+}
+
+/** A running server, as its owner sees it. */
+export interface Server {
+  /** One NBD URI per listener, with the port that was really bound. */
+  readonly uris: string[];
+  /** Finishes what is under way, closes connections, removes socket files. Resolves when all is done. */
+  stop(): Promise<void>;
+  /** Resolves when the server has ended, by `stop` or on its own accord (last client, -s at its end). */
+  readonly ended: Promise<void>;
+}
