@@ -86,6 +86,13 @@ export class Request {
   offsetLow = 0;
   lengthHigh = 0;
   lengthLow = 0;
+  /**
+   * Read: bytes past the end of the export that were asked for too and are no part of `length`; the
+   * protocol fails them. Devices ignore it.
+   */
+  tail = 0;
+  /** BlockStatus: which metadata contexts to report, bit by bit. Devices ignore it. */
+  contexts = 0;
   /** Write: where the payload lies in the device's memory. */
   payload = 0;
   /** Why it failed, for the client; set by the device together with an errno. */

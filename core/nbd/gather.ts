@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// Where framed replies go: an ordered list of bytes to be sent, some written here, some lying in a
+// device's memory, some zero.
+
+/** See the top of this file. Everything is appended in order. */
+export interface Gather {
+  /**
+   * Appends `length` contiguous bytes for a header; returns where in `headerView` to write them, at
+   * once. Read `headerView` after this call: making room may replace it.
+   */
+  header(length: number): number;
+  readonly headerView: DataView;
+  /** Appends `length` > 0 bytes of the device's memory; `stable` as in Piece.StableData. */
+  memory(pointer: number, length: number, stable: boolean): void;
+  /** Appends `length` > 0 zero bytes. */
+  zeroes(length: number): void;
+  /** Appends a copy of `data`. */
+  bytes(data: Uint8Array): void;
+}

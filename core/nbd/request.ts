@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// Requests as they come off the wire (proto.md "Request message" and "Extended request message").
+
+import type { Request } from "../block/request.ts";
+import { PAYLOAD_MAX } from "./limits.ts";
+import {
+  CommandFlag,
+  EXTENDED_REQUEST_LENGTH,
+  EXTENDED_REQUEST_MAGIC,
+  Replies,
+  REQUEST_LENGTH,
+  REQUEST_MAGIC,
+} from "./wire.ts";
+import { Command } from "../block/request.ts";
+
+/** What `payloadLength` returns for a payload that is too large to be skipped in step. */
+export const PAYLOAD_TOO_LARGE = -1;
+
+/** Bytes of the header of a request: 28, or 32 with extended headers. */
+export function requestHeaderLength(replies: Replies): number {
+  return replies === Replies.Extended ? EXTENDED_REQUEST_LENGTH : REQUEST_LENGTH;
+}
+
+/**
+ * Reads the header at `at` into `request` and forgets the former answer. False where the magic
+ * number is wrong: the stream is out of step and the connection must be closed.
+ */
+export function decodeRequest(
+  view: DataView,
+  at: number,
+  replies: Replies,
+  request: Request,
+): boolean {
+  request.pieceCount = 0;
+  request.errorText = "";
+  request.tail = 0;
+  request.flags = view.getUint16(at + 4);
+  request.command = view.getUint16(at + 6);
+  request.cookieHigh = view.getUint32(at + 8);
+  request.cookieLow = view.getUint32(at + 12);
+  request.offsetHigh = view.getUint32(at + 16);
+  request.offsetLow = view.getUint32(at + 20);
+  if (replies !== Replies.Extended) {
+    request.lengthHigh = 0;
+    request.lengthLow = view.getUint32(at + 24);
+    return view.getUint32(at) === REQUEST_MAGIC;
+  }
+  request.lengthHigh = view.getUint32(at + 24);
+  request.lengthLow = view.getUint32(at + 28);
+  return view.getUint32(at) === EXTENDED_REQUEST_MAGIC;
+}
+
+/**
+ * Bytes that follow the header of a request that was just decoded, whether it is valid or not;
+ * PAYLOAD_TOO_LARGE where the connection must be closed instead.
+ */
+export function payloadLength(request: Request, replies: Replies): number {
+  if (replies === Replies.Extended) {
+    if ((request.flags & CommandFlag.PayloadLength) === 0) return 0;
+  } else if (request.command !== Command.Write) {
+    return 0;
+  }
+  if (request.lengthHigh !== 0 || request.lengthLow > PAYLOAD_MAX) return PAYLOAD_TOO_LARGE;
+  return request.lengthLow;
+}

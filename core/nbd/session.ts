@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+// What a client and the server have agreed on when the handshake is over, in the form in which the
+// transmission phase looks at it for each request.
+
+import type { OpenExport } from "../block/device.ts";
+import { type ExportInfo } from "../block/export.ts";
+import { PAYLOAD_MAX } from "./limits.ts";
+import { transmissionFlags } from "./flags.ts";
+import { Replies } from "./wire.ts";
+import { permittedFlags } from "./validate.ts";
+
+/** A metadata context that the client has selected. */
+export interface MetaContext {
+  /** How replies call it, unique within the session. */
+  id: number;
+  name: string;
+}
+
+/** What negotiation agreed on. */
+export interface SessionTerms {
+  export: OpenExport;
+  /** As the server calls it, which is not empty even if the client asked for the default export. */
+  exportName: string;
+  replies: Replies;
+  metaContexts: MetaContext[];
+}
+
+/** See the top of this file. Fixed once made. */
+export interface Session extends Readonly<SessionTerms> {
+  /** Transmission flags as the client was told. */
+  readonly flags: number;
+  readonly sizeHigh: number;
+  readonly sizeLow: number;
+  /** Minimum block size - 1. */
+  readonly alignmentMask: number;
+  /** Largest payload in bytes of a read or write that is served. */
+  readonly payloadMaximum: number;
+  /** Per command: the flags that a request may carry, -1 where the command is not offered. */
+  readonly permittedFlags: Int32Array;
+}
+
+/** Makes the session for what was agreed on. */
+export function createSession(terms: SessionTerms): Session {
+  const info = terms.export.info;
+  const flags = transmissionFlags(info, terms.replies, terms.metaContexts.length > 0);
+  return {
+    export: terms.export,
+    exportName: terms.exportName,
+    replies: terms.replies,
+    metaContexts: terms.metaContexts,
+    flags,
+    sizeHigh: info.sizeHigh,
+    sizeLow: info.sizeLow,
+    alignmentMask: info.blockSize.minimum - 1,
+    payloadMaximum: payloadMaximum(info),
+    permittedFlags: permittedFlags(flags, terms.metaContexts.length > 0, terms.replies),
+  };
+}
+
+/** Largest payload in bytes that reads and writes of the export may have, as advertised. */
+export function payloadMaximum(info: ExportInfo): number {
+  return Math.min(info.blockSize.maximum, PAYLOAD_MAX);
+}
