@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+// Builds dist/plugins/*.wasm, dist/sandblock.js (all of the program in one file) and, out of that,
+// the executable dist/sandblock. See docs/architecture.md, "One executable".
+//   deno task build [--form=compile|selfrun]     default: compile where denort is available
+
+import * as esbuild from "esbuild";
+import config from "./deno.json" with { type: "json" };
+import { checkedInStub, compileStub, type Stub } from "./native/selfrun/compile.ts";
+import { pack } from "./native/selfrun/pack.ts";
+
+const ROOT = import.meta.dirname!;
+const ENTRY = `${ROOT}/cli/main.ts`;
+const PLUGINS = `${ROOT}/dist/plugins`;
+const PROGRAM = `${ROOT}/dist/sandblock.js`;
+const EXECUTABLE = `${ROOT}/dist/sandblock`;
+
+/**
+ * How Deno runs the program. All permissions: a program that may call libc through FFI can do all
+ * that its user can, so a list would promise what it does not keep. The rest keeps Deno from
+ * looking for anything outside of the executable.
+ */
+const RUN = ["--no-config", "--no-lock", "--no-remote", "--no-npm", "--no-prompt", "--allow-all"];
+
+/** Variables that would change how Deno runs; see native/user_environment.ts for the way back. */
+const DROPPED = ["HOME=", "DENO_", "NODE_", "COMPLETE=", "OTEL_DENO=", "RUST_LOG="];
+/** Nothing can exist below /proc/self, so no ~/.npmrc is read and no cache is written. */
+const ADDED = [
+  "HOME=/proc/self",
+  "DENO_DIR=/proc/self/none",
+  "DENO_NO_UPDATE_CHECK=1",
+  "DENO_DISABLE_NODE_SHIM=1",
+];
+
+async function main(args: string[]): Promise<void> {
+  const form = chosenForm(args);
+  await step("plugins", buildPlugins);
+  await step("program", bundle);
+  await step("executable", () => form === "compile" ? compile() : selfrun());
+  await step("check", check);
+}
+
+async function step(name: string, work: () => Promise<string> | string): Promise<void> {
+  const start = performance.now();
+  const words = await work();
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(`${name.padEnd(11)}${seconds.padStart(5)} s  ${words}`);
+}
+
+async function buildPlugins(): Promise<string> {
+  const { buildPlugins } = await import("./wasm-plugins/build.ts");
+  await Deno.mkdir(PLUGINS, { recursive: true });
+  await buildPlugins(PLUGINS);
+  return `dist/plugins/: ${pluginFiles().join(" ")}`;
+}
+
+async function bundle(): Promise<string> {
+  // Fetches what the program imports, so that its files can be resolved below.
+  deno(["cache", "--quiet", ENTRY]);
+  await esbuild.build({
+    entryPoints: [ENTRY],
+    outfile: PROGRAM,
+    bundle: true,
+    format: "esm",
+    platform: "neutral",
+    target: "esnext",
+    // Names and lines stay, so that a stack trace can be read.
+    minifySyntax: true,
+    banner: { js: "// sandblock, https://opensource.org/license/mit; made by build.ts" },
+    plugins: [npmPackages, lazyNodeModules, pluginsInside],
+  }).finally(() => esbuild.stop());
+  return `dist/sandblock.js: ${Math.round(Deno.statSync(PROGRAM).size / 1000)} kB`;
+}
+
+/** `deno compile`, whose runtime denort is not in the npm package of Deno. */
+function compile(): string {
+  const [first, ...flags] = RUN;
+  deno(["compile", "--quiet", first!, ...flags, "--output", EXECUTABLE, PROGRAM]);
+  return "dist/sandblock, made by deno compile";
+}
+
+/** A copy of this Deno with the program inside. */
+function selfrun(): string {
+  const stub = newStub();
+  const bytes = pack({
+    runtime: Deno.readFileSync(Deno.execPath()),
+    stub: stub.bytes,
+    program: Deno.readFileSync(PROGRAM),
+    runtimeArguments: ["run", ...RUN, "--ext=js", "--no-code-cache"],
+    addedVariables: ADDED,
+    droppedPrefixes: DROPPED,
+  });
+  // A running executable cannot be written to, but its name can go to another.
+  Deno.writeFileSync(`${EXECUTABLE}.new`, bytes, { mode: 0o755 });
+  Deno.renameSync(`${EXECUTABLE}.new`, EXECUTABLE);
+  return `dist/sandblock, self-running form, stub by ${stub.compiler}`;
+}
+
+function newStub(): Stub {
+  try {
+    const stub = compileStub();
+    if (stub !== null) return stub;
+  } catch (error) {
+    console.warn(`${(error as Error).message}; taking the checked-in stub`);
+  }
+  const { bytes, compiler } = checkedInStub();
+  return { bytes, compiler: `${compiler}, as checked in` };
+}
+
+/** Runs the executable once, in an empty environment. */
+function check(): string {
+  const { success, stdout, stderr } = new Deno.Command(EXECUTABLE, {
+    args: ["--version"],
+    clearEnv: true,
+  }).outputSync();
+  const text = new TextDecoder();
+  const version = text.decode(stdout).trim();
+  if (!success || !version.includes(config.version)) {
+    throw new Error(
+      `cannot use dist/sandblock: --version says "${version}" ${text.decode(stderr)}`,
+    );
+  }
+  return `dist/sandblock --version: ${version}`;
+}
+
+/** Which form to make: the one asked for, else the one that this machine has all for. */
+function chosenForm(args: string[]): "compile" | "selfrun" {
+  if (args.length === 0) return hasDenort() ? "compile" : "selfrun";
+  if (args.length === 1 && args[0] === "--form=compile") return "compile";
+  if (args.length === 1 && args[0] === "--form=selfrun") return "selfrun";
+  throw new Error(`cannot use "${args.join(" ")}"; use --form=compile, --form=selfrun or nothing`);
+}
+
+/** Whether `deno compile` finds its runtime without a download. */
+function hasDenort(): boolean {
+  if (Deno.env.get("DENORT_BIN")) return true;
+  const { denoDir } = JSON.parse(deno(["info", "--json"]));
+  const { version: { deno: version }, build: { target } } = Deno;
+  return exists(`${denoDir}/dl/release/v${version}/denort-${target}.zip`);
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Runs this Deno; its output. Throws with what it said when it fails. */
+function deno(args: string[]): string {
+  const run = new Deno.Command(Deno.execPath(), { args, cwd: ROOT }).outputSync();
+  const text = new TextDecoder();
+  if (!run.success) throw new Error(`cannot ${args[0]}: ${text.decode(run.stderr).trim()}`);
+  return text.decode(run.stdout);
+}
+
+function pluginFiles(): string[] {
+  return [...Deno.readDirSync(PLUGINS)].map(({ name }) => name)
+    .filter((name) => name.endsWith(".wasm")).sort();
+}
+
+/** Finds the npm packages named in deno.json where Deno keeps them. */
+const npmPackages: esbuild.Plugin = {
+  name: "npm-packages",
+  setup(build) {
+    build.onResolve({ filter: /^[a-z@][^:]*$/ }, ({ path, kind }) => {
+      if (kind === "entry-point") return null;
+      return { path: decodeURIComponent(new URL(import.meta.resolve(path)).pathname) };
+    });
+  },
+};
+
+/**
+ * Loads each `node:` module when something of it is first used. Loading all that commander imports
+ * would take longer than starting Deno does, in every worker too. node:events, of which commander
+ * inherits, is loaded with it.
+ */
+const lazyNodeModules: esbuild.Plugin = {
+  name: "lazy-node-modules",
+  setup(build) {
+    build.onResolve({ filter: /^node:/ }, ({ path, namespace }) => {
+      return namespace === "node" ? { path, external: true } : { path, namespace: "node" };
+    });
+    build.onLoad({ filter: /.*/, namespace: "node" }, async ({ path }) => {
+      if (path === "node:events") {
+        return {
+          contents: `const events = await import("node:events");
+            export const EventEmitter = events.EventEmitter;
+            export default EventEmitter;`,
+        };
+      }
+      const names = Object.keys(await import(path)).filter((name) => name !== "default");
+      const load = path === "node:process"
+        ? "globalThis.process"
+        : `globalThis.process.getBuiltinModule("${path}")`;
+      return {
+        contents: `for (const name of ${JSON.stringify(names)}) {
+          Object.defineProperty(exports, name, { enumerable: true, get: () => ${load}[name] });
+        }`,
+      };
+    });
+  },
+};
+
+/** Puts the bytes of dist/plugins/ in the place of wasm-plugins/bundled.ts, which reads them. */
+const pluginsInside: esbuild.Plugin = {
+  name: "plugins-inside",
+  setup(build) {
+    build.onLoad({ filter: /\/wasm-plugins\/bundled\.ts$/ }, () => {
+      const plugins = Object.fromEntries(
+        pluginFiles().map((file) => {
+          const bytes = Deno.readFileSync(`${PLUGINS}/${file}`);
+          return [file.replace(/\.wasm$/, ""), bytes.toBase64()];
+        }),
+      );
+      return {
+        contents: `const plugins = ${JSON.stringify(plugins)};
+          export const bundledPluginNames = () => Object.keys(plugins);
+          export const bundledPlugin = (name) =>
+            Object.hasOwn(plugins, name) ? Uint8Array.fromBase64(plugins[name]) : null;`,
+      };
+    });
+  },
+};
+
+// Last, because the plugins above are constants.
+await main(Deno.args);

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// Makes one executable out of Deno and a program: a copy of the Deno executable with the stub (see
+// stub.c), its configuration and the program appended, and the entry point set to the stub.
+
+import { ElfExecutable, type Segment, SegmentFlag, SegmentType } from "./elf.ts";
+
+const PAGE_BYTES = 4096;
+/** The fixed part of `struct config` in stub.c. */
+const CONFIG_BYTES = 56;
+
+/** What goes into the executable. */
+export interface PackOptions {
+  /** The Deno executable. */
+  runtime: Uint8Array<ArrayBuffer>;
+  /** Machine code of stub.c. */
+  stub: Uint8Array;
+  /** The program, one JavaScript module. */
+  program: Uint8Array;
+  /** Arguments for Deno, in front of the program: `["run", ...]`. */
+  runtimeArguments: string[];
+  /** `NAME=value`, for the program's environment. */
+  addedVariables: string[];
+  /** Variables whose `NAME=value` begins with one of these are hidden from the program. */
+  droppedPrefixes: string[];
+}
+
+/** The bytes of the executable. Throws TypeError when the runtime has not the form it needs. */
+export function pack(options: PackOptions): Uint8Array<ArrayBuffer> {
+  try {
+    return append(options, new ElfExecutable(options.runtime));
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new TypeError(`cannot pack this Deno executable: ${error.message}`);
+  }
+}
+
+function append(options: PackOptions, runtime: ElfExecutable): Uint8Array<ArrayBuffer> {
+  const { stub, program, runtimeArguments, addedVariables, droppedPrefixes } = options;
+  const environSlot = runtime.globalSlot("environ");
+  if (environSlot === null) throw new TypeError('it does not import "environ" from libc');
+
+  const strings = encodeStrings([...runtimeArguments, ...addedVariables, ...droppedPrefixes]);
+  const stubOffset = pageUp(runtime.bytes.length);
+  const stubBytes = stub.length + CONFIG_BYTES + strings.length;
+  const stubAddress = pageUp(runtime.imageEnd);
+  const programOffset = pageUp(stubOffset + stubBytes);
+
+  const bytes = new Uint8Array(programOffset + program.length);
+  bytes.set(runtime.bytes);
+  bytes.set(stub, stubOffset);
+  bytes.set(strings, stubOffset + stub.length + CONFIG_BYTES);
+  bytes.set(program, programOffset);
+
+  const config = new DataView(bytes.buffer, stubOffset + stub.length, CONFIG_BYTES);
+  [stubAddress, runtime.entry, environSlot, programOffset, program.length]
+    .forEach((value, index) => config.setBigUint64(index * 8, BigInt(value), true));
+  [runtimeArguments.length, addedVariables.length, droppedPrefixes.length]
+    .forEach((value, index) => config.setUint32(40 + index * 4, value, true));
+
+  const packed = new ElfExecutable(bytes);
+  packed.writeSegments(replaceNote(packed.segments, {
+    type: SegmentType.Load,
+    flags: SegmentFlag.Read | SegmentFlag.Execute,
+    offset: stubOffset,
+    address: stubAddress,
+    fileBytes: stubBytes,
+    memoryBytes: stubBytes,
+    align: PAGE_BYTES,
+  }));
+  packed.entry = stubAddress;
+  return bytes;
+}
+
+/**
+ * The segments with a note given up for `load`, which comes behind the other loads: loads must
+ * ascend by address. Notes are for debuggers; nothing needs them at run time.
+ */
+function replaceNote(segments: Segment[], load: Segment): Segment[] {
+  const note = segments.findIndex((segment) => segment.type === SegmentType.Note);
+  if (note < 0) {
+    throw new TypeError("it has no PT_NOTE program header to reuse; is it packed already?");
+  }
+  const kept = segments.toSpliced(note, 1);
+  const lastLoad = kept.findLastIndex((segment) => segment.type === SegmentType.Load);
+  return kept.toSpliced(lastLoad + 1, 0, load);
+}
+
+function encodeStrings(strings: string[]): Uint8Array {
+  for (const text of strings) {
+    if (text.includes("\0")) throw new RangeError(`cannot bake in "${text}": it has a zero byte`);
+  }
+  return new TextEncoder().encode(strings.map((text) => text + "\0").join(""));
+}
+
+function pageUp(value: number): number {
+  return Math.ceil(value / PAGE_BYTES) * PAGE_BYTES;
+}
