@@ -13,8 +13,8 @@ const EPOLL_CTL_MOD = 3;
 const EVENT_BYTES = 12;
 const EINTR = 4;
 
-/** Events that a descriptor is watched for. */
-export const Poll = { None: 0, In: 0x1, Out: 0x4 } as const;
+/** Events of a descriptor (poll(2)). */
+export const Poll = { None: 0, In: 0x1, Out: 0x4, Error: 0x8, HangUp: 0x10 } as const;
 
 /** A set of watched descriptors. */
 export class Epoll {
@@ -54,6 +54,11 @@ export class Epoll {
   /** The descriptor of event `index` of the last `wait`. */
   descriptor(index: number): number {
     return this.#eventsView.getInt32(index * EVENT_BYTES + 4, true);
+  }
+
+  /** What is ready about the descriptor of event `index`; Error and HangUp come unasked. */
+  events(index: number): number {
+    return this.#eventsView.getUint32(index * EVENT_BYTES, true);
   }
 
   close(): void {

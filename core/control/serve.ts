@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+// Starts a server: listeners, watchdog and reactor threads; and ends it in order.
+
+import { Watchdog } from "../plugin/watch.ts";
+import type { ReactorStart } from "../reactor/messages.ts";
+import { closeListener, type Listener, listenerUri, openListeners } from "./listeners.ts";
+import type { DeviceOptions, Server, ServerOptions } from "./options.ts";
+import { createHandOver, ReactorThread } from "./reactor_thread.ts";
+
+/** Beyond the time to drain, a thread that does not end is given up after so long. */
+const END_GRACE_MS = 2000;
+
+/** Takes lines that are worth telling. */
+export type Log = (level: "error" | "warning" | "info" | "debug", text: string) => void;
+
+/** Starts a server. Resolves when it is ready for clients; rejects with one clear sentence. */
+export async function startServer(
+  options: ServerOptions,
+  log: Log = (level, text) => console.error(`${level}: ${text}`),
+): Promise<Server> {
+  const listeners = openListeners(options.listen);
+  const server = new RunningServer(options, listeners, log);
+  try {
+    await server.started;
+    return server;
+  } catch (error) {
+    server.abandon();
+    for (const listener of listeners) closeListener(listener);
+    throw error;
+  }
+}
+
+/** Reactors that a device can use: one, unless each may have a device of its own. */
+function reactorCount(device: DeviceOptions, threads: number): number {
+  const parallel = device.kind === "file" || device.prepared.manifest.threads === "parallel";
+  return parallel ? threads : 1;
+}
+
+class RunningServer implements Server {
+  readonly uris: string[];
+  readonly started: Promise<void>;
+  readonly ended: Promise<void>;
+
+  readonly #options: ServerOptions;
+  readonly #listeners: Listener[];
+  readonly #reactors: ReactorThread[];
+  readonly #watchdog = new Watchdog();
+  readonly #load: Int32Array<SharedArrayBuffer>;
+  #stopping = false;
+
+  constructor(options: ServerOptions, listeners: Listener[], log: Log) {
+    this.#options = options;
+    this.#listeners = listeners;
+    this.uris = listeners.map((listener) => listenerUri(listener, options.exportName ?? ""));
+    const count = reactorCount(options.device, options.threads);
+    this.#load = new Int32Array(new SharedArrayBuffer(4 * count));
+    this.#reactors = this.#startReactors(count, log);
+    this.started = Promise.all(this.#reactors.map((reactor) => reactor.started)).then(() => {});
+    this.ended = Promise.all(this.#reactors.map((reactor) => reactor.ended))
+      .then(() => {}).finally(() => this.#cleanUp());
+    this.ended.catch(() => {});
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#stopping) {
+      this.#stopping = true;
+      for (const reactor of this.#reactors) reactor.send({ kind: "drain" });
+    }
+    const limitMs = this.#options.limits.drainTimeoutMs + END_GRACE_MS;
+    let timer;
+    const givenUp = new Promise<void>((resolve) => timer = setTimeout(resolve, limitMs));
+    await Promise.race([this.ended, givenUp]);
+    clearTimeout(timer);
+    this.#cleanUp();
+  }
+
+  /** Ends what there is of a server that could not start. */
+  abandon(): void {
+    for (const reactor of this.#reactors) reactor.terminate();
+    this.#watchdog.stop();
+  }
+
+  #startReactors(count: number, log: Log): ReactorThread[] {
+    const handOvers = Array.from({ length: count - 1 }, createHandOver);
+    const events = { log, idle: () => this.#idle() };
+    const others = handOvers.map((handOver, i) =>
+      new ReactorThread({ ...this.#start(i + 1), inbox: [handOver.inbox] }, events)
+    );
+    const first: Omit<ReactorStart, "wakeFd"> = {
+      ...this.#start(0),
+      listeners: this.#listeners.map((listener) => listener.fd),
+      connections: this.#options.connections,
+      others: others.map((other, i) => handOvers[i]!.address(other.wakeFd)),
+    };
+    return [new ReactorThread(first, events), ...others];
+  }
+
+  #start(index: number): Omit<ReactorStart, "wakeFd"> {
+    const { device, exportName, readOnly, busyPollUs, verbose, limits } = this.#options;
+    const watch = device.kind === "plugin" ? this.#watchdog.watch(limits.pluginTimeoutMs) : null;
+    const { buffer: load } = this.#load;
+    const none = { inbox: [], listeners: [], connections: [], others: [] };
+    return {
+      index,
+      device,
+      watch,
+      load,
+      exportName,
+      readOnly,
+      busyPollUs,
+      verbose,
+      limits,
+      ...none,
+    };
+  }
+
+  /** A reactor has lost its last connection. */
+  #idle(): void {
+    const { listen, exitWithLastClient } = this.#options;
+    if (listen.length > 0 && !exitWithLastClient) return;
+    if (this.#load.every((_, i) => Atomics.load(this.#load, i) === 0)) this.stop();
+  }
+
+  #cleanUp(): void {
+    this.#watchdog.stop();
+    for (const listener of this.#listeners) listener.removeFile();
+  }
+}

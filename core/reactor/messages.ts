@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// What the main thread and the reactors say to each other. Messages to a reactor go through a
+// MessagePort and are announced on an eventfd, because a reactor runs no event loop.
+
+import type { DeviceOptions, InheritedConnection, Limits } from "../control/options.ts";
+import type { LogLevel } from "../plugin/instance.ts";
+import type { Watch } from "../plugin/watch.ts";
+
+/** How to reach another reactor. */
+export interface ReactorAddress {
+  port: MessagePort;
+  /** Eventfd to signal after a message was posted. */
+  wakeFd: number;
+}
+
+/** The first message to a reactor thread: all that it works with. */
+export interface ReactorStart {
+  index: number;
+  /** Where messages to this reactor arrive: from the main thread, then from reactor 0. */
+  inbox: MessagePort[];
+  wakeFd: number;
+  device: DeviceOptions;
+  /** Deadline of calls into the plugin; null for a device of the host's own. */
+  watch: Watch | null;
+  /** Listening sockets; only reactor 0 has any. */
+  listeners: number[];
+  /** Clients that are connected already; only reactor 0 gets any. */
+  connections: InheritedConnection[];
+  /** The other reactors, for reactor 0 to hand connections to. */
+  others: ReactorAddress[];
+  /** Connections per reactor: Int32Array, shared by all. */
+  load: SharedArrayBuffer;
+  exportName: string | undefined;
+  readOnly: boolean;
+  busyPollUs: number | "auto";
+  verbose: boolean;
+  limits: Limits;
+}
+
+/** Later messages to a reactor. */
+export type ReactorCommand =
+  /** A connection that another reactor has accepted and counted. */
+  | { kind: "connection"; fd: number; peer: string }
+  /** Stop: finish what is under way, refuse what is new. */
+  | { kind: "drain" };
+
+/** Messages from a reactor to the main thread. */
+export type ReactorReport =
+  | { kind: "started" }
+  /** The device cannot be used; the thread ends. */
+  | { kind: "failed"; message: string }
+  | { kind: "log"; level: LogLevel; text: string }
+  /** The last connection of this reactor has gone. */
+  | { kind: "idle" }
+  /** Everything is closed; the thread ends. */
+  | { kind: "ended" };

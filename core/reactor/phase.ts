@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// What the reactor sees of a connection, in the handshake and in transmission alike.
+
+/** What came of a turn. */
+export const Turn = {
+  /** Nothing to do: nothing came, or what there is has to wait. */
+  Idle: 0,
+  /** Something was done; another turn may find more. */
+  Worked: 1,
+  /** The connection is over and everything under way is finished. */
+  Closed: 2,
+  /** It cannot go on before others give memory back. */
+  Starved: 3,
+  /** The handshake is over (only from a handshake). */
+  Agreed: 4,
+} as const;
+
+/** One of the two lives of a connection. */
+export interface Phase {
+  /** Whether to wake it when there is input. */
+  readonly wantsInput: boolean;
+  /** Whether to wake it when output has room. */
+  readonly wantsOutput: boolean;
+  /** Whether it keeps memory of the device while it waits for its client. */
+  readonly holdsMemory: boolean;
+  /** Does what can be done without waiting. Returns one of Turn. */
+  turn(): number;
+  /** The client pauses: keep as little memory as possible. */
+  pause(): void;
+  /** The server stops: refuse what is new, finish what is under way. */
+  drain(): void;
+  /** Both directions of the socket are gone. */
+  hangUp(): void;
+  /** Releases everything. Nothing may be under way. */
+  close(): void;
+}

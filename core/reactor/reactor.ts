@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: MIT
+// The data-path thread: one loop over the connections that have something to do, with no event loop
+// beneath it. It polls for a moment while traffic is live and sleeps in epoll_wait otherwise.
+
+import type { Device } from "../block/device.ts";
+import { createSession } from "../nbd/session.ts";
+import { Epoll, Poll } from "../../native/epoll.ts";
+import { peerText, socketRole } from "../../native/socket.ts";
+import { setNonBlocking } from "../../native/descriptor.ts";
+import type { InheritedConnection } from "../control/options.ts";
+import type { LogLevel } from "../plugin/instance.ts";
+import { Acceptor } from "./acceptor.ts";
+import { BoundDirectory } from "./bound_directory.ts";
+import { BusyPoll } from "./busy_poll.ts";
+import { Connection } from "./connection.ts";
+import { DeviceContext } from "./device_context.ts";
+import { Handshake } from "./handshake.ts";
+import type { ReactorStart } from "./messages.ts";
+import { Turn } from "./phase.ts";
+import { agreedTerms } from "./agreed_terms.ts";
+import { Transmission, type TransmissionHost } from "./transmission.ts";
+
+/** Events taken from epoll at a time. */
+const EVENTS_MAX = 256;
+/** While busy, the loop looks for other events once in so many rounds. */
+const ROUNDS_PER_LOOK = 8;
+/** A connection that was idle for so many rounds leaves the loop to epoll. */
+const IDLE_ROUNDS_MAX = 64;
+/** Connections beyond this number are not polled while they are idle. */
+const POLLED_MAX = 8;
+/** How often deadlines are looked at while there are any. */
+const HOUSEKEEPING_MS = 1000;
+/** When memory is short, a client that keeps some and has not moved for so long is closed. */
+const STALL_MS = 5000;
+
+/** What a reactor reports. */
+export interface ReactorHost {
+  log(level: LogLevel, text: string): void;
+  /** The last connection has gone. */
+  idle(): void;
+}
+
+/** See the top of this file. */
+export class Reactor implements TransmissionHost {
+  readonly #start: ReactorStart;
+  readonly #host: ReactorHost;
+  readonly #context: DeviceContext;
+  readonly #epoll = new Epoll(EVENTS_MAX);
+  readonly #acceptor: Acceptor;
+  readonly #busyPoll: BusyPoll;
+  readonly #load: Int32Array;
+  readonly #connections = new Map<number, Connection>();
+  readonly #byTransmission = new Map<Transmission, Connection>();
+  readonly #hot: Connection[] = [];
+  #rounds = 0;
+  #negotiating = 0;
+  #starved = 0;
+  #housekeepingMs = 0;
+  #drainDeadlineMs = Infinity;
+  #takeCommands: () => void = () => {};
+
+  constructor(device: Device, start: ReactorStart, host: ReactorHost) {
+    this.#start = start;
+    this.#host = host;
+    this.#context = new DeviceContext(device, start.limits.inflightBytesMax);
+    this.#busyPoll = new BusyPoll(start.busyPollUs);
+    this.#load = new Int32Array(start.load);
+    this.#epoll.add(start.wakeFd, Poll.In);
+    if (device.completionFd >= 0) this.#epoll.add(device.completionFd, Poll.In);
+    this.#acceptor = new Acceptor({
+      listeners: start.listeners,
+      epoll: this.#epoll,
+      load: this.#load,
+      others: start.others,
+      connectionsMax: start.limits.connectionsMax,
+      adopt: (fd, peer) => this.adopt(fd, peer),
+      log: (level, text) => host.log(level, text),
+    });
+  }
+
+  /** Runs until it was drained. `takeCommands` is called when the wake descriptor is readable. */
+  run(takeCommands: () => void): void {
+    this.#takeCommands = takeCommands;
+    while (!this.#isDrained()) {
+      if (this.#round()) {
+        this.#busyPoll.worked();
+        if (++this.#rounds % ROUNDS_PER_LOOK === 0) this.#look(0);
+      } else if (this.#mayPoll() && this.#busyPoll.again()) {
+        if (++this.#rounds % ROUNDS_PER_LOOK === 0) this.#look(0);
+      } else this.#sleep();
+    }
+    this.#epoll.close();
+    this.#context.pool.trim();
+  }
+
+  /** Takes a connected, non-blocking socket that is counted in `load`. */
+  adopt(fd: number, peer: string): void {
+    this.#open(new Connection(fd, fd, peer, performance.now(), this.#limits.handshakeTimeoutMs));
+  }
+
+  /** Takes a client that was connected before the server began. Throws BlockError. */
+  inherit(inherited: InheritedConnection): void {
+    const { inputFd, outputFd, transmission } = inherited;
+    for (const fd of new Set([inputFd, outputFd])) setNonBlocking(fd);
+    const peer = socketRole(inputFd) === "connected" ? peerText(inputFd) : `fd:${inputFd}`;
+    const now = performance.now();
+    const connection = new Connection(
+      inputFd,
+      outputFd,
+      peer,
+      now,
+      this.#limits.handshakeTimeoutMs,
+    );
+    Atomics.add(this.#load, this.#start.index, 1);
+    if (!transmission) return this.#open(connection);
+    const session = createSession(agreedTerms(this.#directory(peer), transmission));
+    this.#register(connection);
+    this.#transmit(
+      connection,
+      new Transmission(...this.#transmissionArguments(session, connection)),
+    );
+    this.#heat(connection);
+  }
+
+  /** Stops accepting, refuses what is new and ends the loop once everything is answered. */
+  drain(): void {
+    this.#acceptor.close();
+    this.#drainDeadlineMs = performance.now() + this.#limits.drainTimeoutMs;
+    for (const connection of this.#connections.values()) {
+      connection.phase.drain();
+      this.#heat(connection);
+    }
+  }
+
+  answered(transmission: Transmission): void {
+    const connection = this.#byTransmission.get(transmission);
+    if (connection) this.#heat(connection);
+  }
+
+  log(level: LogLevel, text: string): void {
+    if (level === "debug" && !this.#start.verbose) return;
+    this.#host.log(level, text);
+  }
+
+  get #limits() {
+    return this.#start.limits;
+  }
+
+  #directory(peer: string): BoundDirectory {
+    const { readOnly, exportName } = this.#start;
+    return new BoundDirectory(this.#context.device, { readOnly, peer, alias: exportName });
+  }
+
+  #open(connection: Connection): void {
+    const { peer } = connection;
+    const { optionsMax } = this.#limits;
+    const directory = this.#directory(peer);
+    connection.phase = new Handshake({ directory, limits: { optionsMax }, peer }, connection);
+    this.#negotiating++;
+    this.#register(connection);
+    this.#heat(connection);
+  }
+
+  #register(connection: Connection): void {
+    this.#connections.set(connection.inputFd, connection);
+    this.#connections.set(connection.outputFd, connection);
+    this.log("debug", `${connection.peer}: connected`);
+  }
+
+  /** Gives every hot connection a turn. Whether any of them, or the device, got somewhere. */
+  #round(): boolean {
+    let worked = false;
+    const hot = this.#hot;
+    for (let i = hot.length - 1; i >= 0; i--) {
+      const connection = hot[i]!;
+      const turn = connection.phase.turn();
+      if (turn === Turn.Worked) {
+        worked = true;
+        connection.idleRounds = 0;
+      } else this.#settleTurn(connection, turn);
+    }
+    const context = this.#context;
+    if (context.pending > 0) {
+      const before = context.pending;
+      context.device.submitQueued();
+      context.device.reap();
+      if (context.pending < before) worked = true;
+    }
+    if (worked && this.#starved > 0) this.#feedStarved();
+    return worked;
+  }
+
+  #settleTurn(connection: Connection, turn: number): void {
+    if (turn === Turn.Closed) return this.#close(connection);
+    if (turn === Turn.Agreed) return this.#agree(connection);
+    if (turn === Turn.Starved) {
+      connection.starved = true;
+      this.#starved++;
+      return this.#cool(connection);
+    }
+    connection.idleRounds++;
+    const polled = this.#hot.length <= POLLED_MAX || connection.idleRounds < 2;
+    if (!polled || connection.idleRounds > IDLE_ROUNDS_MAX && this.#hot.length > 1) {
+      this.#cool(connection);
+    }
+  }
+
+  #mayPoll(): boolean {
+    return this.#hot.length > 0 || this.#context.pending > 0;
+  }
+
+  #sleep(): void {
+    for (let i = this.#hot.length - 1; i >= 0; i--) this.#cool(this.#hot[i]!);
+    this.#look(this.#sleepMs());
+    this.#busyPoll.slept();
+  }
+
+  #sleepMs(): number {
+    const deadlines = this.#negotiating > 0 || this.#starved > 0 || this.#acceptor.paused ||
+      this.#drainDeadlineMs !== Infinity;
+    if (!deadlines) return -1;
+    const next = Math.min(this.#housekeepingMs, this.#drainDeadlineMs);
+    return Math.max(0, Math.min(HOUSEKEEPING_MS, Math.ceil(next - performance.now())));
+  }
+
+  /** Takes events, waiting for them up to `timeoutMs`. */
+  #look(timeoutMs: number): void {
+    const count = this.#epoll.wait(timeoutMs);
+    const now = performance.now();
+    for (let i = 0; i < count; i++) {
+      this.#event(this.#epoll.descriptor(i), this.#epoll.events(i), now);
+    }
+    if (now >= this.#housekeepingMs) this.#keepHouse(now);
+  }
+
+  #event(fd: number, events: number, now: number): void {
+    const connection = this.#connections.get(fd);
+    if (connection !== undefined) {
+      connection.lastProgressMs = now;
+      if ((events & (Poll.HangUp | Poll.Error)) !== 0 && (connection.events & Poll.In) === 0) {
+        this.#unwatch(connection);
+        connection.phase.hangUp();
+      }
+      this.#heat(connection);
+    } else if (fd === this.#start.wakeFd) this.#takeCommands();
+    else if (fd === this.#context.device.completionFd) this.#context.device.reap();
+    else if (this.#acceptor.owns(fd)) this.#acceptor.accept(fd, now);
+  }
+
+  #heat(connection: Connection): void {
+    connection.idleRounds = 0;
+    if (connection.starved) {
+      connection.starved = false;
+      this.#starved--;
+    }
+    if (connection.hot) return;
+    connection.hot = true;
+    this.#hot.push(connection);
+  }
+
+  /** Leaves the connection to epoll. */
+  #cool(connection: Connection): void {
+    connection.phase.pause();
+    this.#remove(connection);
+    this.#watch(connection);
+  }
+
+  #remove(connection: Connection): void {
+    if (!connection.hot) return;
+    connection.hot = false;
+    const hot = this.#hot;
+    const last = hot.pop()!;
+    if (last !== connection) hot[hot.indexOf(connection)] = last;
+  }
+
+  #watch(connection: Connection): void {
+    const events = connection.events;
+    if (events === connection.watched) return;
+    const { inputFd, outputFd, watched } = connection;
+    if (inputFd === outputFd) this.#watchDescriptor(inputFd, watched, events);
+    else {
+      this.#watchDescriptor(inputFd, watched, events & Poll.In);
+      this.#watchDescriptor(outputFd, watched, events & Poll.Out);
+    }
+    connection.watched = events;
+  }
+
+  #watchDescriptor(fd: number, before: number, events: number): void {
+    if (before === -1) this.#epoll.add(fd, events);
+    else this.#epoll.modify(fd, events);
+  }
+
+  #unwatch(connection: Connection): void {
+    if (connection.watched === -1) return;
+    for (const fd of new Set([connection.inputFd, connection.outputFd])) this.#epoll.remove(fd);
+    connection.watched = -1;
+  }
+
+  #agree(connection: Connection): void {
+    const handshake = connection.phase as Handshake;
+    this.#negotiating--;
+    connection.handshakeDeadlineMs = Infinity;
+    const transmission = new Transmission(
+      ...this.#transmissionArguments(handshake.session, connection),
+    );
+    this.#transmit(connection, transmission);
+    if (!transmission.preload(handshake.leftover)) transmission.hangUp();
+  }
+
+  #transmissionArguments(session: ReturnType<typeof createSession>, connection: Connection) {
+    return [session, this.#context, this, connection, this.#limits.inflightRequestsMax] as const;
+  }
+
+  #transmit(connection: Connection, transmission: Transmission): void {
+    connection.phase = transmission;
+    this.#byTransmission.set(transmission, connection);
+  }
+
+  #close(connection: Connection): void {
+    const { phase, peer } = connection;
+    this.#remove(connection);
+    if (connection.starved) this.#starved--;
+    if (phase instanceof Handshake) {
+      this.#negotiating--;
+      if (phase.closeReason !== "") this.log("debug", `${peer}: ${phase.closeReason}`);
+    } else this.#byTransmission.delete(phase as Transmission);
+    phase.close();
+    this.#unwatch(connection);
+    this.#connections.delete(connection.inputFd);
+    this.#connections.delete(connection.outputFd);
+    connection.closeDescriptors();
+    this.log("debug", `${peer}: closed`);
+    Atomics.sub(this.#load, this.#start.index, 1);
+    if (this.#acceptor.paused) this.#acceptor.resume(performance.now());
+    if (this.#connections.size === 0) this.#host.idle();
+  }
+
+  #feedStarved(): void {
+    for (const connection of this.#connections.values()) {
+      if (connection.starved) this.#heat(connection);
+    }
+  }
+
+  #keepHouse(now: number): void {
+    this.#housekeepingMs = now + HOUSEKEEPING_MS;
+    if (this.#acceptor.paused) this.#acceptor.resume(now);
+    if (this.#negotiating > 0) this.#endSlowHandshakes(now);
+    if (this.#starved > 0) this.#closeStalled(now);
+  }
+
+  #endSlowHandshakes(now: number): void {
+    for (const connection of [...this.#connections.values()]) {
+      if (now < connection.handshakeDeadlineMs) continue;
+      this.log("debug", `${connection.peer}: closed: the handshake took too long`);
+      connection.handshakeDeadlineMs = Infinity;
+      this.#close(connection);
+    }
+  }
+
+  /** Others wait for memory: takes it from the client that has kept some idle for longest. */
+  #closeStalled(now: number): void {
+    let stalled: Connection | null = null;
+    for (const connection of this.#connections.values()) {
+      if (connection.hot || connection.starved || !connection.phase.holdsMemory) continue;
+      if (now - connection.lastProgressMs < STALL_MS) continue;
+      if (stalled === null || connection.lastProgressMs < stalled.lastProgressMs) {
+        stalled = connection;
+      }
+    }
+    if (stalled === null) return this.#feedStarved();
+    this.log("warning", `${stalled.peer}: closed: it has stalled while others wait for memory`);
+    stalled.phase.hangUp();
+    this.#heat(stalled);
+    this.#feedStarved();
+  }
+
+  #isDrained(): boolean {
+    if (this.#drainDeadlineMs === Infinity) return false;
+    if (this.#connections.size === 0) return this.#context.pending === 0;
+    if (performance.now() < this.#drainDeadlineMs) return false;
+    for (const connection of [...this.#connections.values()]) connection.phase.hangUp();
+    for (const connection of [...this.#connections.values()]) this.#heat(connection);
+    this.#drainDeadlineMs = performance.now() + this.#limits.drainTimeoutMs;
+    return false;
+  }
+}

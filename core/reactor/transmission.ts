@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: MIT
+// The transmission phase of one connection: receive in bulk, decode every complete request, submit
+// it to the export, and send all answers of a turn at once. This is the hot path.
+
+import { Command, type Request, type RequestSink, Status } from "../block/request.ts";
+import { Errno } from "../block/errno.ts";
+import { frameReply } from "../nbd/reply.ts";
+import {
+  decodeRequest,
+  PAYLOAD_TOO_LARGE,
+  payloadLength,
+  requestHeaderLength,
+} from "../nbd/request.ts";
+import type { Session } from "../nbd/session.ts";
+import { ANSWERED, applyStatusPayload, validateRequest } from "../nbd/validate.ts";
+import { lastErrno } from "../../native/errno.ts";
+import type { DeviceContext } from "./device_context.ts";
+import type { Gather } from "./gather.ts";
+import type { InflightRequest } from "./inflight_request.ts";
+import { NO_ROOM, ReceiveBuffer } from "./receive_buffer.ts";
+import { type Phase, Turn } from "./phase.ts";
+
+/** Answers are sent when so many bytes or segments of them have come together within a turn. */
+const SEND_BYTES = 1024 * 1024;
+const SEND_SEGMENTS = 960;
+
+/** What a transmission tells about itself. */
+export interface TransmissionHost {
+  /** An answer came outside of a turn: `flush` is to be called. */
+  answered(transmission: Transmission): void;
+  log(level: "error" | "debug", text: string): void;
+}
+
+/** See the top of this file. */
+export class Transmission implements Phase, RequestSink {
+  /** Requests that the device has not finished. */
+  inflight = 0;
+
+  readonly #session: Session;
+  readonly #context: DeviceContext;
+  readonly #host: TransmissionHost;
+  readonly #inputFd: number;
+  readonly #outputFd: number;
+  readonly #inflightMax: number;
+  readonly #headerLength: number;
+  readonly #received: ReceiveBuffer;
+  #gather: Gather | null = null;
+  /** Bytes of the incomplete request at the front, its header included; 0 when not known. */
+  #needed = 0;
+  /** A refused request whose payload is being discarded, why, and how much of it is still to come. */
+  #refused: InflightRequest | null = null;
+  #refusedErrno = 0;
+  #discard = 0;
+  /** The client said goodbye or has gone: nothing more is received. */
+  #ended = false;
+  #draining = false;
+  #broken = false;
+  /** The request at the front waits until others give memory back. */
+  #starved = false;
+
+  constructor(
+    session: Session,
+    context: DeviceContext,
+    host: TransmissionHost,
+    descriptors: { inputFd: number; outputFd: number },
+    inflightRequestsMax: number,
+  ) {
+    this.#session = session;
+    this.#context = context;
+    this.#host = host;
+    this.#inputFd = descriptors.inputFd;
+    this.#outputFd = descriptors.outputFd;
+    this.#inflightMax = inflightRequestsMax;
+    this.#headerLength = requestHeaderLength(session.replies);
+    this.#received = new ReceiveBuffer(context.pool);
+  }
+
+  /** Whether it makes sense to look for input. */
+  get wantsInput(): boolean {
+    return !this.#ended && !this.#starved && this.#gather === null &&
+      this.inflight < this.#inflightMax;
+  }
+
+  get wantsOutput(): boolean {
+    return this.#gather !== null;
+  }
+
+  get holdsMemory(): boolean {
+    return this.#received.blockBytes > 0 || this.#gather !== null;
+  }
+
+  /** Takes what was received behind the handshake. */
+  preload(bytes: Uint8Array): boolean {
+    return this.#received.preload(bytes);
+  }
+
+  turn(): number {
+    if (this.#broken) return this.inflight > 0 ? Turn.Idle : Turn.Closed;
+    if (this.#gather !== null && !this.flush()) return this.#broken ? Turn.Worked : Turn.Idle;
+    if (this.#ended) return this.inflight > 0 ? Turn.Idle : Turn.Closed;
+    // What is there already comes first: it may have waited for room.
+    if (this.#received.length > this.#headerLength && this.#process()) return this.#finishTurn();
+    if (this.#starved) return Turn.Starved;
+    if (this.inflight >= this.#inflightMax) return Turn.Idle;
+    const bytes = this.#received.receive(this.#inputFd, this.#needed, this.#headerLength);
+    if (bytes <= 0) return this.#receivedNothing(bytes);
+    this.#process();
+    return this.#finishTurn();
+  }
+
+  /** Sends what is there. False when something is left, or the connection is broken. */
+  flush(): boolean {
+    const gather = this.#gather;
+    if (gather === null) return true;
+    while (gather.byteCount > 0) {
+      if (gather.send(this.#outputFd) >= 0) continue;
+      const errno = lastErrno();
+      if (errno === Errno.EINTR) continue;
+      if (errno !== Errno.EAGAIN) {
+        this.#break();
+        return false;
+      }
+      this.#context.keepUnsent(gather);
+      return false;
+    }
+    this.#gather = null;
+    this.#context.giveGather(gather);
+    return true;
+  }
+
+  completed(request: Request, errno: number): void {
+    const inflight = request as InflightRequest;
+    this.inflight--;
+    this.#context.pending--;
+    if (inflight.payloadBlock !== null) this.#received.unpin(inflight.payloadBlock);
+    this.#answer(inflight, errno);
+    this.#host.answered(this);
+  }
+
+  pause(): void {
+    this.#received.shrink(this.#needed);
+  }
+
+  drain(): void {
+    this.#draining = true;
+    while (this.#received.length >= this.#headerLength && !this.#broken && this.#process());
+    this.#ended = true;
+    this.flush();
+  }
+
+  hangUp(): void {
+    this.#break();
+  }
+
+  close(): void {
+    this.#break();
+    this.#session.export.close();
+  }
+
+  /** Handles all complete requests that are there. Whether it got anywhere. */
+  #process(): boolean {
+    const before = this.#received.length;
+    this.#starved = false;
+    while (this.#received.length > 0 && !this.#ended) {
+      if (this.#discard > 0) {
+        this.#discardPayload();
+        continue;
+      }
+      if (this.inflight >= this.#inflightMax || !this.#next()) break;
+      const gather = this.#gather;
+      if (gather === null) continue;
+      if (gather.byteCount < SEND_BYTES && gather.segmentCount < SEND_SEGMENTS) continue;
+      if (!this.flush()) break;
+    }
+    return this.#received.length < before;
+  }
+
+  /** Handles the request at the front. False when it is incomplete or has to wait. */
+  #next(): boolean {
+    const received = this.#received;
+    const available = received.length;
+    const header = this.#headerLength;
+    if (available < header) {
+      this.#needed = 0;
+      return false;
+    }
+    const request = this.#context.requests.take();
+    const pointer = received.pointer;
+    const replies = this.#session.replies;
+    if (!decodeRequest(this.#context.device.memory.view, pointer, replies, request)) {
+      return this.#outOfStep(request, "a request begins with a wrong magic number");
+    }
+    const payload = payloadLength(request, replies);
+    if (payload === PAYLOAD_TOO_LARGE) {
+      return this.#outOfStep(request, `a payload of ${request.length} bytes is too large`);
+    }
+    const total = header + payload;
+    let verdict = validateRequest(request, this.#session);
+    if (available < total) return this.#incomplete(request, verdict, payload);
+    if (verdict === 0 && request.command === Command.Read && !this.#hasRoom(request.length)) {
+      this.#starved = true;
+      this.#context.requests.give(request);
+      return false;
+    }
+    request.payload = pointer + header;
+    if (payload > 0 && verdict === 0 && request.command === Command.BlockStatus) {
+      const view = this.#context.device.memory.view;
+      verdict = applyStatusPayload(view, request.payload, payload, request, this.#session);
+    }
+    this.#needed = 0;
+    received.consume(total);
+    this.#execute(request, verdict, payload);
+    return true;
+  }
+
+  #execute(request: InflightRequest, verdict: number, payload: number): void {
+    if (verdict !== 0) return this.#answer(request, verdict === ANSWERED ? 0 : verdict);
+    const command = request.command;
+    if (command === Command.Disconnect) {
+      this.#ended = true;
+      this.#context.requests.give(request);
+      return;
+    }
+    if (this.#draining) return this.#answer(request, Errno.ESHUTDOWN);
+    const context = this.#context;
+    if (command === Command.Trim || command === Command.WriteZeroes) {
+      this.#gather?.settle();
+      context.settle();
+    }
+    request.sink = this;
+    request.space = context.arena;
+    if (payload > 0) {
+      request.payloadBlock = this.#received.block;
+      request.payloadBlock.references++;
+    }
+    // Counted before, because a device may finish a request within the call.
+    this.inflight++;
+    context.pending++;
+    const status = this.#session.export.submit(request);
+    if (status === Status.Pending) return;
+    this.inflight--;
+    context.pending--;
+    if (payload > 0) this.#received.unpin(request.payloadBlock!);
+    this.#answer(request, status);
+  }
+
+  #answer(request: InflightRequest, errno: number): void {
+    if (!this.#broken) {
+      const gather = this.#gather ??= this.#context.takeGather();
+      if (!frameReply(request, errno, this.#session, gather)) {
+        this.#host.log("error", `${this.#session.exportName}: ${request.errorText}`);
+      }
+      gather.adopt(request);
+    } else this.#forget(request);
+    this.#context.requests.give(request);
+  }
+
+  /** Lets go of an answer that nobody will read. */
+  #forget(request: InflightRequest): void {
+    for (let i = 0; i < request.answerBlockCount; i++) {
+      this.#context.arena.release(request.answerBlocks[i]!);
+    }
+  }
+
+  /** The payload of a request has not arrived completely: waits for it, or discards it as it comes. */
+  #incomplete(request: InflightRequest, verdict: number, payload: number): boolean {
+    if (verdict === 0 || verdict === ANSWERED) {
+      this.#needed = this.#headerLength + payload;
+      this.#context.requests.give(request);
+      return false;
+    }
+    this.#refuse(request, verdict, payload);
+    return true;
+  }
+
+  #refuse(request: InflightRequest, errno: number, payload: number): void {
+    this.#needed = 0;
+    this.#received.consume(this.#headerLength);
+    this.#refused = request;
+    this.#refusedErrno = errno;
+    this.#discard = payload;
+  }
+
+  #discardPayload(): void {
+    const bytes = Math.min(this.#discard, this.#received.length);
+    this.#received.consume(bytes);
+    this.#discard -= bytes;
+    if (this.#discard > 0) return;
+    const request = this.#refused!;
+    this.#refused = null;
+    this.#answer(request, this.#refusedErrno);
+  }
+
+  #finishTurn(): number {
+    if (!this.#broken) {
+      this.flush();
+      this.#received.rest();
+    }
+    return Turn.Worked;
+  }
+
+  /** `result`: 0 at the end of the stream, -1 with errno, NO_ROOM. */
+  #receivedNothing(result: number): number {
+    if (result === NO_ROOM) return this.#receiveWithoutRoom();
+    if (result < 0) {
+      const errno = lastErrno();
+      if (errno === Errno.EAGAIN || errno === Errno.EINTR) {
+        this.#received.rest();
+        return Turn.Idle;
+      }
+    } else if (this.#received.heldBytes > 0) {
+      this.#host.log("debug", "the client has gone in the middle of a request");
+    }
+    this.#ended = true;
+    this.#received.close();
+    return this.inflight > 0 ? Turn.Worked : Turn.Closed;
+  }
+
+  #receiveWithoutRoom(): number {
+    if (this.#othersHoldMemory()) return Turn.Starved;
+    if (this.#needed === 0) {
+      this.#host.log("error", "closed: the device has no memory to receive a request in");
+      this.#break();
+      return Turn.Worked;
+    }
+    const request = this.#context.requests.take();
+    const view = this.#context.device.memory.view;
+    decodeRequest(view, this.#received.pointer, this.#session.replies, request);
+    request.errorText = "the device has no memory for a payload of this size";
+    this.#refuse(request, Errno.ENOMEM, this.#needed - this.#headerLength);
+    this.#process();
+    return this.#finishTurn();
+  }
+
+  /** Whether an answer of `length` bytes may be begun. A device may still find no memory for it. */
+  #hasRoom(length: number): boolean {
+    const pool = this.#context.pool;
+    return pool.lentBytes + length <= pool.bytesMax || !this.#othersHoldMemory();
+  }
+
+  /** Whether waiting may help: memory is lent to others, who will give it back. */
+  #othersHoldMemory(): boolean {
+    const own = this.#received.blockBytes + this.#context.arena.idleBytes;
+    return this.#context.pool.lentBytes > own;
+  }
+
+  #outOfStep(request: InflightRequest, why: string): boolean {
+    this.#host.log("error", `closed: ${why}`);
+    this.#context.requests.give(request);
+    // What is answered already still goes out; the rest of the stream means nothing.
+    this.flush();
+    this.#break();
+    return false;
+  }
+
+  #break(): void {
+    this.#broken = true;
+    this.#ended = true;
+    this.#received.close();
+    if (this.#refused !== null) this.#context.requests.give(this.#refused);
+    this.#refused = null;
+    if (this.#gather !== null) this.#context.giveGather(this.#gather);
+    this.#gather = null;
+  }
+}

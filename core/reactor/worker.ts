@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// The entry of a reactor thread: makes the device, then runs the loop, which ends with the thread.
+
+import { receiveMessageOnPort } from "node:worker_threads";
+import type { Device } from "../block/device.ts";
+import { FileDevice } from "../backend/file.ts";
+import { PluginDevice } from "../plugin/instance.ts";
+import { clearEvent } from "../../native/descriptor.ts";
+import type { LogLevel } from "../plugin/instance.ts";
+import type { ReactorCommand, ReactorReport, ReactorStart } from "./messages.ts";
+import { memoryRelease } from "./memory_release.ts";
+import { Reactor } from "./reactor.ts";
+
+// The DOM's idea of `self` does not know that this is a worker.
+const thread = self as unknown as {
+  postMessage(message: ReactorReport): void;
+  onmessage: ((event: MessageEvent<ReactorStart>) => void) | null;
+  close(): void;
+};
+
+/** Waits for ReactorStart, then runs. Called once, at the top of a worker. */
+export function runReactor(): void {
+  thread.onmessage = (event) => {
+    thread.onmessage = null;
+    report(serve(event.data));
+    thread.close();
+  };
+}
+
+function report(message: ReactorReport): void {
+  thread.postMessage(message);
+}
+
+function log(level: LogLevel, text: string): void {
+  report({ kind: "log", level, text });
+}
+
+function serve(start: ReactorStart): ReactorReport {
+  let device: Device;
+  let reactor: Reactor;
+  try {
+    device = createDevice(start);
+    reactor = new Reactor(device, start, { log, idle: () => report({ kind: "idle" }) });
+    for (const connection of start.connections) reactor.inherit(connection);
+  } catch (error) {
+    return { kind: "failed", message: error instanceof Error ? error.message : String(error) };
+  }
+  report({ kind: "started" });
+  reactor.run(() => takeCommands(start, reactor));
+  device.close();
+  return { kind: "ended" };
+}
+
+function createDevice(start: ReactorStart): Device {
+  const { device, watch } = start;
+  if (device.kind === "file") return FileDevice.create(device.values, { log });
+  return PluginDevice.create(device.prepared, device.values, {
+    watch: watch!,
+    log,
+    instances: new Int32Array(start.load).length,
+    memoryRelease,
+  });
+}
+
+function takeCommands(start: ReactorStart, reactor: Reactor): void {
+  clearEvent(start.wakeFd);
+  for (const port of start.inbox) {
+    // deno-lint-ignore no-explicit-any -- the type is Node's MessagePort, which is the same thing
+    for (
+      let got = receiveMessageOnPort(port as any);
+      got;
+      got = receiveMessageOnPort(port as any)
+    ) {
+      const command = got.message as ReactorCommand;
+      if (command.kind === "connection") reactor.adopt(command.fd, command.peer);
+      else reactor.drain();
+    }
+  }
+}
