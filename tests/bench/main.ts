@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+// deno task bench: sandblock, its peers and the physical limit under the same loads in one run.
+
+import { availableBytes, describeMachine, load } from "./machine.ts";
+import { findServers } from "./find_servers.ts";
+import { FOOTPRINT_SECONDS, measureFootprints } from "./footprint.ts";
+import { HELP, type Options, parseOptions, UsageError } from "./options.ts";
+import type { BenchResult } from "./result.ts";
+import { MEDIA, type Medium } from "./rows.ts";
+import { type Bench, estimateSeconds, runRows } from "./run_rows.ts";
+import type { Server } from "./servers.ts";
+import { subjectOf, summarize } from "./summary.ts";
+import { formatText } from "./table.ts";
+import { checkTargets } from "./targets.ts";
+
+const CHUNK = 2 ** 20;
+
+/** Makes `path` of `size` bytes that do not compress, and waits until the disk has them. */
+function makeFile(path: string, size: number): void {
+  const chunk = new Uint8Array(CHUNK);
+  for (let at = 0; at < CHUNK; at += 65536) crypto.getRandomValues(chunk.subarray(at, at + 65536));
+  using file = Deno.openSync(path, { write: true, create: true, truncate: true });
+  for (let written = 0; written < size;) {
+    const left = Math.min(CHUNK, size - written);
+    written += file.writeSync(chunk.subarray(0, left));
+  }
+  file.syncSync();
+}
+
+/** A disk per server that keeps its own, the two shared files, and half a disk to spare. */
+function checkMemory(servers: Server[], size: number): void {
+  const own = servers.filter(({ family }) => ["sandblock", "limit", "nbdkit"].includes(family));
+  const needed = (own.length + 2.5) * size;
+  const available = availableBytes();
+  if (needed <= available) return;
+  const gigabytes = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
+  throw new UsageError(
+    `cannot hold the disks of ${servers.length} servers: ${gigabytes(needed)} GiB of memory are ` +
+      `needed and ${gigabytes(available)} GiB are there; use a smaller --size or fewer --servers`,
+  );
+}
+
+async function emptyResult(options: Options, servers: Server[]): Promise<BenchResult> {
+  return {
+    format: 1,
+    takenAt: new Date().toISOString(),
+    machine: await describeMachine(options.fileDirectory),
+    settings: {
+      size: options.size,
+      runtimeSeconds: options.runtimeSeconds,
+      repetitions: options.repetitions,
+    },
+    servers: servers.map(({ id, family, version }) => ({ id, family, version })),
+    rows: [],
+    footprints: [],
+    peakBytes: {},
+    failures: [],
+  };
+}
+
+function tellPlan(options: Options, servers: Server[], result: BenchResult): void {
+  const seconds = estimateSeconds(options.rows, servers, result) +
+    (options.footprint ? FOOTPRINT_SECONDS * servers.length : 0);
+  const { repetitions, runtimeSeconds } = result.settings;
+  console.log(
+    `${options.rows.length} rows x ${servers.length} servers x ${repetitions} runs of ` +
+      `${runtimeSeconds} s${options.footprint ? ", and measurements without load" : ""}: about ` +
+      `${seconds < 120 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`}`,
+  );
+  for (const { id, family, version } of servers) {
+    console.log(
+      `  ${id.padEnd(15)} ${family === "limit" ? "tests/bench/limit.c" : `${family} ${version}`}`,
+    );
+  }
+}
+
+async function measure(
+  options: Options,
+  servers: Server[],
+  result: BenchResult,
+  directory: string,
+) {
+  const stop = new AbortController();
+  const onSignal = () => stop.abort();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, onSignal);
+  const name = directory.split("/").at(-1)!;
+  const files: Record<Medium, string> = {
+    memory: `/dev/shm/${name}`,
+    file: `${options.fileDirectory}/${name}.img`,
+  };
+  const bench: Bench = {
+    result,
+    servers,
+    rows: options.rows,
+    directory,
+    files,
+    signal: stop.signal,
+    say: (text) => console.error(text),
+    save() {
+      const row = result.rows.at(-1);
+      if (row) console.error(`  ${row.row.name} done`);
+      result.machine.loadAfter = load();
+      if (options.json) {
+        Deno.writeTextFileSync(options.json, JSON.stringify(result, null, 1) + "\n");
+      }
+    },
+  };
+  try {
+    const used = MEDIA.filter((medium) => options.rows.some((row) => row.medium === medium));
+    for (const medium of MEDIA) {
+      if (used.includes(medium) || (medium === "memory" && options.footprint)) {
+        makeFile(files[medium], options.size);
+      }
+    }
+    if (options.footprint) await measureFootprints(bench);
+    await runRows(bench, used);
+  } finally {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      Deno.removeSignalListener(signal, onSignal);
+    }
+    for (const path of Object.values(files)) {
+      try {
+        Deno.removeSync(path);
+      } catch { /* it was not made */ }
+    }
+  }
+  return stop.signal.aborted;
+}
+
+/** Runs the benchmark; the exit status. */
+async function main(args: string[]): Promise<number> {
+  const options = parseOptions(args, Deno.env.toObject());
+  if (options === null) {
+    console.log(HELP);
+    return 0;
+  }
+  const directory = Deno.makeTempDirSync({ prefix: "sandblock-bench-" });
+  try {
+    const wanted = (id: string) => options.servers?.includes(id) ?? true;
+    const found = await findServers({ ...options, directory }, wanted);
+    for (const line of found.missing) console.error(`missing: ${line}`);
+    const { servers } = found;
+    if (servers.length === 0) throw new UsageError("cannot measure: there is no server to measure");
+    checkMemory(servers, options.size);
+    const result = await emptyResult(options, servers);
+    result.failures.push(...found.missing);
+    tellPlan(options, servers, result);
+    if (options.plan) return 0;
+    const interrupted = await measure(options, servers, result, directory);
+    const checks = subjectOf(result) === "sandblock" ? checkTargets(result) : [];
+    for (const table of summarize(result, checks)) console.log(`\n${formatText(table)}`);
+    for (const line of result.failures) console.log(`not measured: ${line}`);
+    const missed = checks.filter((check) => !check.passed);
+    for (const { subject, promise, measured } of missed) {
+      console.log(`FAIL ${subject}: ${promise}; measured ${measured}`);
+    }
+    console.log(`${checks.length - missed.length} of ${checks.length} promises hold`);
+    if (interrupted) return 1;
+    if (result.failures.length > found.missing.length) return 1;
+    return options.check && missed.length > 0 ? 2 : 0;
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main(Deno.args));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`bench: ${error.message}`);
+    Deno.exit(1);
+  }
+}

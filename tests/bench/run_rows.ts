@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// Runs rows: all servers of a medium stay up, hold a full disk, and take the same load in turn.
+
+import { fillArguments, fioArguments, parseFio, runFio } from "./fio.ts";
+import { cpuSeconds, peakBytes } from "./processes.ts";
+import type { BenchResult, RowResult, Run } from "./result.ts";
+import type { Medium, Row } from "./rows.ts";
+import { ServerProcess } from "./server_process.ts";
+import type { Server } from "./servers.ts";
+import { rotated } from "./statistics.ts";
+
+/** A discarded run before the first of a row: the first requests of a kind warm caches up. */
+const WARM_UP_SECONDS = 0.3;
+/** What fio takes to start, connect and end. */
+export const FIO_OVERHEAD_SECONDS = 0.35;
+const FIO_GRACE_MS = 30_000;
+const FILL_TIMEOUT_MS = 120_000;
+
+/** What all runs share. */
+export interface Bench {
+  result: BenchResult;
+  servers: Server[];
+  rows: Row[];
+  /** For sockets. */
+  directory: string;
+  /** The file that servers of files serve, by medium. */
+  files: Record<Medium, string>;
+  signal: AbortSignal;
+  /** Called with what is going on, for people. */
+  say(text: string): void;
+  /** Called after every row. */
+  save(): void;
+}
+
+/** Seconds that `runRows` will take, filling disks not counted. */
+export function estimateSeconds(rows: Row[], servers: Server[], bench: BenchResult): number {
+  const { repetitions, runtimeSeconds } = bench.settings;
+  return rows.reduce((sum, row) => {
+    const count = servers.filter((server) => server.media.includes(row.medium)).length;
+    const run = runtimeSeconds + FIO_OVERHEAD_SECONDS;
+    return sum + count * (repetitions * run + WARM_UP_SECONDS + FIO_OVERHEAD_SECONDS);
+  }, 0);
+}
+
+async function runOnce(
+  bench: Bench,
+  server: ServerProcess,
+  row: Row,
+  seconds: number,
+  seed: number,
+): Promise<Run | null> {
+  const { size } = bench.result.settings;
+  const args = fioArguments({ row, uri: server.uri, size, runtimeSeconds: seconds, seed });
+  const before = cpuSeconds(server.pid);
+  try {
+    const text = await runFio(args, seconds * 1000 + FIO_GRACE_MS);
+    return { ...parseFio(text, row), serverCpuSeconds: cpuSeconds(server.pid) - before };
+  } catch (error) {
+    if (bench.signal.aborted) return null;
+    const line = `${row.name}, ${server.server.id}: ${(error as Error).message}`;
+    bench.say(line);
+    if (!bench.result.failures.includes(line)) bench.result.failures.push(line);
+    return null;
+  }
+}
+
+async function runRow(bench: Bench, servers: ServerProcess[], row: Row): Promise<RowResult> {
+  const { repetitions, runtimeSeconds } = bench.result.settings;
+  const result: RowResult = { row, runs: {} };
+  for (const server of servers) {
+    result.runs[server.server.id] = [];
+    if (!bench.signal.aborted) await runOnce(bench, server, row, WARM_UP_SECONDS, 1);
+  }
+  for (let repetition = 0; repetition < repetitions; repetition++) {
+    for (const server of rotated(servers, repetition)) {
+      if (bench.signal.aborted) return result;
+      const run = await runOnce(bench, server, row, runtimeSeconds, repetition + 2);
+      result.runs[server.server.id]!.push(run);
+    }
+  }
+  return result;
+}
+
+/** Starts a server and has its disk written once, so that reads find data everywhere. */
+async function startFull(bench: Bench, server: Server, medium: Medium): Promise<ServerProcess> {
+  const { size } = bench.result.settings;
+  const directory = `${bench.directory}/${medium}-${server.id}`;
+  const running = await ServerProcess.start(server, {
+    medium,
+    size,
+    directory,
+    file: bench.files[medium],
+  });
+  try {
+    await runFio(fillArguments(running.uri, size), FILL_TIMEOUT_MS);
+  } catch (error) {
+    await running.stop();
+    throw error;
+  }
+  return running;
+}
+
+async function runMedium(bench: Bench, medium: Medium, rows: Row[]): Promise<void> {
+  const running: ServerProcess[] = [];
+  try {
+    for (const server of bench.servers.filter((one) => one.media.includes(medium))) {
+      if (bench.signal.aborted) return;
+      bench.say(`${medium}: starting ${server.id}, writing its disk once`);
+      try {
+        running.push(await startFull(bench, server, medium));
+      } catch (error) {
+        const line = `${medium}, ${server.id}: ${(error as Error).message}`;
+        bench.say(line);
+        bench.result.failures.push(line);
+      }
+    }
+    for (const row of rows) {
+      if (bench.signal.aborted) return;
+      const result = await runRow(bench, running, row);
+      bench.result.rows.push(result);
+      for (const server of running) {
+        bench.result.peakBytes[`${medium}/${server.server.id}`] = peakBytes(server.pid);
+      }
+      bench.save();
+    }
+  } finally {
+    for (const server of running) await server.stop();
+  }
+}
+
+/** Runs all rows of `bench`, one medium after the other, into `bench.result`. */
+export async function runRows(bench: Bench, media: readonly Medium[]): Promise<void> {
+  for (const medium of media) {
+    const rows = bench.rows.filter((row) => row.medium === medium);
+    if (rows.length > 0) await runMedium(bench, medium, rows);
+  }
+}
