@@ -5,8 +5,9 @@
 /** See the top of this file. Everything is appended in order. */
 export interface Gather {
   /**
-   * Appends `length` contiguous bytes for a header; returns where in `headerView` to write them, at
-   * once. Read `headerView` after this call: making room may replace it.
+   * Appends `length` contiguous bytes, at most HEADER_LENGTH_MAX (limits.ts), and returns where in
+   * `headerView` they are to be written, at once. Read `headerView` after this call: making room
+   * may replace it.
    */
   header(length: number): number;
   readonly headerView: DataView;
@@ -14,6 +15,6 @@ export interface Gather {
   memory(pointer: number, length: number, stable: boolean): void;
   /** Appends `length` > 0 zero bytes. */
   zeroes(length: number): void;
-  /** Appends a copy of `data`. */
+  /** Appends a copy of `data`, at most 4096 bytes. */
   bytes(data: Uint8Array): void;
 }

@@ -1,12 +1,28 @@
 // SPDX-License-Identifier: MIT
 // The server's side of the handshake (proto.md "Fixed newstyle negotiation"). Pure: bytes in, bytes
-// out. What each option does is in the table of handlers.
+// out. Knows the framing of options and stays in step; what each option does is in the table.
 
+import { ByteWriter } from "./bytes.ts";
 import type { ExportDirectory } from "./directory.ts";
-import type { OptionTable } from "./option_table.ts";
+import { Haggling, type NegotiationState } from "./haggling.ts";
+import { OPTION_LENGTH_MAX, OUTPUT_PENDING_MAX } from "./limits.ts";
+import type { OptionHandler, OptionTable } from "./option_table.ts";
+import { OPTION_TABLE } from "./options.ts";
+import { PartialMessage } from "./partial_message.ts";
 import type { Session } from "./session.ts";
+import {
+  CLIENT_FLAGS_LENGTH,
+  ClientFlag,
+  GREETING_LENGTH,
+  HandshakeFlag,
+  NBD_MAGIC,
+  Option,
+  OPTION_HEADER_LENGTH,
+  OPTION_MAGIC,
+  Reply,
+} from "./wire.ts";
 
-export type { ExportDirectory };
+export type { ExportDirectory, NegotiationState };
 
 /** Bounds of a handshake that a server can set; the fixed ones are in limits.ts. */
 export interface NegotiationLimits {
@@ -17,53 +33,158 @@ export interface NegotiationLimits {
 export interface NegotiationOptions {
   directory: ExportDirectory;
   limits: NegotiationLimits;
-  /** Handlers of options; the whole of NBD unless given. */
+  /** Handlers of options; OPTION_TABLE unless given. */
   options?: OptionTable;
   /** Who the client is, in words. */
   peer: string;
 }
 
-export type NegotiationState = "negotiating" | "transmission" | "closed";
+/** What the bytes that come next are. */
+const Expect = { ClientFlags: 0, OptionHeader: 1, OptionData: 2 } as const;
+
+const CLIENT_FLAGS_KNOWN = ClientFlag.FixedNewstyle | ClientFlag.NoZeroes;
 
 /** See the top of this file. */
 export class Negotiation {
-  /** "closed": send what `takeOutput` gives, then close the connection. */
-  readonly state: NegotiationState = "negotiating";
-  /** What was agreed on, in state "transmission". It owns the export from then on. */
-  readonly session: Session | null = null;
-  /** Why it is closed. */
-  readonly closeReason: string = "";
+  readonly #haggling: Haggling;
+  readonly #table: OptionTable;
+  readonly #optionsMax: number;
+  readonly #message = new PartialMessage();
+  #expect: typeof Expect[keyof typeof Expect] = Expect.ClientFlags;
+  #fixedNewstyle = false;
+  #optionCount = 0;
+  #handler: OptionHandler | undefined;
+  #overlong = false;
+  #shuttingDown = false;
 
-  constructor(_options: NegotiationOptions) {
-    throw new Error("to come");
+  constructor(options: NegotiationOptions) {
+    this.#haggling = new Haggling(options.directory, options.peer);
+    this.#table = options.options ?? OPTION_TABLE;
+    this.#optionsMax = options.limits.optionsMax;
+    this.#message.expect(CLIENT_FLAGS_LENGTH);
+  }
+
+  /** "closed": send what `takeOutput` gives, then close the connection. */
+  get state(): NegotiationState {
+    return this.#haggling.state;
+  }
+
+  /** What was agreed on, in state "transmission". It owns the export from then on. */
+  get session(): Session | null {
+    return this.#haggling.session;
+  }
+
+  /** Why it is closed. */
+  get closeReason(): string {
+    return this.#haggling.closeReason;
   }
 
   /** What the server sends first, once, before anything that `takeOutput` gives. */
   greeting(): Uint8Array {
-    throw new Error("to come");
+    const greeting = new ByteWriter(GREETING_LENGTH);
+    greeting.halves(NBD_MAGIC.high, NBD_MAGIC.low).halves(OPTION_MAGIC.high, OPTION_MAGIC.low);
+    return greeting.u16(HandshakeFlag.FixedNewstyle | HandshakeFlag.NoZeroes).finish();
   }
 
   /**
    * Takes bytes that the client has sent and returns how many were consumed. Fewer than given: the
    * handshake is over and the rest belongs to transmission; or, in state "negotiating", much output
-   * is waiting: send it, then call again with the rest.
+   * is waiting: send it, then call again with the rest. Bytes are not referred to after the call.
    */
-  receive(_bytes: Uint8Array): number {
-    throw new Error("to come");
+  receive(bytes: Uint8Array): number {
+    let at = 0;
+    while (at < bytes.length && this.state === "negotiating") {
+      if (this.#haggling.outputLength >= OUTPUT_PENDING_MAX) break;
+      at += this.#message.take(bytes, at);
+      while (this.#message.complete && this.state === "negotiating") this.#step();
+    }
+    return at;
   }
 
   /** Bytes to send now, possibly none; they are not given again. */
   takeOutput(): Uint8Array {
-    throw new Error("to come");
+    return this.#haggling.takeOutput();
   }
 
-  /** From now on each option is answered with Shutdown. */
+  /** From now on each option but ABORT is answered with Shutdown. */
   shutdown(): void {
-    throw new Error("to come");
+    this.#shuttingDown = true;
   }
 
   /** The connection is gone: closes the export that may be open. Harmless after the handshake. */
   abandon(): void {
-    throw new Error("to come");
+    this.#haggling.close("connection lost");
+  }
+
+  /** Acts on one complete part and says what is expected next. */
+  #step(): void {
+    switch (this.#expect) {
+      case Expect.ClientFlags:
+        return this.#takeClientFlags();
+      case Expect.OptionHeader:
+        return this.#takeOptionHeader();
+      case Expect.OptionData:
+        return this.#takeOption();
+    }
+  }
+
+  #takeClientFlags(): void {
+    const part = this.#message.part;
+    const flags = new DataView(part.buffer, part.byteOffset).getUint32(0);
+    if ((flags & ~CLIENT_FLAGS_KNOWN) !== 0) {
+      return this.#haggling.close(`client has set unknown flags 0x${flags.toString(16)}`);
+    }
+    this.#fixedNewstyle = (flags & ClientFlag.FixedNewstyle) !== 0;
+    this.#haggling.noZeroes = (flags & ClientFlag.NoZeroes) !== 0;
+    this.#expectOption();
+  }
+
+  #expectOption(): void {
+    this.#expect = Expect.OptionHeader;
+    this.#message.expect(OPTION_HEADER_LENGTH);
+  }
+
+  #takeOptionHeader(): void {
+    const part = this.#message.part;
+    const view = new DataView(part.buffer, part.byteOffset);
+    const option = view.getUint32(8);
+    const length = view.getUint32(12);
+    if (view.getUint32(0) !== OPTION_MAGIC.high || view.getUint32(4) !== OPTION_MAGIC.low) {
+      return this.#haggling.close("client has sent an option with a wrong magic number");
+    }
+    if (length > OPTION_LENGTH_MAX) {
+      return this.#haggling.close(`client has announced an option of ${length} bytes`);
+    }
+    if (++this.#optionCount > this.#optionsMax) {
+      return this.#haggling.close(`client has sent more than ${this.#optionsMax} options`);
+    }
+    // Without fixed newstyle the client could not understand any answer to another option.
+    if (!this.#fixedNewstyle && option !== Option.ExportName) {
+      return this.#haggling.close(`client without fixed newstyle has sent option ${option}`);
+    }
+    this.#haggling.option = option;
+    this.#handler = this.#table.get(option);
+    this.#overlong = this.#handler !== undefined && length > this.#handler.dataMax;
+    this.#expect = Expect.OptionData;
+    if (this.#handler === undefined || this.#overlong) this.#message.skip(length);
+    else this.#message.expect(length);
+  }
+
+  #takeOption(): void {
+    const haggling = this.#haggling;
+    const handler = this.#handler;
+    if (this.#shuttingDown && haggling.option !== Option.Abort) this.#refuseForShutdown();
+    else if (handler === undefined) {
+      haggling.fail(Reply.Unsupported, `option ${haggling.option} is not known here`);
+    } else if (!this.#overlong) handler.handle(haggling, this.#message.part);
+    else if (handler.handleOverlong !== undefined) handler.handleOverlong(haggling);
+    else haggling.fail(Reply.TooBig, `the data of ${handler.name} is too long`);
+    if (this.state === "negotiating") this.#expectOption();
+  }
+
+  #refuseForShutdown(): void {
+    const text = "the server is shutting down";
+    if (this.#haggling.option === Option.ExportName) this.#haggling.close(text);
+    else this.#haggling.fail(Reply.Shutdown, text);
   }
 }

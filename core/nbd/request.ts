@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Requests as they come off the wire (proto.md "Request message" and "Extended request message").
+// Requests as they come off the wire (proto.md "Request message", with its extended form).
 
-import type { Request } from "../block/request.ts";
-import { PAYLOAD_MAX } from "./limits.ts";
+import { Command, type Request } from "../block/request.ts";
+import { PAYLOAD_MAX, PAYLOAD_SKIP_MAX } from "./limits.ts";
 import {
   CommandFlag,
   EXTENDED_REQUEST_LENGTH,
@@ -11,7 +11,6 @@ import {
   REQUEST_LENGTH,
   REQUEST_MAGIC,
 } from "./wire.ts";
-import { Command } from "../block/request.ts";
 
 /** What `payloadLength` returns for a payload that is too large to be skipped in step. */
 export const PAYLOAD_TOO_LARGE = -1;
@@ -51,15 +50,17 @@ export function decodeRequest(
 }
 
 /**
- * Bytes that follow the header of a request that was just decoded, whether it is valid or not;
- * PAYLOAD_TOO_LARGE where the connection must be closed instead.
+ * Bytes that follow the header of a request that was just decoded and not yet validated, whether it
+ * is valid or not; PAYLOAD_TOO_LARGE where the connection must be closed instead.
  */
 export function payloadLength(request: Request, replies: Replies): number {
+  let longest = PAYLOAD_SKIP_MAX;
   if (replies === Replies.Extended) {
     if ((request.flags & CommandFlag.PayloadLength) === 0) return 0;
+    longest = PAYLOAD_MAX;
   } else if (request.command !== Command.Write) {
     return 0;
   }
-  if (request.lengthHigh !== 0 || request.lengthLow > PAYLOAD_MAX) return PAYLOAD_TOO_LARGE;
+  if (request.lengthHigh !== 0 || request.lengthLow > longest) return PAYLOAD_TOO_LARGE;
   return request.lengthLow;
 }

@@ -3,11 +3,10 @@
 // transmission phase looks at it for each request.
 
 import type { OpenExport } from "../block/device.ts";
-import { type ExportInfo } from "../block/export.ts";
-import { PAYLOAD_MAX } from "./limits.ts";
+import { payloadMaximum } from "./block_size.ts";
 import { transmissionFlags } from "./flags.ts";
 import { Replies } from "./wire.ts";
-import { permittedFlags } from "./validate.ts";
+import { permittedFlags } from "./permitted.ts";
 
 /** A metadata context that the client has selected. */
 export interface MetaContext {
@@ -55,9 +54,4 @@ export function createSession(terms: SessionTerms): Session {
     payloadMaximum: payloadMaximum(info),
     permittedFlags: permittedFlags(flags, terms.metaContexts.length > 0, terms.replies),
   };
-}
-
-/** Largest payload in bytes that reads and writes of the export may have, as advertised. */
-export function payloadMaximum(info: ExportInfo): number {
-  return Math.min(info.blockSize.maximum, PAYLOAD_MAX);
 }

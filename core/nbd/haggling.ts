@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// The state that the options of one handshake share, and the output they produce. Option handlers
+// see it as `Haggle`; Negotiation drives it.
+
+import { BlockError, Errno } from "../block/errno.ts";
+import { ByteWriter } from "./bytes.ts";
+import type { ExportDirectory } from "./directory.ts";
+import type { ContextSelection, Haggle, OpenedExport } from "./option_table.ts";
+import { createSession, type Session } from "./session.ts";
+import { encodeText } from "./text.ts";
+import { OPTION_REPLY_HEADER_LENGTH, OPTION_REPLY_MAGIC, Replies } from "./wire.ts";
+
+const NOTHING = new Uint8Array(0);
+
+export type NegotiationState = "negotiating" | "transmission" | "closed";
+
+/** See the top of this file. */
+export class Haggling implements Haggle {
+  readonly directory: ExportDirectory;
+  readonly peer: string;
+  noZeroes = false;
+  replies: Replies = Replies.Simple;
+  selection: ContextSelection | null = null;
+
+  state: NegotiationState = "negotiating";
+  session: Session | null = null;
+  closeReason = "";
+  /** The option at hand. */
+  option = 0;
+  /** Bytes that wait to be taken. */
+  outputLength = 0;
+
+  #output: Uint8Array[] = [];
+  #opened: OpenedExport | null = null;
+
+  constructor(directory: ExportDirectory, peer: string) {
+    this.directory = directory;
+    this.peer = peer;
+  }
+
+  reply(type: number, data: Uint8Array = NOTHING): void {
+    const message = new ByteWriter(OPTION_REPLY_HEADER_LENGTH + data.length);
+    message.halves(OPTION_REPLY_MAGIC.high, OPTION_REPLY_MAGIC.low);
+    message.u32(this.option).u32(type).u32(data.length).bytes(data);
+    this.send(message.finish());
+  }
+
+  fail(type: number, text: string): void {
+    this.reply(type, encodeText(text));
+  }
+
+  send(data: Uint8Array): void {
+    this.#output.push(data);
+    this.outputLength += data.length;
+  }
+
+  open(name: string): OpenedExport {
+    const resolved = name === "" ? this.directory.defaultExport() : name;
+    if (resolved === null) {
+      throw new BlockError(Errno.ENOENT, "cannot open the default export: there is none");
+    }
+    if (this.#opened?.name === resolved) return this.#opened;
+    this.#closeExport();
+    this.#opened = { name: resolved, export: this.directory.open(resolved) };
+    return this.#opened;
+  }
+
+  enterTransmission(): void {
+    const opened = this.#opened;
+    if (opened === null) throw new Error("No export is open");
+    const selected = this.selection?.exportName === opened.name ? this.selection.contexts : [];
+    this.session = createSession({
+      export: opened.export,
+      exportName: opened.name,
+      replies: this.replies,
+      metaContexts: selected,
+    });
+    // The session owns the export from here on.
+    this.#opened = null;
+    this.state = "transmission";
+  }
+
+  close(reason: string): void {
+    if (this.state !== "negotiating") return;
+    this.#closeExport();
+    this.state = "closed";
+    this.closeReason = reason;
+  }
+
+  takeOutput(): Uint8Array {
+    const parts = this.#output;
+    if (parts.length === 0) return NOTHING;
+    const whole = parts.length === 1 ? parts[0]! : concatenate(parts, this.outputLength);
+    this.#output = [];
+    this.outputLength = 0;
+    return whole;
+  }
+
+  #closeExport(): void {
+    const opened = this.#opened;
+    this.#opened = null;
+    opened?.export.close();
+  }
+}
+
+function concatenate(parts: Uint8Array[], length: number): Uint8Array {
+  const writer = new ByteWriter(length);
+  for (const part of parts) writer.bytes(part);
+  return writer.finish();
+}
