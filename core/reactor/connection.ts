@@ -14,8 +14,8 @@ export class Connection {
   idleRounds = 0;
   /** Waits for others to give memory back. */
   starved = false;
-  /** When the client last got anywhere (performance.now()). */
-  lastProgressMs: number;
+  /** When it was last left to epoll (performance.now()). */
+  cooledMs: number;
   /** Events that epoll watches `inputFd` and `outputFd` for; -1: not watched. */
   watched = -1;
   /** Must be in transmission by then; Infinity afterwards. */
@@ -28,7 +28,7 @@ export class Connection {
     nowMs: number,
     handshakeTimeoutMs: number,
   ) {
-    this.lastProgressMs = nowMs;
+    this.cooledMs = nowMs;
     this.handshakeDeadlineMs = nowMs + handshakeTimeoutMs;
   }
 

@@ -15,9 +15,13 @@ const CHUNK_BYTES = 32 * 1024;
 const ZERO_BYTES = 1024 * 1024;
 const HIGH = 4294967296;
 
-// Never written to, so the kernel backs all of it with one page of zeroes.
-const zeroBytes = new Uint8Array(ZERO_BYTES);
-const zeroAddress = addressOf(zeroBytes);
+// Never written to, so the kernel backs all of it with one page of zeroes. The bytes must stay
+// reachable from the functions below: their address alone does not keep them from being collected.
+const zero = withAddress(new Uint8Array(ZERO_BYTES));
+
+function withAddress(bytes: Uint8Array<ArrayBuffer>) {
+  return { bytes, address: addressOf(bytes) };
+}
 
 function addressOf(bytes: Uint8Array<ArrayBuffer>): number {
   return Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes)));
@@ -90,7 +94,7 @@ export class Gather implements ReplyGather {
     let left = length;
     while (left > 0) {
       const part = left < ZERO_BYTES ? left : ZERO_BYTES;
-      this.#segment(zeroAddress, part, 0);
+      this.#segment(zero.address, part, 0);
       left -= part;
     }
   }

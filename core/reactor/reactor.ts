@@ -236,7 +236,6 @@ export class Reactor implements TransmissionHost {
   #event(fd: number, events: number, now: number): void {
     const connection = this.#connections.get(fd);
     if (connection !== undefined) {
-      connection.lastProgressMs = now;
       if ((events & (Poll.HangUp | Poll.Error)) !== 0 && (connection.events & Poll.In) === 0) {
         this.#unwatch(connection);
         connection.phase.hangUp();
@@ -261,6 +260,7 @@ export class Reactor implements TransmissionHost {
   /** Leaves the connection to epoll. */
   #cool(connection: Connection): void {
     connection.phase.pause();
+    connection.cooledMs = performance.now();
     this.#remove(connection);
     this.#watch(connection);
   }
@@ -362,8 +362,8 @@ export class Reactor implements TransmissionHost {
     let stalled: Connection | null = null;
     for (const connection of this.#connections.values()) {
       if (connection.hot || connection.starved || !connection.phase.holdsMemory) continue;
-      if (now - connection.lastProgressMs < STALL_MS) continue;
-      if (stalled === null || connection.lastProgressMs < stalled.lastProgressMs) {
+      if (now - connection.cooledMs < STALL_MS) continue;
+      if (stalled === null || connection.cooledMs < stalled.cooledMs) {
         stalled = connection;
       }
     }

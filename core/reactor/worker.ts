@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The entry of a reactor thread: makes the device, then runs the loop, which ends with the thread.
 
-import { receiveMessageOnPort } from "node:worker_threads";
+import { type MessagePort as NodeMessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Device } from "../block/device.ts";
 import { FileDevice } from "../backend/file.ts";
 import { PluginDevice } from "../plugin/instance.ts";
@@ -65,15 +65,15 @@ function createDevice(start: ReactorStart): Device {
 function takeCommands(start: ReactorStart, reactor: Reactor): void {
   clearEvent(start.wakeFd);
   for (const port of start.inbox) {
-    // deno-lint-ignore no-explicit-any -- the type is Node's MessagePort, which is the same thing
-    for (
-      let got = receiveMessageOnPort(port as any);
-      got;
-      got = receiveMessageOnPort(port as any)
-    ) {
-      const command = got.message as ReactorCommand;
-      if (command.kind === "connection") reactor.adopt(command.fd, command.peer);
+    for (let got = receive(port); got !== null; got = receive(port)) {
+      if (got.kind === "connection") reactor.adopt(got.fd, got.peer);
       else reactor.drain();
     }
   }
+}
+
+function receive(port: MessagePort): ReactorCommand | null {
+  // Node's type for a MessagePort differs from the web's, but the objects are the same.
+  const got = receiveMessageOnPort(port as unknown as NodeMessagePort);
+  return got === undefined ? null : got.message as ReactorCommand;
 }

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { BusyPoll } from "./busy_poll.ts";
+
+function wait(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+/** How often one idle time is polled, at most 100,000 times. */
+function polls(poll: BusyPoll): number {
+  let count = 0;
+  while (count < 100_000 && poll.again()) count++;
+  return count;
+}
+
+Deno.test("polling that is off never polls", () => {
+  const poll = new BusyPoll(0);
+  assert.equal(polls(poll), 0);
+  poll.slept();
+  assert.equal(polls(poll), 0);
+});
+
+Deno.test("a fixed window is polled for its time, whatever came of it", () => {
+  const poll = new BusyPoll(2000);
+  for (let i = 0; i < 3; i++) {
+    const before = performance.now();
+    assert.ok(polls(poll) > 10);
+    const took = performance.now() - before;
+    assert.ok(took >= 1.9 && took < 1000, `${took} ms`);
+    poll.slept();
+  }
+});
+
+Deno.test("automatic polling stops when nothing comes in time, and returns when it does", () => {
+  const poll = new BusyPoll("auto");
+  assert.ok(polls(poll) > 0);
+  for (let i = 0; i < 20; i++) {
+    polls(poll);
+    wait(0.3);
+    poll.slept();
+  }
+  assert.equal(polls(poll), 0);
+  for (let i = 0; i < 20; i++) {
+    poll.again();
+    poll.slept();
+  }
+  assert.ok(polls(poll) > 0);
+});
