@@ -2,19 +2,25 @@
 // Typed parameters of plugins and host backends: what a manifest declares, and the values that
 // `key=value` arguments give (wasm-plugins/abi/README.md, "Parameters").
 
+import { ParameterError } from "./errors.ts";
+import { didYouMean } from "./suggest.ts";
+import { parseValue } from "./values.ts";
+
 /** Types that a parameter may have. */
-export type ParameterType =
-  | "string"
-  | "int"
-  | "size"
-  | "bool"
-  | "enum"
-  | "duration"
-  | "percentage"
-  | "path"
-  | "list"
-  | "secret"
-  | "uri";
+export const PARAMETER_TYPES = [
+  "string",
+  "int",
+  "size",
+  "bool",
+  "enum",
+  "duration",
+  "percentage",
+  "path",
+  "list",
+  "secret",
+  "uri",
+] as const;
+export type ParameterType = typeof PARAMETER_TYPES[number];
 
 /** One parameter as a manifest declares it. */
 export interface ParameterDeclaration {
@@ -63,14 +69,65 @@ export interface ParseOptions {
   directory?: string;
 }
 
+/** What the part before `=` must look like; anything else is meant for the positional parameter. */
+const KEY = /^[A-Za-z][A-Za-z0-9._-]*$/;
+
 /**
  * Values for `declarations` out of arguments like `size=1G` or, for the positional one, `1G`;
  * defaults filled in, in the order of the declarations. Throws ParameterError.
  */
 export function parseParameters(
-  _declarations: readonly ParameterDeclaration[],
-  _args: readonly string[],
-  _options: ParseOptions = {},
+  declarations: readonly ParameterDeclaration[],
+  args: readonly string[],
+  options: ParseOptions = {},
 ): ParameterValue[] {
-  throw new Error("Not written yet");
+  const directory = options.directory ?? Deno.cwd();
+  const given = declarations.map((): string[] => []);
+  for (const arg of args) {
+    const { index, text } = assignmentOf(declarations, arg);
+    const { name, repeated } = declarations[index]!;
+    if (given[index]!.length > 0 && !repeated) {
+      throw new ParameterError(`cannot set ${name} to ${JSON.stringify(text)}: it is set already`);
+    }
+    given[index]!.push(text);
+  }
+  return declarations.flatMap((declaration, index) => {
+    const texts = given[index]!;
+    if (texts.length === 0 && declaration.default !== undefined) texts.push(declaration.default);
+    if (texts.length === 0 && declaration.required) {
+      throw new ParameterError(`cannot do without ${declaration.name}: ${usageOf(declaration)}`);
+    }
+    return texts.map((text) => parseValue(declaration, index, text, directory));
+  });
+}
+
+function assignmentOf(
+  declarations: readonly ParameterDeclaration[],
+  arg: string,
+): { index: number; text: string } {
+  const equals = arg.indexOf("=");
+  const key = arg.slice(0, Math.max(0, equals));
+  if (KEY.test(key)) {
+    const index = declarations.findIndex(({ name }) => name === key);
+    if (index < 0) throw unknownParameter(declarations, key);
+    return { index, text: arg.slice(equals + 1) };
+  }
+  const index = declarations.findIndex(({ positional }) => positional);
+  if (index >= 0) return { index, text: arg };
+  throw new ParameterError(`cannot use ${JSON.stringify(arg)}: parameters are given as key=value`);
+}
+
+function unknownParameter(
+  declarations: readonly ParameterDeclaration[],
+  key: string,
+): ParameterError {
+  const names = declarations.map(({ name }) => name);
+  const known = names.length > 0 ? `the parameters are ${names.join(", ")}` : "it takes none";
+  const advice = didYouMean(key, names) || `; ${known}`;
+  return new ParameterError(`cannot set "${key}": there is no such parameter${advice}`);
+}
+
+function usageOf({ name, type, positional }: ParameterDeclaration): string {
+  const assignment = `${name}=${type.toUpperCase()}`;
+  return `it is required; give it as ${positional ? `${type.toUpperCase()} or ` : ""}${assignment}`;
 }

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// Checks what a module imports and exports against ABI v3.0 and makes the plan for rewriting it.
+// Every refusal is one sentence that names the import or export.
+
+import {
+  type AbiFunction,
+  EXPORT_PREFIX,
+  exportCrossings,
+  EXPORTS,
+  IMPORT_MODULE,
+  importCrossings,
+  IMPORTS,
+  MANDATORY_EXPORTS,
+  wasmTypes,
+} from "./abi.ts";
+import { PluginError } from "./errors.ts";
+import type { Manifest } from "./manifest.ts";
+import { didYouMean } from "./suggest.ts";
+import { isNumberParameter } from "./values.ts";
+import type { Crossings } from "./wasm/boundary.ts";
+import { External, EXTERNAL_NAMES, LimitsFlag, typeName } from "./wasm/format.ts";
+import type { FunctionType, ModuleShape } from "./wasm/module.ts";
+import { type ExportPlan, functionType } from "./wasm/rewrite.ts";
+
+/** Index of the memory that is exported as `memory`. Throws PluginError where there is none. */
+export function checkMemory(shape: ModuleShape): number {
+  const found = shape.exports.find(({ name }) => name === "memory");
+  if (!found) throw new PluginError(`it exports no memory called "memory"`);
+  if (found.kind !== External.Memory) {
+    throw new PluginError(`its export "memory" is a ${EXTERNAL_NAMES[found.kind]}, not a memory`);
+  }
+  if (shape.memories.some(({ flags }) => flags & LimitsFlag.Shared)) {
+    throw new PluginError("its memory is shared; a plugin runs on one thread and may not share it");
+  }
+  return found.index;
+}
+
+/** How the imports of a module cross, one for each. Throws PluginError. */
+export function checkImports(shape: ModuleShape, is64: boolean): Crossings[] {
+  for (const { module, name, kind } of shape.otherImports) {
+    throw new PluginError(
+      `it imports the ${EXTERNAL_NAMES[kind]} "${name}" from "${module}"; ` +
+        `a plugin imports functions of "${IMPORT_MODULE}" only`,
+    );
+  }
+  return shape.imports.map(({ module, name }, index) => {
+    if (module !== IMPORT_MODULE) {
+      throw new PluginError(
+        `it imports the function "${name}" from "${module}"; ` +
+          `a plugin imports functions of "${IMPORT_MODULE}" only`,
+      );
+    }
+    const expected = IMPORTS.get(name);
+    if (!expected) {
+      throw new PluginError(
+        `it imports the unknown function "${name}" from "${IMPORT_MODULE}"` +
+          didYouMean(name, IMPORTS.keys()),
+      );
+    }
+    checkSignature("import", name, functionType(shape, index), expected, is64);
+    return importCrossings(expected);
+  });
+}
+
+/** The functions that a plugin exports for the host. Throws PluginError. */
+export function checkExports(shape: ModuleShape, is64: boolean, manifest: Manifest): ExportPlan[] {
+  const plans = shape.exports
+    .filter(({ name }) => name.startsWith(EXPORT_PREFIX))
+    .map(({ name, kind, index: functionIndex }) => {
+      const expected = EXPORTS.get(name);
+      if (!expected) {
+        throw new PluginError(
+          `it exports the unknown function "${name}"${didYouMean(name, EXPORTS.keys())}`,
+        );
+      }
+      if (kind !== External.Function) {
+        throw new PluginError(`its export "${name}" is a ${EXTERNAL_NAMES[kind]}, not a function`);
+      }
+      checkSignature("export", name, functionType(shape, functionIndex), expected, is64);
+      return { name, functionIndex, crossings: exportCrossings(expected) };
+    });
+  const names = new Set(plans.map(({ name }) => name));
+  for (const [name, because] of neededExports(shape, names, manifest)) {
+    if (names.has(name)) continue;
+    const reason = because === "" ? "" : `, which it needs because ${because}`;
+    throw new PluginError(`it does not export the function "${name}"${reason}`);
+  }
+  return plans;
+}
+
+/** Exports that a plugin must have, each with the reason where not all plugins must. */
+function neededExports(
+  shape: ModuleShape,
+  exported: ReadonlySet<string>,
+  manifest: Manifest,
+): [string, string][] {
+  const needed = MANDATORY_EXPORTS.map((name): [string, string] => [name, ""]);
+  for (const parameter of manifest.parameters) {
+    const because = `it has the parameter "${parameter.name}"`;
+    if (isNumberParameter(parameter.type)) needed.push(["sb_param_int", because]);
+    else needed.push(["sb_param_bytes", because]);
+  }
+  const allocates = reasonToAllocate(shape, exported, needed);
+  if (allocates) needed.push(["sb_alloc", allocates], ["sb_free", allocates]);
+  return needed;
+}
+
+/** Why the host has to put something into the plugin's memory; "" where it never does. */
+function reasonToAllocate(
+  shape: ModuleShape,
+  exported: ReadonlySet<string>,
+  needed: [string, string][],
+): string {
+  for (const name of ["sb_pwrite", "sb_list", "sb_info"]) {
+    if (exported.has(name)) return `it exports "${name}"`;
+  }
+  if (shape.imports.some(({ name }) => name === "reply_buffer")) return `it imports "reply_buffer"`;
+  return needed.find(([name]) => name === "sb_param_bytes")?.[1] ?? "";
+}
+
+function checkSignature(
+  what: "import" | "export",
+  name: string,
+  actual: FunctionType,
+  abi: AbiFunction,
+  is64: boolean,
+): void {
+  const expected: FunctionType = {
+    parameters: wasmTypes(abi.parameters, is64),
+    results: wasmTypes(abi.results, is64),
+  };
+  const [is, must] = [signatureText(actual), signatureText(expected)];
+  if (is !== must) {
+    throw new PluginError(`its ${what} "${name}" has the type ${is}; it must be ${must}`);
+  }
+}
+
+/** `(i32, i64) -> i32`. */
+function signatureText({ parameters, results }: FunctionType): string {
+  const list = (types: readonly number[]) => types.map(typeName).join(", ");
+  const result = results.length === 1 ? list(results) : `(${list(results)})`;
+  return `(${list(parameters)}) -> ${result}`;
+}

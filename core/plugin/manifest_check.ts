@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// Checks the JSON of a manifest, field by field, and fills in what it leaves out. Whatever is wrong
+// is one sentence about one field (wasm-plugins/abi/README.md, "Manifest").
+
+import { ABI_MAJOR, ABI_MINOR } from "./abi.ts";
+import { ParameterError, PluginError } from "./errors.ts";
+import type { Manifest } from "./manifest.ts";
+import { Fields } from "./manifest_fields.ts";
+import { checkParameters } from "./manifest_parameters.ts";
+import { parseSize } from "./quantities.ts";
+
+const VERSION_LENGTH_MAX = 64;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+
+const KEYS = ["abi", "name", "version", "kind", "description", "threads", "parameters", "limits"];
+
+/** The manifest that `json` is. Throws PluginError. */
+export function checkManifest(json: unknown): Manifest {
+  const fields = new Fields(json, "its manifest", KEYS);
+  const abi = checkAbi(fields);
+  const name = fields.line("name", 64);
+  if (!NAME.test(name)) {
+    fields.fail("name", "it may have letters, digits, dots, dashes and underscores");
+  }
+  return {
+    abi,
+    name,
+    version: fields.line("version", VERSION_LENGTH_MAX),
+    kind: fields.oneOf("kind", ["plugin"]),
+    description: fields.description(),
+    threads: fields.oneOf("threads", ["serialized", "parallel"], "serialized"),
+    parameters: checkParameters(fields.get("parameters") ?? []),
+    limits: checkLimits(fields.get("limits") ?? {}),
+  };
+}
+
+function checkAbi(fields: Fields): string {
+  const abi = fields.line("abi", 16);
+  const version = /^(0|[1-9][0-9]{0,5})\.(0|[1-9][0-9]{0,5})$/.exec(abi);
+  if (!version) fields.fail("abi", `it must be a version like "${ABI_MAJOR}.${ABI_MINOR}"`);
+  if (Number(version[1]) !== ABI_MAJOR || Number(version[2]) > ABI_MINOR) {
+    throw new PluginError(
+      `it needs plugin ABI ${abi}; this sandblock speaks ${ABI_MAJOR}.${ABI_MINOR}`,
+    );
+  }
+  return abi;
+}
+
+function checkLimits(json: unknown): Manifest["limits"] {
+  const fields = new Fields(json, `"limits" of its manifest`, ["memory"]);
+  const value = fields.get("memory");
+  if (value === undefined) return {};
+  const memory = typeof value === "string" ? sizeOf(fields, value) : value;
+  if (!Number.isSafeInteger(memory) || memory as number <= 0) {
+    fields.fail("memory", "it must be a positive number of bytes");
+  }
+  return { memory: memory as number };
+}
+
+function sizeOf(fields: Fields, text: string): number {
+  try {
+    return Number(parseSize(text));
+  } catch (error) {
+    if (error instanceof ParameterError) fields.fail("memory", error.message);
+    throw error;
+  }
+}
