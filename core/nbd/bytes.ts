@@ -110,3 +110,43 @@ export class ByteReader {
     return true;
   }
 }
+
+/** Bytes that came in and wait until enough of them are there. */
+export class ByteQueue {
+  #bytes = new Uint8Array(256);
+  #start = 0;
+  #end = 0;
+
+  get length(): number {
+    return this.#end - this.#start;
+  }
+
+  push(data: Uint8Array): void {
+    const length = this.length;
+    if (this.#end + data.length > this.#bytes.length) {
+      const target = length + data.length <= this.#bytes.length / 2
+        ? this.#bytes
+        : new Uint8Array((length + data.length) * 2);
+      target.set(this.#bytes.subarray(this.#start, this.#end));
+      this.#bytes = target;
+      this.#start = 0;
+      this.#end = length;
+    }
+    this.#bytes.set(data, this.#end);
+    this.#end += data.length;
+  }
+
+  /** A reader of the next `length` bytes, which stay queued; null where fewer are there. */
+  peek(length: number): ByteReader | null {
+    if (length > this.length) return null;
+    return new ByteReader(this.#bytes.subarray(this.#start, this.#start + length));
+  }
+
+  /** A copy of the next `length` bytes, which leave the queue; they must be there. */
+  take(length: number): Uint8Array {
+    if (length > this.length) throw new RangeError("Not so many bytes are queued");
+    const data = this.#bytes.slice(this.#start, this.#start + length);
+    this.#start += length;
+    return data;
+  }
+}

@@ -9,6 +9,9 @@ const HIGH = 4294967296;
 const FLAGS_KNOWN = ExtentFlag.Hole | ExtentFlag.Zero;
 const WIDTH = 3;
 
+/** Each piece can end a block that several share and begin a run of its own. */
+export const EXTENTS_MAX = 2 * PIECES_MAX + 1;
+
 /** Extents that `collectExtents` found: high half of the length, low half, flags. */
 export interface Extents {
   readonly numbers: Uint32Array;
@@ -16,7 +19,7 @@ export interface Extents {
 }
 
 /** Where one answer at a time is worked out. Each thread has its own. */
-const extents: Extents = { numbers: new Uint32Array(PIECES_MAX * WIDTH), count: 0 };
+const extents: Extents = { numbers: new Uint32Array(EXTENTS_MAX * WIDTH), count: 0 };
 
 /** What a block has so far that no single extent covers: its bytes, and the flags all agree on. */
 let partialLength = 0;

@@ -3,9 +3,9 @@
 // for each context that was asked for.
 
 import { Errno } from "../block/errno.ts";
-import { PIECES_MAX, type Request } from "../block/request.ts";
+import type { Request } from "../block/request.ts";
 import { putChunk } from "./chunk.ts";
-import { collectExtents, type Extents } from "./extents.ts";
+import { collectExtents, type Extents, EXTENTS_MAX } from "./extents.ts";
 import type { Gather } from "./gather.ts";
 import { LIE } from "./pieces.ts";
 import { frameError } from "./reply_error.ts";
@@ -19,7 +19,7 @@ const EXTENDED_EXTENT = 16;
 
 /** Appends the answer to a block status request that succeeded; as `frameReply`. */
 export function frameStatus(request: Request, session: Session, gather: Gather): boolean {
-  const max = (request.flags & CommandFlag.ReqOne) !== 0 ? 1 : PIECES_MAX;
+  const max = (request.flags & CommandFlag.ReqOne) !== 0 ? 1 : EXTENTS_MAX;
   const extents = collectExtents(request, session.alignmentMask, max);
   if (extents === LIE) {
     frameError(request, Errno.EIO, session, gather);

@@ -5,7 +5,7 @@
 import type { OpenExport } from "../block/device.ts";
 import { payloadMaximum } from "./block_size.ts";
 import { transmissionFlags } from "./flags.ts";
-import { Replies } from "./wire.ts";
+import { type Replies, TransmissionFlag } from "./wire.ts";
 import { permittedFlags } from "./permitted.ts";
 
 /** A metadata context that the client has selected. */
@@ -22,6 +22,11 @@ export interface SessionTerms {
   exportName: string;
   replies: Replies;
   metaContexts: MetaContext[];
+  /**
+   * Transmission flags where they were agreed on elsewhere; they can only take away from what the
+   * export offers. Unless given, all that it offers.
+   */
+  flags?: number;
 }
 
 /** See the top of this file. Fixed once made. */
@@ -41,7 +46,8 @@ export interface Session extends Readonly<SessionTerms> {
 /** Makes the session for what was agreed on. */
 export function createSession(terms: SessionTerms): Session {
   const info = terms.export.info;
-  const flags = transmissionFlags(info, terms.replies, terms.metaContexts.length > 0);
+  const contexts = terms.metaContexts.length > 0;
+  const flags = restrict(transmissionFlags(info, terms.replies, contexts), terms.flags);
   return {
     export: terms.export,
     exportName: terms.exportName,
@@ -52,6 +58,13 @@ export function createSession(terms: SessionTerms): Session {
     sizeLow: info.sizeLow,
     alignmentMask: info.blockSize.minimum - 1,
     payloadMaximum: payloadMaximum(info),
-    permittedFlags: permittedFlags(flags, terms.metaContexts.length > 0, terms.replies),
+    permittedFlags: permittedFlags(flags, contexts, terms.replies),
   };
+}
+
+/** Offered flags that were agreed on; READ_ONLY is a restriction and holds if either says so. */
+function restrict(offered: number, agreed: number | undefined): number {
+  if (agreed === undefined) return offered;
+  const readOnly = (offered | agreed) & TransmissionFlag.ReadOnly;
+  return (offered & agreed) | readOnly | TransmissionFlag.HasFlags;
 }

@@ -5,8 +5,8 @@ import { Errno, ERRNO_MAX } from "../block/errno.ts";
 import { Command } from "../block/request.ts";
 import { CommandFlag, WireErrno } from "./wire.ts";
 
-/** What is not named below is a failure of the device that the client can do nothing about. */
-const table = new Uint8Array(ERRNO_MAX + 1).fill(WireErrno.EIO);
+/** Index is the errno; 0 only at 0. What is not named below is a failure of the device that the client can do nothing about. */
+const table = new Uint8Array(ERRNO_MAX + 1).fill(WireErrno.EIO, 1);
 for (const errno of Object.values(WireErrno)) table[errno] = errno;
 for (const errno of [Errno.EACCES, Errno.EROFS]) table[errno] = WireErrno.EPERM;
 for (const errno of [Errno.EDQUOT, Errno.EFBIG]) table[errno] = WireErrno.ENOSPC;
@@ -20,7 +20,7 @@ for (const errno of [Errno.ENOSYS, Errno.ENOTTY]) table[errno] = WireErrno.ENOTS
  * ENOTSUP, "this would be slow", and EOVERFLOW, "ask for less", which no write can be told.
  */
 export function wireErrno(errno: number, command: number, flags: number): number {
-  const mapped = errno <= ERRNO_MAX ? table[errno]! : WireErrno.EIO;
+  const mapped = table[errno] || WireErrno.EIO;
   if (mapped === WireErrno.ENOTSUP) {
     const fastZero = command === Command.WriteZeroes && (flags & CommandFlag.FastZero) !== 0;
     return fastZero ? WireErrno.ENOTSUP : WireErrno.EINVAL;
