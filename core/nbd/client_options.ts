@@ -34,7 +34,7 @@ export function encodeClientFlags(flags: number): Uint8Array {
 /** An option with its data; `announced` may lie about the length of it. */
 export function encodeOption(
   option: number,
-  data = new Uint8Array(0),
+  data: Uint8Array = new Uint8Array(0),
   announced = data.length,
 ): Uint8Array {
   const message = new ByteWriter(OPTION_HEADER_LENGTH + data.length);
