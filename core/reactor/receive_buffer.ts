@@ -9,8 +9,8 @@ import type { Block, BufferPool } from "./buffer_pool.ts";
 const RECEIVE_BLOCK_BYTES = 512 * 1024;
 /** From so many missing bytes on, a payload is received to its end and no further than a header. */
 const LARGE_REMAINDER_BYTES = 64 * 1024;
-/** Leftovers up to this size wait outside of the device's memory. */
-const STASH_BYTES = 64;
+/** An incomplete header waits outside of the device's memory; none is longer. */
+const STASH_BYTES = 32;
 const HIGH = 4294967296;
 
 const iovec = new Uint32Array(4);
@@ -91,12 +91,12 @@ export class ReceiveBuffer {
     return received;
   }
 
-  /** The end of a turn: gives up the block if it can, and sets a small leftover aside. */
-  rest(): void {
+  /** The end of a turn: gives up the block unless a whole header of `header` bytes is in it. */
+  rest(header: number): void {
     const block = this.#block;
     if (block === null) return;
     const left = this.#end - this.#start;
-    if (left > STASH_BYTES) return;
+    if (left >= header) return;
     if (left > 0) {
       this.#stash ??= new Uint8Array(STASH_BYTES);
       const from = block.pointer + this.#start;

@@ -59,7 +59,7 @@ Deno.test("messages of all sizes come out whole, however they are cut", () => {
           buffer.consume(needed);
           checked++;
         }
-        buffer.rest();
+        buffer.rest(HEADER);
       }
       buffer.close();
       close();
@@ -73,7 +73,7 @@ Deno.test("a small leftover is set aside and continued", () => {
   const { memory, pool, near, far, close, buffer } = setUp();
   libc.write(far, new Uint8Array([1, 2, 3]), 3);
   assert.equal(buffer.receive(near, 0, HEADER), 3);
-  buffer.rest();
+  buffer.rest(HEADER);
   assert.equal(pool.lentBytes, 0);
   assert.equal(buffer.heldBytes, 3);
   libc.write(far, new Uint8Array([4]), 1);
@@ -99,7 +99,7 @@ Deno.test("a pinned payload stays lent when the connection goes on", () => {
   const block = buffer.block;
   block.references++;
   buffer.consume(100);
-  buffer.rest();
+  buffer.rest(HEADER);
   assert.equal(pool.lentBytes, block.size);
   buffer.unpin(block);
   assert.equal(pool.lentBytes, 0);

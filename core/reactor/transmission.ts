@@ -24,6 +24,9 @@ import { type Phase, Turn } from "./phase.ts";
 const SEND_BYTES = 1024 * 1024;
 const SEND_SEGMENTS = 960;
 
+/** When the server stops, so often each client is read from once more. */
+const DRAIN_RECEIVES_MAX = 16;
+
 /** What a transmission tells about itself. */
 export interface TransmissionHost {
   /** An answer came outside of a turn: `flush` is to be called. */
@@ -78,7 +81,7 @@ export class Transmission implements Phase, RequestSink {
   /** Whether it makes sense to look for input. */
   get wantsInput(): boolean {
     return !this.#ended && !this.#starved && this.#gather === null &&
-      this.inflight < this.#inflightMax;
+      (this.inflight < this.#inflightMax || this.#draining);
   }
 
   get wantsOutput(): boolean {
@@ -99,7 +102,7 @@ export class Transmission implements Phase, RequestSink {
     if (this.#gather !== null && !this.flush()) return this.#broken ? Turn.Worked : Turn.Idle;
     if (this.#ended) return this.inflight > 0 ? Turn.Idle : Turn.Closed;
     // What is there already comes first: it may have waited for room.
-    if (this.#received.length > this.#headerLength && this.#process()) return this.#finishTurn();
+    if (this.#received.length >= this.#headerLength && this.#process()) return this.#finishTurn();
     if (this.#starved) return Turn.Starved;
     if (this.inflight >= this.#inflightMax) return Turn.Idle;
     const bytes = this.#received.receive(this.#inputFd, this.#needed, this.#headerLength);
@@ -143,9 +146,15 @@ export class Transmission implements Phase, RequestSink {
 
   drain(): void {
     this.#draining = true;
-    while (this.#received.length >= this.#headerLength && !this.#broken && this.#process());
+    this.#process();
+    // What has reached this machine already is refused in words rather than by closing.
+    for (let i = 0; i < DRAIN_RECEIVES_MAX && this.wantsInput; i++) {
+      if (this.#received.receive(this.#inputFd, this.#needed, this.#headerLength) <= 0) break;
+      this.#process();
+      this.flush();
+    }
+    if (!this.#broken) this.flush();
     this.#ended = true;
-    this.flush();
   }
 
   hangUp(): void {
@@ -166,7 +175,8 @@ export class Transmission implements Phase, RequestSink {
         this.#discardPayload();
         continue;
       }
-      if (this.inflight >= this.#inflightMax || !this.#next()) break;
+      if (this.inflight >= this.#inflightMax && !this.#draining) break;
+      if (!this.#next()) break;
       const gather = this.#gather;
       if (gather === null) continue;
       if (gather.byteCount < SEND_BYTES && gather.segmentCount < SEND_SEGMENTS) continue;
@@ -294,7 +304,7 @@ export class Transmission implements Phase, RequestSink {
   #finishTurn(): number {
     if (!this.#broken) {
       this.flush();
-      this.#received.rest();
+      this.#received.rest(this.#headerLength);
     }
     return Turn.Worked;
   }
@@ -305,7 +315,7 @@ export class Transmission implements Phase, RequestSink {
     if (result < 0) {
       const errno = lastErrno();
       if (errno === Errno.EAGAIN || errno === Errno.EINTR) {
-        this.#received.rest();
+        this.#received.rest(this.#headerLength);
         return Turn.Idle;
       }
     } else if (this.#received.heldBytes > 0) {

@@ -1,0 +1,330 @@
+// SPDX-License-Identifier: MIT
+// One transmission, turn by turn, over a socket pair, against a disk that can answer late.
+import assert from "node:assert/strict";
+import type { Device, OpenExport } from "../block/device.ts";
+import { Errno } from "../block/errno.ts";
+import { type ExportInfo, Support } from "../block/export.ts";
+import { Command, type Request, Status } from "../block/request.ts";
+import { createSession } from "../nbd/session.ts";
+import { Replies, REQUEST_MAGIC, SIMPLE_REPLY_MAGIC } from "../nbd/wire.ts";
+import { closeDescriptor, setNonBlocking } from "../../native/descriptor.ts";
+import { libc } from "../../native/libc.ts";
+import { DeviceContext } from "./device_context.ts";
+import { Turn } from "./phase.ts";
+import { TestMemory } from "./test_memory.ts";
+import { Transmission } from "./transmission.ts";
+
+const DISK_BYTES = 4 << 20;
+
+/** A disk in memory that holds requests back while `late` is set. */
+class TestDisk implements Device, OpenExport {
+  readonly memory = new TestMemory(32 << 20);
+  readonly bufferAlignment = 64;
+  readonly completionFd = -1;
+  readonly info: ExportInfo = {
+    name: "disk",
+    description: "",
+    sizeHigh: 0,
+    sizeLow: DISK_BYTES,
+    readOnly: false,
+    rotational: false,
+    blockSize: { minimum: 1, preferred: 4096, maximum: 33554432 },
+    can: {
+      write: Support.Native,
+      flush: Support.Native,
+      fua: Support.Native,
+      trim: Support.Native,
+      zero: Support.Native,
+      fastZero: Support.Native,
+      cache: Support.Native,
+      extents: Support.None,
+      multiConn: Support.Native,
+    },
+  };
+  late = false;
+  stable = false;
+  submitted = 0;
+  readonly waiting: Request[] = [];
+  readonly disk = this.memory.allocate(DISK_BYTES, 4096);
+
+  list() {
+    return [{ name: "disk", description: "" }];
+  }
+  defaultExport() {
+    return "disk";
+  }
+  open() {
+    return this;
+  }
+  submit(request: Request): number {
+    this.submitted++;
+    if (!this.late) return this.#execute(request);
+    this.waiting.push(request);
+    return Status.Pending;
+  }
+  /** Answers what waits, the last first. */
+  reap() {
+    for (let r = this.waiting.pop(); r; r = this.waiting.pop()) {
+      r.sink.completed(r, this.#execute(r));
+    }
+  }
+  submitQueued() {}
+  close() {}
+
+  #execute(request: Request): number {
+    const at = this.disk + request.offset;
+    const { bytes } = this.memory;
+    if (request.command === Command.Read) {
+      if (this.stable) request.data(0, at, request.length, true);
+      else {
+        const pointer = request.space.take(request, request.length);
+        if (pointer === 0) return Errno.ENOMEM;
+        bytes.copyWithin(pointer, at, at + request.length);
+        request.data(0, pointer, request.length, false);
+      }
+    } else if (request.command === Command.Write) {
+      bytes.copyWithin(at, request.payload, request.payload + request.length);
+    } else if (request.command === Command.WriteZeroes) bytes.fill(0, at, at + request.length);
+    return 0;
+  }
+}
+
+function setUp(options: { inflightBytesMax?: number; inflightMax?: number } = {}) {
+  const disk = new TestDisk();
+  const context = new DeviceContext(disk, options.inflightBytesMax ?? 8 << 20);
+  const fds = new Int32Array(2);
+  assert.equal(libc.socketpair(1, 1, 0, new Uint8Array(fds.buffer)), 0);
+  fds.forEach(setNonBlocking);
+  const [near, far] = [fds[0]!, fds[1]!];
+  const session = createSession({
+    export: disk,
+    exportName: "disk",
+    replies: Replies.Simple,
+    metaContexts: [],
+  });
+  const logged: string[] = [];
+  const transmission = new Transmission(
+    session,
+    context,
+    { answered() {}, log: (_level, text) => void logged.push(text) },
+    { inputFd: near, outputFd: near },
+    options.inflightMax ?? 1024,
+  );
+  return { disk, context, transmission, far, logged, close: () => fds.forEach(closeDescriptor) };
+}
+
+function request(
+  command: number,
+  cookie: number,
+  offset: number,
+  length: number,
+  data?: Uint8Array,
+) {
+  const bytes = new Uint8Array(28 + (data?.length ?? 0));
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, REQUEST_MAGIC);
+  view.setUint16(6, command);
+  view.setUint32(12, cookie);
+  view.setUint32(20, offset);
+  view.setUint32(24, length);
+  if (data) bytes.set(data, 28);
+  return bytes;
+}
+
+function write(fd: number, ...parts: Uint8Array<ArrayBuffer>[]): void {
+  for (const part of parts) assert.equal(libc.write(fd, part, part.length), part.length);
+}
+
+function read(fd: number): Uint8Array {
+  const bytes = new Uint8Array(1 << 20);
+  const n = libc.read(fd, bytes, bytes.length);
+  return bytes.subarray(0, Math.max(n, 0));
+}
+
+/** The cookies and errors of the simple replies in `bytes`, each with `data` bytes behind it. */
+function replies(bytes: Uint8Array, data = 0): [number, number][] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const found: [number, number][] = [];
+  for (let at = 0; at < bytes.length;) {
+    assert.equal(view.getUint32(at), SIMPLE_REPLY_MAGIC);
+    const error = view.getUint32(at + 4);
+    found.push([view.getUint32(at + 12), error]);
+    at += 16 + (error === 0 ? data : 0);
+  }
+  return found;
+}
+
+Deno.test("a batch of requests is answered in one turn", () => {
+  const { disk, context, transmission, far, close } = setUp();
+  const data = new Uint8Array(4096).fill(7);
+  write(far, request(Command.Write, 1, 8192, 4096, data), request(Command.Read, 2, 8192, 4096));
+  assert.equal(transmission.turn(), Turn.Worked);
+  const got = read(far);
+  assert.deepEqual(replies(got.subarray(0, 16)), [[1, 0]]);
+  assert.deepEqual(replies(got.subarray(16), 4096), [[2, 0]]);
+  assert.deepEqual(got.subarray(32), data);
+  assert.equal(transmission.turn(), Turn.Idle);
+  assert.equal(disk.submitted, 2);
+  assert.equal(context.pool.lentBytes, context.arena.idleBytes, "nothing is held at rest");
+  close();
+});
+
+Deno.test("requests that finish late and in another order are answered each with its cookie", () => {
+  const { disk, context, transmission, far, close } = setUp();
+  disk.late = true;
+  const data = new Uint8Array(3000).fill(9);
+  write(far, request(Command.Write, 1, 0, 3000, data), request(Command.Read, 2, 4096, 512));
+  assert.equal(transmission.turn(), Turn.Worked);
+  assert.equal(read(far).length, 0);
+  assert.equal(context.pending, 2);
+  write(far, request(Command.Flush, 3, 0, 0));
+  transmission.turn();
+  disk.reap();
+  assert.equal(context.pending, 0);
+  transmission.turn();
+  const got = read(far);
+  assert.deepEqual(replies(got.subarray(0, 16)), [[3, 0]]);
+  assert.deepEqual(replies(got.subarray(16, 16 + 528), 512), [[2, 0]]);
+  assert.deepEqual(replies(got.subarray(544)), [[1, 0]]);
+  assert.deepEqual(disk.memory.bytes.slice(disk.disk, disk.disk + 3000), data, "payload stayed");
+  assert.equal(context.pool.lentBytes, context.arena.idleBytes);
+  close();
+});
+
+Deno.test("no more requests than allowed are under way; the rest waits its turn", () => {
+  const { disk, transmission, far, close } = setUp({ inflightMax: 2 });
+  disk.late = true;
+  for (let i = 1; i <= 5; i++) write(far, request(Command.Flush, i, 0, 0));
+  transmission.turn();
+  assert.equal(disk.waiting.length, 2);
+  assert.equal(transmission.wantsInput, false);
+  const seen: number[] = [];
+  for (let i = 0; i < 4; i++) {
+    disk.reap();
+    transmission.turn();
+    seen.push(...replies(read(far)).map(([cookie]) => cookie));
+  }
+  assert.deepEqual(seen.sort(), [1, 2, 3, 4, 5]);
+  close();
+});
+
+Deno.test("a client that does not read is not read from, and costs no further request", () => {
+  const { disk, transmission, far, close } = setUp();
+  for (let i = 0; i < 64; i++) write(far, request(Command.Read, i, 0, 65536));
+  for (let i = 0; i < 20; i++) transmission.turn();
+  assert.equal(transmission.wantsOutput, true);
+  assert.equal(transmission.wantsInput, false);
+  assert.ok(disk.submitted < 64, `${disk.submitted} submitted`);
+  let bytes = 0;
+  for (let i = 0; i < 200 && bytes < 64 * 65552; i++) {
+    bytes += read(far).length;
+    transmission.turn();
+  }
+  assert.equal(bytes, 64 * 65552);
+  close();
+});
+
+Deno.test("what a slow client has been promised is not changed by a later write of zeroes", () => {
+  const { disk, transmission, far, close, context } = setUp();
+  disk.stable = true;
+  disk.memory.bytes.fill(0x5a, disk.disk, disk.disk + DISK_BYTES);
+  write(far, request(Command.Read, 1, 0, 2 << 20), request(Command.WriteZeroes, 2, 0, 2 << 20));
+  transmission.turn();
+  assert.equal(transmission.wantsOutput, true);
+  // Another connection's request reaches the same device.
+  context.settle();
+  disk.memory.bytes.fill(0, disk.disk, disk.disk + DISK_BYTES);
+  let got = 0;
+  let wrong = 0;
+  for (let i = 0; i < 200 && got < 16 + (2 << 20); i++) {
+    const part = read(far);
+    for (let j = 0; j < part.length; j++) {
+      const at = got + j;
+      if (at >= 16 && at < 16 + (2 << 20) && part[j] !== 0x5a) wrong++;
+    }
+    got += part.length;
+    transmission.turn();
+  }
+  assert.equal(wrong, 0);
+  close();
+});
+
+Deno.test("the payload of a refused write is discarded and the stream stays in step", () => {
+  const { disk, context, transmission, far, close } = setUp();
+  const data = new Uint8Array(100_000);
+  const bad = request(Command.Write, 1, DISK_BYTES - 10, 100_000, data);
+  write(far, bad.slice(0, 50_000));
+  transmission.turn();
+  assert.equal(read(far).length, 0, "answered only when the payload is over");
+  write(far, bad.slice(50_000), request(Command.Flush, 2, 0, 0));
+  transmission.turn();
+  assert.deepEqual(replies(read(far)), [[1, Errno.ENOSPC], [2, 0]]);
+  assert.equal(disk.submitted, 1);
+  assert.equal(context.pool.lentBytes, context.arena.idleBytes);
+  close();
+});
+
+Deno.test("a payload beyond the bound on memory is refused with ENOMEM, in step", () => {
+  const { disk, transmission, far, close } = setUp({ inflightBytesMax: 512 * 1024 });
+  const data = new Uint8Array(1 << 20).fill(1);
+  const bytes = request(Command.Write, 1, 0, 1 << 20, data);
+  for (let at = 0; at < bytes.length; at += 65536) {
+    write(far, bytes.slice(at, at + 65536));
+    transmission.turn();
+  }
+  write(far, request(Command.Flush, 2, 0, 0));
+  transmission.turn();
+  assert.deepEqual(replies(read(far)), [[1, Errno.ENOMEM], [2, 0]]);
+  assert.equal(disk.submitted, 1);
+  close();
+});
+
+Deno.test("a wrong magic number closes the connection, after what came before it", () => {
+  const { transmission, far, close, logged } = setUp();
+  write(far, request(Command.Flush, 1, 0, 0), new Uint8Array(28));
+  transmission.turn();
+  assert.deepEqual(replies(read(far)), [[1, 0]]);
+  assert.equal(transmission.turn(), Turn.Closed);
+  assert.match(logged.join(), /magic/);
+  close();
+});
+
+Deno.test("a disconnect request finishes what is under way, then closes without an answer", () => {
+  const { disk, transmission, far, close } = setUp();
+  disk.late = true;
+  write(far, request(Command.Flush, 1, 0, 0), request(Command.Disconnect, 2, 0, 0));
+  write(far, request(Command.Flush, 3, 0, 0));
+  transmission.turn();
+  assert.equal(transmission.turn(), Turn.Idle);
+  disk.reap();
+  assert.equal(transmission.turn(), Turn.Closed);
+  assert.deepEqual(replies(read(far)), [[1, 0]]);
+  close();
+});
+
+Deno.test("a client that vanishes with requests under way leaves nothing behind", () => {
+  const { disk, context, transmission, far, close } = setUp();
+  disk.late = true;
+  write(far, request(Command.Read, 1, 0, 4096), request(Command.Read, 2, 0, 4096));
+  transmission.turn();
+  transmission.hangUp();
+  assert.equal(transmission.turn(), Turn.Idle);
+  disk.reap();
+  assert.equal(transmission.turn(), Turn.Closed);
+  assert.equal(context.pool.lentBytes, context.arena.idleBytes);
+  close();
+});
+
+Deno.test("draining refuses what is new with ESHUTDOWN and finishes what is under way", () => {
+  const { disk, transmission, far, close } = setUp({ inflightMax: 1 });
+  disk.late = true;
+  write(far, request(Command.Flush, 1, 0, 0), request(Command.Flush, 2, 0, 0));
+  transmission.turn();
+  write(far, request(Command.Flush, 3, 0, 0));
+  transmission.drain();
+  assert.deepEqual(replies(read(far)), [[2, Errno.ESHUTDOWN], [3, Errno.ESHUTDOWN]]);
+  disk.reap();
+  assert.equal(transmission.turn(), Turn.Closed);
+  assert.deepEqual(replies(read(far)), [[1, 0]]);
+  close();
+});
