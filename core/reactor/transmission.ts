@@ -147,13 +147,13 @@ export class Transmission implements Phase, RequestSink {
   drain(): void {
     this.#draining = true;
     this.#process();
+    this.flush();
     // What has reached this machine already is refused in words rather than by closing.
     for (let i = 0; i < DRAIN_RECEIVES_MAX && this.wantsInput; i++) {
       if (this.#received.receive(this.#inputFd, this.#needed, this.#headerLength) <= 0) break;
       this.#process();
       this.flush();
     }
-    if (!this.#broken) this.flush();
     this.#ended = true;
   }
 
