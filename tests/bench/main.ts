@@ -40,6 +40,14 @@ function checkMemory(servers: Server[], size: number): void {
   );
 }
 
+/** What was asked for by name must be there, and sandblock where nothing was: it is the subject. */
+function requireServers(options: Options, servers: Server[]): void {
+  for (const id of options.servers ?? ["sandblock"]) {
+    if (servers.some((server) => server.id === id)) continue;
+    throw new UsageError(`cannot measure ${id}: it is missing, as told above`);
+  }
+}
+
 async function emptyResult(options: Options, servers: Server[]): Promise<BenchResult> {
   return {
     format: 1,
@@ -140,7 +148,7 @@ async function main(args: string[]): Promise<number> {
     const found = await findServers({ ...options, directory }, wanted);
     for (const line of found.missing) console.error(`missing: ${line}`);
     const { servers } = found;
-    if (servers.length === 0) throw new UsageError("cannot measure: there is no server to measure");
+    requireServers(options, servers);
     checkMemory(servers, options.size);
     const result = await emptyResult(options, servers);
     result.failures.push(...found.missing);

@@ -26,7 +26,7 @@ function titleOf(server: BenchResult["servers"][number]): string {
 }
 
 /** How a server is called in a table. Builds of sandblock have the same version: there the id. */
-function namesOf(result: BenchResult): Map<string, string> {
+export function nameServers(result: BenchResult): Map<string, string> {
   return new Map(
     result.servers.map((one) => [one.id, one.family === "sandblock" ? one.id : titleOf(one)]),
   );
@@ -51,7 +51,7 @@ export function describeRow(row: Row): string {
 /** Rates of the subject, and how many times the rate of each other server that is. */
 export function rateTable(result: BenchResult, medium: string, checks: Check[]): Table {
   const subject = subjectOf(result);
-  const names = namesOf(result);
+  const names = nameServers(result);
   const others = result.servers.map((server) => server.id).filter((id) => id !== subject);
   const body = result.rows.filter((one) => one.row.medium === medium).map((one) => {
     const mine = checks.filter((check) => check.subject === one.row.name);
@@ -81,7 +81,7 @@ function perServer(
   rows: RowResult[],
   format: (row: RowResult, server: string) => string,
 ): Table {
-  const names = namesOf(result);
+  const names = nameServers(result);
   const ids = result.servers.map((server) => server.id);
   return {
     title,
@@ -96,7 +96,7 @@ function latency(run: RowResult, server: string): string {
 }
 
 function footprintTable(result: BenchResult): Table {
-  const names = namesOf(result);
+  const names = nameServers(result);
   const mega = (bytes: number | null | undefined, digits = 1) =>
     bytes == null ? "-" : formatNumber(bytes / 1e6, digits);
   return {
