@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// `sandblock plugin`: the group of commands about plugins as files.
+
+import { command } from "../declare/declaration.ts";
+import { helpOption } from "./shared_options.ts";
+import { pluginList } from "./plugin_list.ts";
+import { pluginPack } from "./plugin_pack.ts";
+import { pluginShow } from "./plugin_show.ts";
+
+export const plugin = command({
+  name: "plugin",
+  summary: "look into plugins and pack them",
+  description: [
+    "A plugin is a WebAssembly module that says what a device does. These commands look at plugins " +
+    "without running any of their code.",
+  ],
+  options: { help: helpOption },
+  commands: [pluginShow, pluginList, pluginPack],
+  ownPage: true,
+});

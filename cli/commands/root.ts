@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// `sandblock`: the command that all others are below of.
+
+import { command } from "../declare/declaration.ts";
+import { completion } from "./completion.ts";
+import { help } from "./help.ts";
+import { man } from "./man.ts";
+import { plugin } from "./plugin.ts";
+import { serve } from "./serve.ts";
+import { helpOption } from "./shared_options.ts";
+import { print } from "../output.ts";
+import { VERSION } from "../version.ts";
+
+export const root = command({
+  name: "sandblock",
+  summary: "block devices from sandboxed plugins",
+  description: [
+    "Serves block devices over NBD, the network block device protocol. What a device does comes " +
+    "from a plugin: a WebAssembly module that can touch nothing but its own memory.",
+    "The exit status is 0 on success and 1 after an error or wrong usage, which one line on " +
+    "standard error explains.",
+  ],
+  options: {
+    version: {
+      short: "V",
+      long: "version",
+      group: "Options",
+      help: "Print the version",
+      since: "0.1.0",
+    },
+    help: helpOption,
+  },
+  commands: [serve, plugin, completion, man, help],
+  examples: [
+    { command: "sandblock serve memory 1G", text: "Serve a disk in memory on port 10809:" },
+    {
+      command: `sandblock serve pattern 1G --run 'nbdinfo "$uri"'`,
+      text: "Serve a disk for as long as another command runs, and on no port:",
+    },
+  ],
+  ownPage: true,
+  run({ version }) {
+    if (!version) return -1;
+    print(`sandblock ${VERSION}\n`);
+    return 0;
+  },
+});

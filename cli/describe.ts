@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// What a plugin or backend is, as text for people, as key=value lines and as JSON.
+
+import type { Manifest } from "../core/plugin/manifest.ts";
+import type { ParameterDeclaration } from "../core/plugin/parameters.ts";
+import { columns, fill, HELP_WIDTH } from "./declare/text.ts";
+
+/** Everything that is known about a plugin without running it. */
+export interface Description {
+  manifest: Manifest;
+  /** File it was read from; null for what is built in. */
+  path: string | null;
+  /** Functions of the ABI that it provides, without prefix: `pread`. Empty for a backend. */
+  functions: string[];
+  /** Bytes that its memory may grow to; null for a backend. */
+  memoryMaximum: number | null;
+}
+
+/** How a value of a parameter is written, for `size=SIZE`. */
+export function valueText(parameter: ParameterDeclaration): string {
+  if (parameter.type === "enum") return (parameter.values ?? []).join("|");
+  return parameter.type === "bool" ? "true|false" : parameter.type.toUpperCase();
+}
+
+/** `size=SIZE`, or `[size=]SIZE` where the key may be left out. */
+export function parameterTerm(parameter: ParameterDeclaration): string {
+  const key = parameter.positional ? `[${parameter.name}=]` : `${parameter.name}=`;
+  return key + valueText(parameter);
+}
+
+/** The sentence about a parameter, with what limits it. */
+export function parameterText(parameter: ParameterDeclaration): string {
+  const facts: string[] = [];
+  if (parameter.required) facts.push("required");
+  if (parameter.default !== undefined) facts.push(`default: ${parameter.default}`);
+  if (parameter.minimum !== undefined) facts.push(`at least ${parameter.minimum}`);
+  if (parameter.maximum !== undefined) facts.push(`at most ${parameter.maximum}`);
+  if (parameter.repeated) facts.push("may be given several times");
+  const text = parameter.description.replace(/\.$/, "");
+  return facts.length > 0 ? `${text} (${facts.join("; ")})` : text;
+}
+
+/** Help on the parameters of a plugin. */
+export function pluginHelp(manifest: Manifest): string {
+  const { name, version, description, parameters } = manifest;
+  const usage = parameters.map((parameter) => {
+    const term = parameterTerm(parameter);
+    return parameter.required ? term : `[${term}]`;
+  });
+  const lines = [
+    ...fill(`Usage: sandblock serve [OPTION...] ${[name, ...usage].join(" ")}`, HELP_WIDTH),
+    "",
+    ...fill(`${name} ${version}: ${description}`, HELP_WIDTH),
+    "",
+    ...parameterLines(parameters),
+    "",
+    `The options of "sandblock serve" are shown by "sandblock serve --help"`,
+  ];
+  return lines.join("\n") + "\n";
+}
+
+function parameterLines(parameters: readonly ParameterDeclaration[]): string[] {
+  if (parameters.length === 0) return ["It takes no parameters"];
+  const rows = parameters.map((p) => [parameterTerm(p), parameterText(p)] as const);
+  return ["Parameters", ...columns(rows, 30)];
+}
+
+/** The text of `plugin show`. */
+export function descriptionText(description: Description): string {
+  const { manifest, path, functions, memoryMaximum } = description;
+  const facts: [string, string][] = [["From", path ?? "built in"]];
+  if (functions.length > 0) facts.push(["ABI", `${manifest.abi} (sandblock:v3)`]);
+  facts.push(["Threads", manifest.threads]);
+  if (memoryMaximum !== null) facts.push(["Memory", `at most ${bytesText(memoryMaximum)}`]);
+  if (functions.length > 0) facts.push(["Provides", functions.join(" ")]);
+  facts.push(["May use", description.functions.length > 0 ? "its own memory only" : "files"]);
+  const lines = [
+    `${manifest.name} ${manifest.version}`,
+    ...fill(manifest.description, HELP_WIDTH),
+    "",
+    ...columns(facts, 14),
+    "",
+    ...parameterLines(manifest.parameters),
+  ];
+  return lines.join("\n") + "\n";
+}
+
+/** Sorted `key=value` lines, for `--dump-plugin`. The keys are stable and only grow in number. */
+export function descriptionLines(description: Description): string {
+  const { manifest, path, functions, memoryMaximum } = description;
+  const pairs: Record<string, string | number> = {
+    abi: manifest.abi,
+    description: manifest.description,
+    kind: manifest.kind,
+    name: manifest.name,
+    path: path ?? "builtin",
+    thread_model: manifest.threads,
+    version: manifest.version,
+  };
+  const positional = manifest.parameters.find((parameter) => parameter.positional);
+  if (positional) pairs["magic_config_key"] = positional.name;
+  if (memoryMaximum !== null) pairs["memory_max"] = memoryMaximum;
+  for (const name of functions) pairs[`has_${name}`] = 1;
+  for (const { name, type } of manifest.parameters) pairs[`parameter_${name}`] = type;
+  return pairLines(pairs);
+}
+
+/** `key=value` lines in the order of the keys. */
+export function pairLines(pairs: Readonly<Record<string, string | number>>): string {
+  const lines = Object.entries(pairs).map(([key, value]) => `${key}=${value}`);
+  return lines.sort().join("\n") + "\n";
+}
+
+/** The description as JSON. */
+export function descriptionJson(description: Description): string {
+  const { manifest, path, functions, memoryMaximum } = description;
+  return JSON.stringify({ ...manifest, path, functions, memoryMaximum }, null, 2) + "\n";
+}
+
+/** `256M`, in the largest unit that divides it. */
+export function bytesText(bytes: number): string {
+  const units = ["", "K", "M", "G", "T"];
+  let unit = 0;
+  while (bytes >= 1024 && bytes % 1024 === 0 && unit < units.length - 1) {
+    bytes /= 1024;
+    unit++;
+  }
+  return `${bytes}${units[unit]}`;
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// Finds what a plugin operand names: a bundled plugin, a backend of the host, or a file.
+
+import { fileManifest } from "../core/backend/file_manifest.ts";
+import type { Manifest } from "../core/plugin/manifest.ts";
+import { readManifest } from "../core/plugin/manifest.ts";
+import { didYouMean } from "../core/plugin/suggest.ts";
+import { bundledPlugin, bundledPluginNames } from "../wasm-plugins/bundled.ts";
+import { readFile } from "./files.ts";
+
+/** A plugin or backend, not yet checked further than its manifest. */
+export type Source =
+  | { kind: "backend"; manifest: Manifest }
+  /** `path` is null for a bundled plugin. */
+  | { kind: "plugin"; manifest: Manifest; path: string | null; bytes: Uint8Array };
+
+/** Everything that can be named without a path, in alphabetical order. */
+export function knownNames(): string[] {
+  return [fileManifest.name, ...bundledPluginNames()].sort();
+}
+
+/** What `name` stands for. Throws Error with one sentence. */
+export function findPlugin(name: string): Source {
+  if (name === fileManifest.name) return { kind: "backend", manifest: fileManifest };
+  if (name.includes("/") || name.endsWith(".wasm")) {
+    const bytes = readFile("plugin", name);
+    return withReason(
+      name,
+      () => ({ kind: "plugin", manifest: readManifest(bytes), path: name, bytes }),
+    );
+  }
+  const bytes = bundledPlugin(name);
+  if (!bytes) throw unknown(name);
+  return withReason(
+    name,
+    () => ({ kind: "plugin", manifest: readManifest(bytes), path: null, bytes }),
+  );
+}
+
+/** Runs `action` on a plugin and says in its errors which one it was: `cannot load plugin "x": ...`. */
+export function withReason<T>(name: string, action: () => T, verb = "load"): T {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    throw new Error(`cannot ${verb} plugin "${name}": ${error.message}`, { cause: error });
+  }
+}
+
+function unknown(name: string): Error {
+  const names = knownNames();
+  const right = didYouMean(name, names) ||
+    `; the plugins are ${
+      names.join(", ")
+    }; one of your own is named by a path such as ./${name}.wasm`;
+  return new Error(`cannot find plugin "${name}": there is none of this name${right}`);
+}

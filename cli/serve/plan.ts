@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+// What a `serve` command line means, as data: no file is touched and nothing is opened to find out.
+
+import {
+  type InheritedConnection,
+  type Limits,
+  LIMITS_DEFAULT,
+} from "../../core/control/options.ts";
+import { UsageError } from "../errors.ts";
+import { count, milliseconds, size } from "../values.ts";
+import { type Listener, planListeners } from "./listeners.ts";
+import type { ServeValues } from "./options.ts";
+import { planTransmission } from "./transmission.ts";
+
+/** See the top of this file. */
+export interface Plan {
+  /** Plugin as named: a bundled name or a path. */
+  plugin: string;
+  /** Its parameters as given: `key=value`, or a bare value. */
+  parameters: string[];
+  listeners: Listener[];
+  connections: InheritedConnection[];
+  exportName?: string;
+  readOnly: boolean;
+  threads: number;
+  busyPollUs: number | "auto";
+  exitWithLastClient: boolean;
+  exitWithParent: boolean;
+  verbose: boolean;
+  limits: Limits;
+  /** Bytes; what the plugin asks for when absent. */
+  pluginMemory?: number;
+  fork: boolean;
+  pidfile?: string;
+  /** Shell command to serve for. */
+  run?: string;
+  printUris: boolean;
+}
+
+/** What the process was started with that matters here. */
+export interface Surroundings {
+  /** Listening sockets that systemd handed over (LISTEN_FDS). */
+  listenFds: readonly number[];
+  /** Connected sockets that it handed over (Accept=yes). */
+  connectedFds: readonly number[];
+}
+
+/** Threads and counts beyond these are mistakes. */
+const THREADS_MAX = 256;
+const COUNT_MAX = 1_000_000;
+const BUSY_POLL_US_MAX = 1_000_000;
+/** A wasm memory ends at 4 GiB; memory64 goes up to 16 GiB in V8. */
+const PLUGIN_MEMORY_MAX = 2 ** 34;
+
+/** The plan for `values` and `operands`. Throws UsageError. */
+export function planServe(
+  values: ServeValues,
+  operands: readonly string[],
+  surroundings: Surroundings,
+): Plan {
+  const [plugin, ...parameters] = operands;
+  if (plugin === undefined) {
+    throw new UsageError("cannot serve: no plugin is named; write one such as memory 1G");
+  }
+  refuseConflicts(values, surroundings);
+  const inherited = surroundings.connectedFds.map((fd) => ({ inputFd: fd, outputFd: fd }));
+  const transmission = planTransmission(values);
+  const stdio = values.single ? [{ inputFd: 0, outputFd: 1 }] : [];
+  const connections = [...stdio, ...transmission, ...inherited];
+  const listeners = planListeners(values, {
+    listenFds: surroundings.listenFds,
+    connected: connections.length > 0,
+  });
+  const { run, pidfile, exportname, pluginMemory } = values;
+  return {
+    plugin,
+    parameters,
+    listeners,
+    connections,
+    ...exportname !== undefined && { exportName: checkedExportName(exportname) },
+    readOnly: values.readonly ?? false,
+    threads: count("--threads", values.threads ?? "1", { minimum: 1, maximum: THREADS_MAX }),
+    busyPollUs: busyPoll(values.busyPoll ?? "auto"),
+    exitWithLastClient: values.exitWithLastClient ?? false,
+    exitWithParent: values.exitWithParent ?? false,
+    verbose: values.verbose ?? false,
+    limits: planLimits(values),
+    ...pluginMemory !== undefined &&
+      {
+        pluginMemory: size("--plugin-memory", pluginMemory, {
+          minimum: 65536,
+          maximum: PLUGIN_MEMORY_MAX,
+        }),
+      },
+    fork: values.fork ?? false,
+    ...pidfile !== undefined && { pidfile },
+    ...run !== undefined && { run },
+    printUris: shouldPrintUris(values, listeners),
+  };
+}
+
+function planLimits(values: ServeValues): Limits {
+  const number = (option: string, text: string | undefined, byDefault: number) =>
+    text === undefined ? byDefault : count(option, text, { minimum: 1, maximum: COUNT_MAX });
+  const duration = (option: string, text: string | undefined, byDefault: number) =>
+    text === undefined ? byDefault : milliseconds(option, text);
+  const bytes = values.inflightBytes;
+  const base = LIMITS_DEFAULT;
+  return {
+    connectionsMax: number("--max-connections", values.maxConnections, base.connectionsMax),
+    handshakeTimeoutMs: duration(
+      "--handshake-timeout",
+      values.handshakeTimeout,
+      base.handshakeTimeoutMs,
+    ),
+    optionsMax: number("--max-options", values.maxOptions, base.optionsMax),
+    inflightBytesMax: bytes === undefined
+      ? base.inflightBytesMax
+      : size("--inflight-bytes", bytes, { minimum: 2 ** 20, maximum: 2 ** 40 }),
+    inflightRequestsMax: number(
+      "--inflight-requests",
+      values.inflightRequests,
+      base.inflightRequestsMax,
+    ),
+    pluginTimeoutMs: duration("--plugin-timeout", values.pluginTimeout, base.pluginTimeoutMs),
+    drainTimeoutMs: duration("--drain-timeout", values.drainTimeout, base.drainTimeoutMs),
+  };
+}
+
+function busyPoll(text: string): number | "auto" {
+  if (text === "auto") return "auto";
+  if (text === "off") return 0;
+  if (/^\d+$/.test(text)) {
+    return count("--busy-poll", text, { minimum: 0, maximum: BUSY_POLL_US_MAX });
+  }
+  throw new UsageError(
+    `cannot use --busy-poll "${text}": it is auto, off or a number of microseconds`,
+  );
+}
+
+/** An address that nobody can know otherwise is printed unasked. */
+function shouldPrintUris(values: ServeValues, listeners: readonly Listener[]): boolean {
+  if (values.printUri) return true;
+  if (values.run !== undefined) return false;
+  return listeners.some((l) => l.kind === "private" || (l.kind === "tcp" && l.port === 0));
+}
+
+function checkedExportName(name: string): string {
+  const bytes = new TextEncoder().encode(name).length;
+  if (bytes <= 4096) return name;
+  throw new UsageError(`cannot use --exportname: it has ${bytes} bytes; at most 4096 are possible`);
+}
+
+/** Pairs of options that contradict each other, with the reason. */
+function refuseConflicts(values: ServeValues, { listenFds, connectedFds }: Surroundings): void {
+  const given = (...keys: (keyof ServeValues)[]) => keys.find((key) => values[key] !== undefined);
+  const both = (one: string, other: keyof ServeValues | undefined, why: string) => {
+    if (other === undefined) return;
+    throw new UsageError(`cannot use ${one} together with --${dashed(other)}: ${why}`);
+  };
+  const listening = given("unix", "port", "ipaddr", "listen");
+  if (values.single) {
+    both("--single", listening, "the only client is on standard input and output");
+    both("--single", given("run", "fork", "fd"), "the only client is on standard input and output");
+    both("--single", given("printUri"), "standard output belongs to the client");
+  }
+  if (values.fd !== undefined) {
+    both("--fd", listening ?? given("run", "fork"), "the only client is on the descriptor");
+  }
+  if (values.fork) {
+    both("--fork", given("foreground"), "one says background, the other foreground");
+    both("--fork", given("run"), "the command runs in the foreground");
+    both("--fork", given("exitWithParent"), "in the background it has no parent");
+  }
+  if (values.ipv4Only) both("--ipv4-only", given("ipv6Only"), "no address is left");
+  if (listenFds.length + connectedFds.length > 0) {
+    const conflict = given("ipaddr", "port", "unix", "single", "run", "fork", "fd");
+    both("socket activation (LISTEN_FDS)", conflict, "the sockets come from the service manager");
+  }
+}
+
+function dashed(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

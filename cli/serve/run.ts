@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+// The life of a server as a process: what is set up around it, what ends it, what is left behind.
+
+import { takeActivation } from "../../core/control/activation.ts";
+import { takeNotifier } from "../../core/control/notify.ts";
+import type { Server } from "../../core/control/options.ts";
+import { startServer } from "../../core/control/serve.ts";
+import { type Log, stderrLog } from "../log.ts";
+import { print } from "../output.ts";
+import { isInBackground, startInBackground, stayInBackground } from "./background.ts";
+import { runCaptive } from "./captive.ts";
+import { prepareDevice } from "./device.ts";
+import { Leftovers } from "./leftovers.ts";
+import type { ServeValues } from "./options.ts";
+import { stopWithParent } from "./parent.ts";
+import { places } from "./places.ts";
+import { type Plan, planServe } from "./plan.ts";
+import { StopSignals } from "./signals.ts";
+
+/** Serves as the command line says; the exit status. Throws Error with one sentence. */
+export async function runServer(
+  values: ServeValues,
+  operands: readonly string[],
+): Promise<number> {
+  const activation = takeActivation(Deno.env, Deno.pid);
+  const plan = planServe(values, operands, activation);
+  if (plan.fork && !isInBackground()) return await startInBackground();
+  let log = stderrLog(plan.verbose);
+  const notifier = await takeNotifier(Deno.env);
+  const leftovers = new Leftovers();
+  const signals = new StopSignals((level, text) => log(level, text), leftovers);
+  if (plan.exitWithParent) await stopWithParent();
+  try {
+    const device = prepareDevice(plan);
+    const listen = await places(plan.listeners, leftovers, log);
+    const server = await startServer(
+      { ...plan, device, listen },
+      (level, text) => log(level, text),
+    );
+    announce(plan, server, leftovers, log);
+    notifier.send("READY=1", `STATUS=Serving ${plan.plugin}`, `MAINPID=${Deno.pid}`);
+    if (plan.fork) log = await stayInBackground(plan.verbose);
+    const status = await untilItEnds(plan, server, signals, log);
+    notifier.send("STOPPING=1");
+    await server.stop();
+    return status;
+  } finally {
+    leftovers.remove();
+  }
+}
+
+/** Tells everybody who waits for it that clients can connect. */
+function announce(plan: Plan, server: Server, leftovers: Leftovers, log: Log): void {
+  if (plan.pidfile !== undefined) leftovers.pidfile(plan.pidfile);
+  const uris = [...new Set(server.uris)].filter((uri) => uri !== "");
+  if (plan.printUris) print(uris.map((uri) => `${uri}\n`).join(""));
+  if (plan.run === undefined && uris.length > 0) {
+    log("info", `serving ${plan.plugin} at ${uris.join(" and ")}`);
+  }
+}
+
+/** Waits for the first reason to stop; the exit status that it means. */
+async function untilItEnds(
+  plan: Plan,
+  server: Server,
+  signals: StopSignals,
+  log: Log,
+): Promise<number> {
+  if (plan.run !== undefined) return await runCaptive(plan.run, plan, server, signals);
+  const signal = await Promise.race([server.ended, signals.first]);
+  if (signal) log("info", `stopping on ${signal}`);
+  return 0;
+}

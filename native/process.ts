@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// What a process asks of the kernel about itself: its parent, and a signal when that dies (prctl(2)).
+
+import { check } from "./errno.ts";
+
+const O_RDWR = 2;
+const O_CLOEXEC = 0o2000000;
+const PR_SET_PDEATHSIG = 1;
+
+const { symbols } = Deno.dlopen("libc.so.6", {
+  getppid: { parameters: [], result: "i32" },
+  prctl: { parameters: ["i32", "u32"], result: "i32" },
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  dup2: { parameters: ["i32", "i32"], result: "i32" },
+});
+
+/** Process id of the parent as it is now; 1 or that of a subreaper when the parent has gone. */
+export function parentPid(): number {
+  return symbols.getppid();
+}
+
+/** Has `signal` sent to this process when its parent ends. Does nothing when it ended already. */
+export function signalWhenParentEnds(signal: number): void {
+  check(symbols.prctl(PR_SET_PDEATHSIG, signal), "watch the parent process");
+}
+
+/** Makes descriptor `to` a copy of `from`, closing what it was. */
+export function replaceDescriptor(from: number, to: number): void {
+  check(symbols.dup2(from, to), `replace descriptor ${to}`);
+}
+
+/** Opens /dev/null for reading and writing. */
+export function openNull(): number {
+  const path = new TextEncoder().encode("/dev/null\0");
+  return check(symbols.open(path, O_RDWR | O_CLOEXEC), "open /dev/null");
+}
