@@ -45,19 +45,20 @@ export class ReactorThread {
       event.preventDefault();
       fail(`${name} has died: ${event.message}`);
     };
+    const inbox = [this.#commands.port2, ...start.inbox];
+    const message: ReactorStart = { ...start, inbox, wakeFd: this.wakeFd };
     this.#worker.onmessage = ({ data }: MessageEvent<ReactorReport>) => {
       if (data.kind === "log") events.log(data.level, data.text);
       else if (data.kind === "idle") events.idle();
       else if (data.kind === "started") started.resolve();
       else if (data.kind === "failed") fail(data.message);
-      else {
+      else if (data.kind === "listening") {
+        this.#worker.postMessage(message, [...inbox, ...start.others.map((other) => other.port)]);
+      } else {
         this.#commands.port1.close();
         ended.resolve();
       }
     };
-    const inbox = [this.#commands.port2, ...start.inbox];
-    const message: ReactorStart = { ...start, inbox, wakeFd: this.wakeFd };
-    this.#worker.postMessage(message, [...inbox, ...start.others.map((other) => other.port)]);
   }
 
   send(command: ReactorCommand): void {

@@ -71,13 +71,14 @@ const NOTHING = new Uint8Array(0);
 export class ByteReader {
   /** Whether something was read that is not there. */
   failed = false;
+  /** All of the bytes. */
+  readonly view: DataView;
   readonly #bytes: Uint8Array;
-  readonly #view: DataView;
   #at = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   /** Bytes not read yet. */
@@ -86,15 +87,15 @@ export class ByteReader {
   }
 
   u16(): number {
-    return this.#take(2) ? this.#view.getUint16(this.#at - 2) : 0;
+    return this.#take(2) ? this.view.getUint16(this.#at - 2) : 0;
   }
 
   u32(): number {
-    return this.#take(4) ? this.#view.getUint32(this.#at - 4) : 0;
+    return this.#take(4) ? this.view.getUint32(this.#at - 4) : 0;
   }
 
   u64(): bigint {
-    return this.#take(8) ? this.#view.getBigUint64(this.#at - 8) : 0n;
+    return this.#take(8) ? this.view.getBigUint64(this.#at - 8) : 0n;
   }
 
   bytes(length: number): Uint8Array {

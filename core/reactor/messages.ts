@@ -46,6 +46,8 @@ export type ReactorCommand =
 
 /** Messages from a reactor to the main thread. */
 export type ReactorReport =
+  /** The thread listens: ReactorStart may be sent. */
+  | { kind: "listening" }
   | { kind: "started" }
   /** The device cannot be used; the thread ends. */
   | { kind: "failed"; message: string }

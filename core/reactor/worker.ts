@@ -25,6 +25,7 @@ export function runReactor(): void {
     report(serve(event.data));
     thread.close();
   };
+  report({ kind: "listening" });
 }
 
 function report(message: ReactorReport): void {
