@@ -12,6 +12,10 @@ export class ByteWriter {
     this.#view = new DataView(this.#bytes.buffer);
   }
 
+  get length(): number {
+    return this.#length;
+  }
+
   u16(value: number): this {
     this.#room(2);
     this.#view.setUint16(this.#length, value);

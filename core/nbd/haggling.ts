@@ -8,7 +8,7 @@ import type { ExportDirectory } from "./directory.ts";
 import type { ContextSelection, Haggle, OpenedExport } from "./option_table.ts";
 import { createSession, type Session } from "./session.ts";
 import { encodeText } from "./text.ts";
-import { OPTION_REPLY_HEADER_LENGTH, OPTION_REPLY_MAGIC, Replies } from "./wire.ts";
+import { OPTION_REPLY_MAGIC, Replies } from "./wire.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -27,10 +27,8 @@ export class Haggling implements Haggle {
   closeReason = "";
   /** The option at hand. */
   option = 0;
-  /** Bytes that wait to be taken. */
-  outputLength = 0;
 
-  #output: Uint8Array[] = [];
+  #output: ByteWriter | null = null;
   #opened: OpenedExport | null = null;
 
   constructor(directory: ExportDirectory, peer: string) {
@@ -38,11 +36,15 @@ export class Haggling implements Haggle {
     this.peer = peer;
   }
 
+  /** Bytes that wait to be taken. */
+  get outputLength(): number {
+    return this.#output?.length ?? 0;
+  }
+
   reply(type: number, data: Uint8Array = NOTHING): void {
-    const message = new ByteWriter(OPTION_REPLY_HEADER_LENGTH + data.length);
-    message.halves(OPTION_REPLY_MAGIC.high, OPTION_REPLY_MAGIC.low);
-    message.u32(this.option).u32(type).u32(data.length).bytes(data);
-    this.send(message.finish());
+    const output = this.#output ??= new ByteWriter();
+    output.halves(OPTION_REPLY_MAGIC.high, OPTION_REPLY_MAGIC.low);
+    output.u32(this.option).u32(type).u32(data.length).bytes(data);
   }
 
   fail(type: number, text: string): void {
@@ -50,8 +52,8 @@ export class Haggling implements Haggle {
   }
 
   send(data: Uint8Array): void {
-    this.#output.push(data);
-    this.outputLength += data.length;
+    const output = this.#output ??= new ByteWriter();
+    output.bytes(data);
   }
 
   open(name: string): OpenedExport {
@@ -88,12 +90,9 @@ export class Haggling implements Haggle {
   }
 
   takeOutput(): Uint8Array {
-    const parts = this.#output;
-    if (parts.length === 0) return NOTHING;
-    const whole = parts.length === 1 ? parts[0]! : concatenate(parts, this.outputLength);
-    this.#output = [];
-    this.outputLength = 0;
-    return whole;
+    const output = this.#output;
+    this.#output = null;
+    return output?.finish() ?? NOTHING;
   }
 
   #closeExport(): void {
@@ -101,10 +100,4 @@ export class Haggling implements Haggle {
     this.#opened = null;
     opened?.export.close();
   }
-}
-
-function concatenate(parts: Uint8Array[], length: number): Uint8Array {
-  const writer = new ByteWriter(length);
-  for (const part of parts) writer.bytes(part);
-  return writer.finish();
 }
