@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// Disk that discards what is written and reads as zeroes (README.md beside this folder).
+
+import {
+  declareImmediate,
+  extent,
+  ExtentFlag,
+  Info,
+  replyZero,
+  setSize,
+  Support,
+  ZeroFlag,
+} from "../../sdk/assemblyscript/assembly";
+
+export {
+  sb_alloc,
+  sb_cache,
+  sb_flush,
+  sb_free,
+  sb_open,
+  sb_size,
+} from "../../sdk/assemblyscript/assembly";
+
+export function sb_param_int(index: i32, value: i64): void {
+  setSize(value);
+}
+
+export function sb_info(handle: i32, out: usize): i32 {
+  const info = changetype<Info>(out);
+  declareImmediate(info);
+  info.fastZero = Support.Native;
+  return 0;
+}
+
+export function sb_pread(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
+  replyZero(request, 0, count, ZeroFlag.Hole);
+  return 0;
+}
+
+export function sb_pwrite(
+  handle: i32,
+  request: i32,
+  data: usize,
+  count: u64,
+  offset: u64,
+  flags: i32,
+): i32 {
+  return 0;
+}
+
+export function sb_trim(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
+  return 0;
+}
+
+export function sb_zero(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
+  return 0;
+}
+
+export function sb_extents(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
+  extent(request, count, ExtentFlag.HoleZero);
+  return 0;
+}
