@@ -9,9 +9,12 @@ const TYPE_DYNAMIC = 3;
 const MACHINE_X86_64 = 62;
 
 const HEADER_BYTES = 64;
+const HEADER_TYPE = 16;
+const HEADER_MACHINE = 18;
 const HEADER_ENTRY = 24;
 const HEADER_PROGRAM_HEADERS = 32;
-export const PROGRAM_HEADER_BYTES = 56;
+const HEADER_SEGMENT_COUNT = 56;
+const PROGRAM_HEADER_BYTES = 56;
 
 export const SegmentType = { Load: 1, Dynamic: 2, Interpreter: 3, Note: 4 } as const;
 export const SegmentFlag = { Execute: 1, Write: 2, Read: 4 } as const;
@@ -49,13 +52,24 @@ export class ElfExecutable {
     if (bytes.length < HEADER_BYTES || this.view.getUint32(0, true) !== MAGIC) {
       throw new TypeError("it is not an ELF file");
     }
-    if (bytes[4] !== CLASS_64 || bytes[5] !== LITTLE_ENDIAN || this.#u16(18) !== MACHINE_X86_64) {
+    if (
+      bytes[4] !== CLASS_64 || bytes[5] !== LITTLE_ENDIAN ||
+      this.#u16(HEADER_MACHINE) !== MACHINE_X86_64
+    ) {
       throw new TypeError("it is not built for x86-64");
     }
     this.segmentsOffset = this.#u64(HEADER_PROGRAM_HEADERS);
-    this.segments = Array.from({ length: this.#u16(56) }, (_, index) => this.#segment(index));
+    if (
+      this.segmentsOffset + this.#u16(HEADER_SEGMENT_COUNT) * PROGRAM_HEADER_BYTES > bytes.length
+    ) {
+      throw new TypeError("its program headers are cut off");
+    }
+    this.segments = Array.from(
+      { length: this.#u16(HEADER_SEGMENT_COUNT) },
+      (_, index) => this.#segment(index),
+    );
     const dynamic = this.segments.some((segment) => segment.type === SegmentType.Interpreter);
-    if (this.#u16(16) !== TYPE_DYNAMIC || !dynamic) {
+    if (this.#u16(HEADER_TYPE) !== TYPE_DYNAMIC || !dynamic) {
       throw new TypeError("it is not a position-independent, dynamically linked executable");
     }
   }
