@@ -58,14 +58,9 @@ export function validateRequest(request: Request, session: Session): number {
       if ((flags & CommandFlag.PayloadLength) !== 0) return checkStatusPayload(request, session);
       return checkStatus(request, session);
     case Command.Flush:
-      // Reserved fields: whatever they may come to mean, a flush of everything covers it.
-      request.offsetHigh =
-        request.offsetLow =
-        request.lengthHigh =
-        request.lengthLow =
-          0;
-      return 0;
     case Command.Disconnect:
+      // Offset and length are reserved. Whatever they may come to mean, a flush of everything
+      // covers it. They stay as they are: an extended reply repeats the offset.
       return 0;
     default:
       return checkRange(request, session);
