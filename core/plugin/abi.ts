@@ -79,6 +79,9 @@ export const EXPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   sb_stop: abi([]),
 }));
 
+/** What compilers call the function that runs constructors; called before all others. */
+export const INITIALIZE = "_initialize";
+
 /** Exports without which nothing works. */
 export const MANDATORY_EXPORTS = ["sb_open", "sb_size", "sb_pread"] as const;
 

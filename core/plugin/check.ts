@@ -10,6 +10,7 @@ import {
   IMPORT_MODULE,
   importCrossings,
   IMPORTS,
+  INITIALIZE,
   MANDATORY_EXPORTS,
   wasmTypes,
 } from "./abi.ts";
@@ -21,6 +22,8 @@ import type { Crossings } from "./wasm/boundary.ts";
 import { External, EXTERNAL_NAMES, LimitsFlag, typeName } from "./wasm/format.ts";
 import type { FunctionType, ModuleShape } from "./wasm/module.ts";
 import { type ExportPlan, functionType } from "./wasm/rewrite.ts";
+
+const PROCEDURE: AbiFunction = { parameters: [], results: [] };
 
 /** Index of the memory that is exported as `memory`. Throws PluginError where there is none. */
 export function checkMemory(shape: ModuleShape): number {
@@ -65,9 +68,9 @@ export function checkImports(shape: ModuleShape, is64: boolean): Crossings[] {
 /** The functions that a plugin exports for the host. Throws PluginError. */
 export function checkExports(shape: ModuleShape, is64: boolean, manifest: Manifest): ExportPlan[] {
   const plans = shape.exports
-    .filter(({ name }) => name.startsWith(EXPORT_PREFIX))
+    .filter(({ name }) => name.startsWith(EXPORT_PREFIX) || name === INITIALIZE)
     .map(({ name, kind, index: functionIndex }) => {
-      const expected = EXPORTS.get(name);
+      const expected = name === INITIALIZE ? PROCEDURE : EXPORTS.get(name);
       if (!expected) {
         throw new PluginError(
           `it exports the unknown function "${name}"${didYouMean(name, EXPORTS.keys())}`,

@@ -41,12 +41,15 @@ export class CallCounter {
     this.#words[0] = this.#number;
   }
 
-  /** The call has ended. Returns whether the watchdog has ended it. */
-  leave(): boolean {
-    const expired = this.#words[0]! < 0;
+  /** Whether the watchdog has ended the call under way. */
+  get expired(): boolean {
+    return this.#words[0]! < 0;
+  }
+
+  /** The call has ended. */
+  leave(): void {
     this.#number = (this.#number + 1) & CALL_NUMBER_MAX;
     this.#words[0] = this.#number;
-    return expired;
   }
 }
 

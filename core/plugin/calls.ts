@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// The functions of a prepared plugin as the host calls them: 64-bit counts in halves, pointers as
+// numbers (wasm/boundary.ts). Every function may throw (a trap, the deadline, a full stack).
+
+/** A call for a range: handle, request id, count in halves, offset in halves, flags. */
+export type RangeCall = (
+  handle: number,
+  id: number,
+  countHigh: number,
+  countLow: number,
+  offsetHigh: number,
+  offsetLow: number,
+  flags: number,
+) => number;
+
+/** sb_pwrite: handle, request id, pointer, count in halves, offset in halves, flags. */
+export type WriteCall = (
+  handle: number,
+  id: number,
+  pointer: number,
+  countHigh: number,
+  countLow: number,
+  offsetHigh: number,
+  offsetLow: number,
+  flags: number,
+) => number;
+
+/** The exports of a plugin. Those that are mandatory are always there; see check.ts. */
+export interface PluginCalls {
+  sb_alloc?: (size: number, alignment: number) => number;
+  sb_free?: (pointer: number, size: number, alignment: number) => void;
+  sb_param_int?: (index: number, value: bigint) => void;
+  sb_param_bytes?: (index: number, pointer: number, length: number) => void;
+  sb_ready?: () => number;
+  sb_list?: () => number;
+  sb_default?: () => number;
+  sb_open: (name: number, length: number, flags: number) => number;
+  sb_close?: (handle: number) => void;
+  sb_size: (handle: number) => bigint;
+  sb_describe?: (handle: number) => number;
+  sb_info?: (handle: number, out: number) => number;
+  sb_pread: RangeCall;
+  sb_pwrite?: WriteCall;
+  sb_flush?: (handle: number, id: number, flags: number) => number;
+  sb_trim?: RangeCall;
+  sb_zero?: RangeCall;
+  sb_cache?: RangeCall;
+  sb_extents?: RangeCall;
+  sb_stop?: () => void;
+  _initialize?: () => void;
+}

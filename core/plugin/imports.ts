@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+// The functions that a plugin may import, as they are called by a rewritten module: 64-bit integers
+// and pointers come as halves (ABI, "Functions of the host"). None of them throws.
+
+import type { Host } from "./host.ts";
+import { joined } from "./answer.ts";
+import { LOG_LEVELS } from "./instance.ts";
+import type { Listing } from "./listing.ts";
+import { cutAt, exportName, printable, TEXT_BYTES_MAX } from "./text.ts";
+
+const encoder = new TextEncoder();
+
+/** The import object's module `sandblock:v3` for one instance. */
+export function makeImports(host: Host, listing: Listing): WebAssembly.ModuleImports {
+  return { ...answerImports(host), ...controlImports(host, listing) };
+}
+
+function answerImports({ answer }: Host): WebAssembly.ModuleImports {
+  return {
+    reply_data: (
+      id: number,
+      atHigh: number,
+      atLow: number,
+      pointerHigh: number,
+      pointerLow: number,
+      lengthHigh: number,
+      lengthLow: number,
+      flags: number,
+    ) => {
+      const length = joined(lengthHigh, lengthLow);
+      answer.data(id, joined(atHigh, atLow), joined(pointerHigh, pointerLow), length, flags);
+    },
+    reply_buffer: (
+      id: number,
+      atHigh: number,
+      atLow: number,
+      lengthHigh: number,
+      lengthLow: number,
+    ) => answer.buffer(id, joined(atHigh, atLow), joined(lengthHigh, lengthLow)),
+    reply_zero: (
+      id: number,
+      atHigh: number,
+      atLow: number,
+      lengthHigh: number,
+      lengthLow: number,
+      flags: number,
+    ) => answer.zero(id, joined(atHigh, atLow), joined(lengthHigh, lengthLow), flags),
+    reply_error: (
+      id: number,
+      atHigh: number,
+      atLow: number,
+      lengthHigh: number,
+      lengthLow: number,
+      errno: number,
+    ) => answer.error(id, joined(atHigh, atLow), joined(lengthHigh, lengthLow), errno),
+    extent: (id: number, lengthHigh: number, lengthLow: number, flags: number) => {
+      answer.extent(id, lengthHigh >>> 0, lengthLow >>> 0, flags);
+    },
+  };
+}
+
+function controlImports(host: Host, listing: Listing): WebAssembly.ModuleImports {
+  return {
+    error_text: (ph: number, pl: number, lh: number, ll: number) => {
+      const bytes = textBytes(host, "error_text", joined(ph, pl), joined(lh, ll));
+      if (bytes !== null) host.errorText = printable(bytes);
+    },
+    export_add: (
+      nh: number,
+      nl: number,
+      nameLengthHigh: number,
+      nameLengthLow: number,
+      dh: number,
+      dl: number,
+      descriptionLengthHigh: number,
+      descriptionLengthLow: number,
+    ) => {
+      const nameLength = joined(nameLengthHigh, nameLengthLow);
+      const name = nameAt(host, "export_add", joined(nh, nl), nameLength);
+      const descriptionLength = joined(descriptionLengthHigh, descriptionLengthLow);
+      const description = textBytes(host, "export_add", joined(dh, dl), descriptionLength);
+      if (name === null || description === null) return;
+      host.answer.lied(listing.add(name, printable(description)));
+    },
+    export_default: (ph: number, pl: number, lh: number, ll: number) => {
+      const name = nameAt(host, "export_default", joined(ph, pl), joined(lh, ll));
+      if (name !== null) host.answer.lied(listing.setDefault(name));
+    },
+    peer: (ph: number, pl: number, ch: number, cl: number) => {
+      return givePeer(host, joined(ph, pl), joined(ch, cl));
+    },
+    log: (level: number, ph: number, pl: number, lh: number, ll: number) => {
+      const bytes = textBytes(host, "log", joined(ph, pl), joined(lh, ll));
+      const name = LOG_LEVELS[level];
+      if (name === undefined) host.answer.lied(`log: ${level} is no level; they are 0 to 3`);
+      else if (bytes !== null) host.log(`log ${name}`, name, printable(bytes));
+    },
+    release: (ph: number, pl: number, lh: number, ll: number) => {
+      const { memory, answer } = host;
+      const pointer = joined(ph, pl);
+      const length = joined(lh, ll);
+      memory.refresh();
+      if (memory.contains(pointer, length)) memory.release(pointer, length);
+      else answer.lied(`release: ${length} bytes at ${pointer} are not in its memory`);
+    },
+  };
+}
+
+/** A text in the plugin's memory, cut to TEXT_BYTES_MAX; null where there is none. */
+function textBytes(host: Host, call: string, pointer: number, length: number): Uint8Array | null {
+  const { memory, answer } = host;
+  memory.refresh();
+  if (!memory.contains(pointer, length)) {
+    answer.lied(`${call}: ${length} bytes at ${pointer} are not in its memory`);
+    return null;
+  }
+  const bytes = memory.bytes.subarray(pointer, pointer + length);
+  return bytes.subarray(0, cutAt(bytes, TEXT_BYTES_MAX));
+}
+
+/** The name of an export in the plugin's memory; null where there is none. */
+function nameAt(host: Host, call: string, pointer: number, length: number): string | null {
+  const bytes = textBytes(host, call, pointer, length);
+  if (bytes === null) return null;
+  if (length > TEXT_BYTES_MAX) {
+    host.answer.lied(`${call}: a name of ${length} bytes; it may have ${TEXT_BYTES_MAX}`);
+    return null;
+  }
+  const name = exportName(bytes);
+  if (name === null) host.answer.lied(`${call}: a name that is not UTF-8, or contains NUL`);
+  return name;
+}
+
+function givePeer(host: Host, pointer: number, capacity: number): number {
+  const { memory, answer } = host;
+  memory.refresh();
+  if (!memory.contains(pointer, capacity)) {
+    answer.lied(`peer: ${capacity} bytes at ${pointer} are not in its memory`);
+    return 0;
+  }
+  const text = encoder.encode(host.peer);
+  memory.bytes.set(text.subarray(0, capacity), pointer);
+  return text.length;
+}

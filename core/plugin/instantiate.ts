@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// Makes an instance of a prepared plugin. Its start function runs here, under the deadline.
+
+import { IMPORT_MODULE } from "./abi.ts";
+import type { PluginCalls } from "./calls.ts";
+import type { Host, StackPointer } from "./host.ts";
+import { makeImports } from "./imports.ts";
+import type { Listing } from "./listing.ts";
+import { type PreparedPlugin, STACK_POINTER } from "./prepare.ts";
+import { ADDED_IMPORTS } from "./wasm/rewrite.ts";
+
+/** Instantiates `prepared`. Throws BlockError when its start function or constructors fail. */
+export function instantiate(
+  prepared: PreparedPlugin,
+  memories: readonly WebAssembly.Memory[],
+  epoch: WebAssembly.Memory,
+  host: Host,
+  listing: Listing,
+): PluginCalls {
+  const added: Record<string, WebAssembly.Memory> = { epoch };
+  memories.forEach((memory, index) => added[`memory ${index}`] = memory);
+  const imports = { [IMPORT_MODULE]: makeImports(host, listing), [ADDED_IMPORTS]: added };
+  const instance = host.control("its start function", () => {
+    return new WebAssembly.Instance(prepared.module, imports);
+  });
+  const { [STACK_POINTER]: stackPointer, ...calls } = instance.exports;
+  host.keepStackPointer((stackPointer as StackPointer | undefined) ?? null);
+  const { _initialize: initialize } = calls as unknown as PluginCalls;
+  if (initialize) host.control("_initialize", () => initialize());
+  return calls as unknown as PluginCalls;
+}
