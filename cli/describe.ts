@@ -3,7 +3,7 @@
 
 import type { Manifest } from "../core/plugin/manifest.ts";
 import type { ParameterDeclaration } from "../core/plugin/parameters.ts";
-import { columns, fill, HELP_WIDTH } from "./declare/text.ts";
+import { columns, fill, HELP_WIDTH, usageLines } from "./declare/text.ts";
 
 /** Everything that is known about a plugin without running it. */
 export interface Description {
@@ -48,7 +48,7 @@ export function pluginHelp(manifest: Manifest): string {
     return parameter.required ? term : `[${term}]`;
   });
   const lines = [
-    ...fill(`Usage: sandblock serve [OPTION...] ${[name, ...usage].join(" ")}`, HELP_WIDTH),
+    ...usageLines(`sandblock serve [OPTION...] ${[name, ...usage].join(" ")}`),
     "",
     ...fill(`${name} ${version}: ${description}`, HELP_WIDTH),
     "",

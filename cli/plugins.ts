@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Finds what a plugin operand names: a bundled plugin, a backend of the host, or a file.
 
-import { fileManifest } from "../core/backend/file_manifest.ts";
+import { FILE_MANIFEST } from "../core/backend/file_manifest.ts";
 import type { Manifest } from "../core/plugin/manifest.ts";
 import { readManifest } from "../core/plugin/manifest.ts";
 import { didYouMean } from "../core/plugin/suggest.ts";
@@ -16,12 +16,12 @@ export type Source =
 
 /** Everything that can be named without a path, in alphabetical order. */
 export function knownNames(): string[] {
-  return [fileManifest.name, ...bundledPluginNames()].sort();
+  return [FILE_MANIFEST.name, ...bundledPluginNames()].sort();
 }
 
 /** What `name` stands for. Throws Error with one sentence. */
 export function findPlugin(name: string): Source {
-  if (name === fileManifest.name) return { kind: "backend", manifest: fileManifest };
+  if (name === FILE_MANIFEST.name) return { kind: "backend", manifest: FILE_MANIFEST };
   if (name.includes("/") || name.endsWith(".wasm")) {
     const bytes = readFile("plugin", name);
     return withReason(

@@ -26,5 +26,5 @@ export function connectDatagram(path: string): number {
 
 /** Sends one datagram on a connected socket. Throws SystemError. */
 export function sendDatagram(fd: number, bytes: Uint8Array<ArrayBuffer>): void {
-  check(libc.write(fd, bytes, bytes.length), "send a datagram");
+  check(libc.write(fd, bytes, bytes.length), `send ${bytes.length} bytes`);
 }

@@ -10,7 +10,7 @@ import { helpOption } from "./shared_options.ts";
 export const help = command({
   name: "help",
   summary: "show help on a command",
-  description: ["Shows what `--help` of the command shows."],
+  description: ["Shows what --help of the command shows."],
   arguments: [{ name: "COMMAND", help: "Name of a command", variadic: true }],
   options: { help: helpOption },
   run(_values, names, root) {

@@ -20,7 +20,11 @@ export const man = command({
     "Shows the manual page of sandblock, of a command or of a plugin. On a terminal man(1) shows " +
     "it, or it is printed as text where there is no man(1); otherwise its roff source is printed.",
   ],
-  arguments: [{ name: "TOPIC", help: "Name of a command or plugin", complete: "plugin" }],
+  arguments: [{
+    name: "TOPIC",
+    help: "Name of a command or plugin",
+    complete: ["serve", "plugin"],
+  }],
   options: { help: helpOption },
   examples: [
     { command: "sandblock man serve | man -l -", text: "Read a page in another way:" },

@@ -18,14 +18,14 @@ export const serve = command({
   description: [
     "Serves the device that PLUGIN makes to NBD clients until it is told to stop. PLUGIN is the " +
     "name of a bundled plugin, or the path of a .wasm file, which has a / in it or ends in .wasm. " +
-    "What follows are its parameters; `serve --help PLUGIN` explains them. Without an option that " +
+    'What follows are its parameters; "serve --help PLUGIN" explains them. Without an option that ' +
     "says where to listen, all addresses of the machine are listened on at TCP port 10809.",
     "Options may stand before, between and after the arguments, and after -- nothing is an option.",
   ],
   arguments: [
     {
       name: "PLUGIN",
-      help: "What to serve; `sandblock plugin list` lists what comes with it",
+      help: 'What to serve; "sandblock plugin list" lists what comes with it',
       required: true,
       complete: "plugin",
     },

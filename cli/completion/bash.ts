@@ -51,8 +51,8 @@ _sandblock_complete() {
     plugin)
       mapfile -t COMPREPLY < <(
         compgen -W ${quoted(model.plugins.map((plugin) => plugin.name).join(" "))} -- "$2"
-        compgen -d -S / -- "$2"
-        compgen -f -X '!*.wasm' -- "$2"
+        [[ -n $2 ]] && compgen -d -S / -- "$2"
+        [[ -n $2 ]] && compgen -f -X '!*.wasm' -- "$2"
       ) ;;
     words:*) mapfile -t COMPREPLY < <(compgen -P "$3" -W "\${1#words:}" -- "$2") ;;
   esac

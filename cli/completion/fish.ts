@@ -50,19 +50,31 @@ function __sandblock_plugin
     and test $words[3] = $argv[1]
 end
 
+function __sandblock_plugins
+${model.plugins.map(pluginLine).join("\n")}
+    set -l token (commandline -ct)
+    test -n "$token"; or return
+    for file in $token*.wasm $token*/
+        echo $file
+    end
+end
+
 complete -c sandblock -f
 ${model.commands.flatMap(commandLines).join("\n")}
 ${model.plugins.flatMap(parameterLines).join("\n")}
-`.replaceAll("@PLUGINS@", pluginWords(model));
+`;
 }
 
-function pluginWords(model: CompletionModel): string {
-  const words = model.plugins.map(({ name, description }) => `${name}\\t${description}`);
-  return `(printf '%b\\n' ${words.map(quoted).join(" ")}; __fish_complete_suffix .wasm)`;
+function pluginLine({ name, description }: CompletionModel["plugins"][number]): string {
+  return `    printf '%s\\t%s\\n' ${quoted(name)} ${quoted(description)}`;
 }
 
 function commandLines({ path, command }: { path: string; command: Command }): string[] {
-  const lines = Object.values(command.options).map((option) => optionLine(path, option));
+  // The options of a group end where the name of one of its commands begins.
+  const condition = command.commands
+    ? `__sandblock_at '${path}' 0`
+    : `__sandblock_command '${path}'`;
+  const lines = Object.values(command.options).map((option) => optionLine(condition, option));
   for (const child of command.commands ?? []) {
     lines.push(
       `complete -c sandblock -n ${quoted(`__sandblock_at '${path}' 0`)} -a ${child.name} -d ${
@@ -78,15 +90,18 @@ function commandLines({ path, command }: { path: string; command: Command }): st
   return lines;
 }
 
-function optionLine(path: string, option: OptionDeclaration): string {
+function optionLine(condition: string, option: OptionDeclaration): string {
   const { short, long } = dashes(option);
-  const condition = quoted(`__sandblock_command '${path}'`);
   const forms = [
     ...short.map((spelling) => `-s ${spelling.slice(1)}`),
     ...long.map((spelling) => `-l ${spelling.slice(2)}`),
   ];
-  const value = option.value ? ` -r ${words(option.complete)}`.trimEnd() : "";
-  return `complete -c sandblock -n ${condition} ${forms.join(" ")}${value} -d ${
+  // -x: a value is required and no file; -r: it is required and words() says what it may be.
+  const takesFile = option.complete === "file" || option.complete === "directory";
+  const value = option.value
+    ? ` ${takesFile ? "-r" : "-x"} ${words(option.complete)}`.trimEnd()
+    : "";
+  return `complete -c sandblock -n ${quoted(condition)} ${forms.join(" ")}${value} -d ${
     quoted(option.help)
   }`;
 }
@@ -104,6 +119,6 @@ function words(complete: Completion | undefined): string {
   if (complete === undefined) return "";
   if (complete === "file") return "-F";
   if (complete === "directory") return `-a '(__fish_complete_directories)'`;
-  if (complete === "plugin") return `-a ${quoted("@PLUGINS@")}`;
+  if (complete === "plugin") return `-a '(__sandblock_plugins)'`;
   return typeof complete === "string" ? "" : `-a ${quoted(complete.join(" "))}`;
 }

@@ -8,7 +8,7 @@ import {
   type OptionDeclaration,
   synopsis,
 } from "./declaration.ts";
-import { columns, fill, HELP_WIDTH } from "./text.ts";
+import { columns, fill, HELP_WIDTH, usageLines } from "./text.ts";
 
 /** Column in which the explanations start. */
 const COLUMN = 30;
@@ -30,7 +30,7 @@ export function optionGroups(declaration: CommandDeclaration): Map<string, Optio
  */
 export function helpText(root: Command, path: string): string {
   const declaration = findCommand(root, path.split(" ").slice(1))!;
-  const lines = [...fill(`Usage: ${synopsis(path, declaration)}`, HELP_WIDTH), ""];
+  const lines = [...usageLines(synopsis(path, declaration)), ""];
   lines.push(...fill(declaration.description[0]!, HELP_WIDTH));
   const operands = (declaration.arguments ?? []).map(({ name, help }) => [name, help] as const);
   if (operands.length > 0) lines.push("", "Arguments", ...columns(operands, COLUMN));

@@ -29,3 +29,10 @@ export function columns(rows: readonly (readonly [string, string])[], column: nu
     return [head.padEnd(column) + lines[0]!.slice(column), ...lines.slice(1)];
   });
 }
+
+/** The first lines of help: `Usage:` and a synopsis, which goes on below itself. */
+export function usageLines(synopsis: string): string[] {
+  const label = "Usage: ";
+  const [first, ...rest] = fill(synopsis, HELP_WIDTH, label.length);
+  return [label + first!.trimStart(), ...rest];
+}

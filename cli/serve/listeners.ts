@@ -86,7 +86,7 @@ function checkedHost(name: string, family: Host["family"], option: string): Host
 
 function uriListener(text: string, values: ServeValues): Listener {
   const refuse = (why: string) => new UsageError(`cannot use --listen "${text}": ${why}`);
-  const uri = parseUri(text);
+  const uri = parsedUri(text);
   if (uri.scheme.startsWith("nbds")) {
     throw refuse("TLS is not supported; write nbd:// or nbd+unix://");
   }
@@ -95,4 +95,12 @@ function uriListener(text: string, values: ServeValues): Listener {
   const family = chosenFamily(values);
   const hosts = uri.host === "" ? everywhere(family) : [checkedHost(uri.host, family, "--listen")];
   return { kind: "tcp", hosts, port: uri.port };
+}
+
+function parsedUri(text: string): ReturnType<typeof parseUri> {
+  try {
+    return parseUri(text);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
 }

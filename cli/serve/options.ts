@@ -173,7 +173,8 @@ const running = {
     value: "auto|off|MICROSECONDS",
     group: RUNNING,
     help: "How long to poll for the next request before sleeping",
-    details: "Polling answers sooner and costs CPU time while requests come in. `auto` polls for " +
+    details:
+      "Polling answers sooner and costs CPU time while requests come in. With auto it polls for " +
       "a little while as long as that pays, and not at all on an idle server.",
     default: "auto",
     complete: ["auto", "off"],

@@ -26,7 +26,7 @@ export async function runServer(
   const plan = planServe(values, operands, activation);
   if (plan.fork && !isInBackground()) return await startInBackground();
   let log = stderrLog(plan.verbose);
-  const notifier = await takeNotifier(Deno.env);
+  const notifier = await takeNotifier(Deno.env, (text) => log("warning", text));
   const leftovers = new Leftovers();
   const signals = new StopSignals((level, text) => log(level, text), leftovers);
   if (plan.exitWithParent) await stopWithParent();

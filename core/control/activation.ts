@@ -27,13 +27,18 @@ export interface Variables {
 
 /**
  * Takes over the sockets that are meant for this process, if any, and removes the variables, which
- * would mislead child processes. Throws Error when what was handed over cannot be served.
+ * would mislead child processes. `first` is their first descriptor. Throws Error when what was
+ * handed over cannot be served.
  */
-export function takeActivation(variables: Variables, pid: number): Activation {
+export function takeActivation(
+  variables: Variables,
+  pid: number,
+  first = LISTEN_FDS_START,
+): Activation {
   const count = handedOver(variables, pid);
   if (count > 0) { for (const name of VARIABLES) variables.delete(name); }
   const activation: Activation = { listenFds: [], connectedFds: [] };
-  for (let fd = LISTEN_FDS_START; fd < LISTEN_FDS_START + count; fd++) {
+  for (let fd = first; fd < first + count; fd++) {
     const role = socketRole(fd);
     if (role === "none") {
       throw new Error(`cannot use descriptor ${fd} of LISTEN_FDS: it is not a socket`);

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// Manifests for tests of texts, so that these do not depend on what is bundled.
+
+import type { Manifest } from "../../core/plugin/manifest.ts";
+
+const common = { abi: "3.0", version: "1.2.3", kind: "plugin", limits: {} } as const;
+
+export const samplePlugins: Manifest[] = [
+  {
+    ...common,
+    name: "disk",
+    description: "A disk that it's easy to describe: all of it",
+    threads: "parallel",
+    parameters: [
+      {
+        name: "size",
+        type: "size",
+        description: "Size of the disk",
+        required: true,
+        positional: true,
+      },
+      {
+        name: "mode",
+        type: "enum",
+        description: "What it does [or not]",
+        values: ["fast", "good"],
+        default: "fast",
+      },
+      { name: "level", type: "int", description: "How much", minimum: "1", maximum: "9" },
+      { name: "tag", type: "string", description: "A word", repeated: true },
+    ],
+  },
+  { ...common, name: "nothing", description: "No disk", threads: "serialized", parameters: [] },
+];
