@@ -225,5 +225,9 @@ const pluginsInside: esbuild.Plugin = {
   },
 };
 
-// Last, because the plugins above are constants.
-await main(Deno.args);
+try {
+  await main(Deno.args);
+} catch (error) {
+  console.error(`build: error: ${(error as Error).message}`);
+  Deno.exit(1);
+}
