@@ -116,6 +116,13 @@ export function openFlags(fd: number): { readable: boolean; writable: boolean; d
   return { readable: access !== 1, writable: access !== 0, direct: (flags & Open.Direct) !== 0 };
 }
 
+/** Has calls on the descriptor, and on all copies of it, wait rather than fail with EAGAIN. */
+export function makeBlocking(fd: number): void {
+  const flags = check(symbols.fcntl(fd, F_GETFL, 0), `use descriptor ${fd}`);
+  if ((flags & O_NONBLOCK) === 0) return;
+  check(symbols.fcntl(fd, F_SETFL, flags & ~O_NONBLOCK), `use descriptor ${fd}`);
+}
+
 /** Asks the kernel about an open file. */
 export function describeFile(fd: number): FileFacts {
   const bytes = new Uint8Array(STATX_BYTES);
@@ -194,10 +201,11 @@ function nonBlocking(flags: number): number {
 /** Undoes it, because io_uring answers EAGAIN on such descriptors rather than wait for the disk. */
 function blocking(fd: number, flags: number): number {
   if ((flags & Open.Path) !== 0) return fd;
-  const set = symbols.fcntl(fd, F_GETFL, 0);
-  if (set < 0 || symbols.fcntl(fd, F_SETFL, set & ~O_NONBLOCK) < 0) {
+  try {
+    makeBlocking(fd);
+  } catch (error) {
     closeDescriptor(fd);
-    throw new SystemError(`use descriptor ${fd}`, lastErrno());
+    throw error;
   }
   return fd;
 }

@@ -154,7 +154,7 @@ export function adviseAt(
   halves[1] = offsetHigh;
   halves[2] = lengthLow;
   halves[3] = lengthHigh;
-  return -symbols.posix_fadvise(fd, wide[0]!, wide[1]!, advice);
+  return 0 - symbols.posix_fadvise(fd, wide[0]!, wide[1]!, advice);
 }
 
 /**

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: MIT
+// A stand-in for the reactor, for tests and microbenchmarks of backends: submits one request at a time
+// and waits for the answer as the reactor does, by polling `completionFd` and calling `reap`.
+
+import assert from "node:assert/strict";
+import type { Device, OpenExport } from "../block/device.ts";
+import { errnoName } from "../block/errno.ts";
+import {
+  Command,
+  Piece,
+  type ReplySpace,
+  Request,
+  RequestFlag,
+  type RequestSink,
+  Status,
+} from "../block/request.ts";
+import { highOf, lowOf } from "../block/uint64.ts";
+import { Epoll, Poll } from "../../native/epoll.ts";
+
+/** A request that takes longer than this is lost. */
+const WAIT_MS_MAX = 20_000;
+const PENDING = -1;
+
+/** One extent of a block status. */
+export interface TestExtent {
+  length: number;
+  flags: number;
+}
+
+/** An answer with an error. */
+export class Refused extends Error {
+  constructor(readonly errno: number, readonly text: string) {
+    super(`${errnoName(errno)}: ${text}`);
+  }
+}
+
+/** See the top of this file. */
+export class TestClient implements ReplySpace, RequestSink {
+  /** Requests that were not answered on the spot. */
+  pended = 0;
+  /** Payloads of writes begin so many bytes behind a multiple of 4096. */
+  payloadShift = 28;
+
+  readonly #lent: { pointer: number; length: number }[] = [];
+  readonly #results = new Map<Request, number>();
+  #epoll: Epoll | null = null;
+
+  constructor(readonly device: Device, readonly opened: OpenExport) {}
+
+  take(_request: Request, length: number): number {
+    const pointer = this.device.memory.allocate(length, this.device.bufferAlignment);
+    if (pointer !== 0) this.#lent.push({ pointer, length });
+    return pointer;
+  }
+
+  completed(request: Request, errno: number): void {
+    this.#results.set(request, errno);
+  }
+
+  /** Throws Refused, also where only a part fails. */
+  read(offset: number | bigint, length: number): Uint8Array<ArrayBuffer> {
+    const { bytes, errno, text } = this.readPartly(offset, length);
+    if (errno !== 0) throw new Refused(errno, text);
+    return bytes;
+  }
+
+  /** The bytes in front of the first error, and that. */
+  readPartly(
+    offset: number | bigint,
+    length: number,
+  ): { bytes: Uint8Array<ArrayBuffer>; errno: number; text: string; holes: number } {
+    const request = this.#request(Command.Read, offset, BigInt(length), 0);
+    let errno = this.#run(request);
+    const bytes = new Uint8Array(length);
+    let at = 0;
+    let holes = 0;
+    for (let i = 0; errno === 0 && i < request.pieceCount; i++) {
+      assert.equal(request.pieceAt(i), at, "pieces cover the request in order");
+      const kind = request.pieceKind(i);
+      const pointer = request.pieceValue(i);
+      if (kind === Piece.Error) {
+        errno = pointer;
+        break;
+      }
+      if (kind === Piece.Hole) holes += request.pieceLength(i);
+      else bytes.set(this.#memory(pointer, request.pieceLength(i)), at);
+      at += request.pieceLength(i);
+    }
+    if (errno === 0) assert.equal(at, length, "pieces cover the request");
+    this.#giveBack();
+    return { bytes: bytes.subarray(0, at), errno, text: request.errorText, holes };
+  }
+
+  write(offset: number | bigint, data: Uint8Array, flags = 0): void {
+    const request = this.#request(Command.Write, offset, BigInt(data.length), flags);
+    const length = data.length + this.payloadShift;
+    const pointer = this.device.memory.allocate(length, 4096);
+    assert.notEqual(pointer, 0, "no memory for the payload");
+    this.#lent.push({ pointer, length });
+    request.payload = pointer + this.payloadShift;
+    this.#memory(request.payload, data.length).set(data);
+    this.#finish(request);
+  }
+
+  flush(): void {
+    this.#finish(this.#request(Command.Flush, 0, 0n, 0));
+  }
+
+  trim(offset: number | bigint, length: number | bigint, flags = 0): void {
+    this.#finish(this.#request(Command.Trim, offset, BigInt(length), flags));
+  }
+
+  zero(offset: number | bigint, length: number | bigint, flags = 0): void {
+    this.#finish(this.#request(Command.WriteZeroes, offset, BigInt(length), flags));
+  }
+
+  cache(offset: number | bigint, length: number): void {
+    this.#finish(this.#request(Command.Cache, offset, BigInt(length), 0));
+  }
+
+  extents(offset: number | bigint, length: number | bigint, one = false): TestExtent[] {
+    const flags = one ? RequestFlag.ReqOne : 0;
+    const request = this.#request(Command.BlockStatus, offset, BigInt(length), flags);
+    const errno = this.#run(request);
+    if (errno !== 0) throw new Refused(errno, request.errorText);
+    return Array.from({ length: request.pieceCount }, (_, i) => {
+      assert.equal(request.pieceKind(i), Piece.Extent);
+      const size = request.pieceAt(i) * 2 ** 32 + request.pieceLength(i);
+      return { length: size, flags: request.pieceValue(i) };
+    });
+  }
+
+  /** Submits all before waiting for any. Returns their errnos. */
+  together(requests: Request[]): number[] {
+    const results = requests.map((request) => this.opened.submit(request));
+    return requests.map((request, i) => this.#wait(request, results[i]!));
+  }
+
+  /** A request that reads `length` bytes. */
+  readRequest(offset: number, length: number): Request {
+    return this.#request(Command.Read, offset, BigInt(length), 0);
+  }
+
+  /** Closes the export and then the device. */
+  close(): void {
+    this.opened.close();
+    this.#epoll?.close();
+    this.device.close();
+  }
+
+  #request(command: number, offset: number | bigint, length: bigint, flags: number): Request {
+    const request = new Request();
+    request.command = command;
+    request.flags = flags;
+    request.offsetHigh = highOf(BigInt(offset));
+    request.offsetLow = lowOf(BigInt(offset));
+    request.lengthHigh = highOf(length);
+    request.lengthLow = lowOf(length);
+    request.sink = this;
+    request.space = this;
+    return request;
+  }
+
+  #finish(request: Request): void {
+    const errno = this.#run(request);
+    this.#giveBack();
+    if (errno !== 0) throw new Refused(errno, request.errorText);
+  }
+
+  #run(request: Request): number {
+    return this.#wait(request, this.opened.submit(request));
+  }
+
+  #wait(request: Request, status: number): number {
+    if (status !== Status.Pending) return status;
+    this.pended++;
+    const { device } = this;
+    if (this.#epoll === null) {
+      this.#epoll = new Epoll(1);
+      this.#epoll.add(device.completionFd, Poll.In);
+    }
+    const deadline = performance.now() + WAIT_MS_MAX;
+    let result = PENDING;
+    while (result === PENDING) {
+      device.submitQueued();
+      result = this.#results.get(request) ?? PENDING;
+      if (result !== PENDING) break;
+      if (this.#epoll.wait(1000) > 0) device.reap();
+      assert.ok(performance.now() < deadline, "a pending request was never completed");
+    }
+    this.#results.delete(request);
+    return result;
+  }
+
+  #memory(pointer: number, length: number): Uint8Array {
+    return this.device.memory.bytes.subarray(pointer, pointer + length);
+  }
+
+  #giveBack(): void {
+    for (const { pointer, length } of this.#lent) this.device.memory.free(pointer, length, 4096);
+    this.#lent.length = 0;
+  }
+}
