@@ -175,22 +175,16 @@ const npmPackages: esbuild.Plugin = {
 /**
  * Loads each `node:` module when something of it is first used. Loading all that commander imports
  * would take longer than starting Deno does, in every worker too. node:events, of which commander
- * inherits, is loaded with it.
+ * inherits at once, is replaced by as much of it as commander needs.
  */
 const lazyNodeModules: esbuild.Plugin = {
   name: "lazy-node-modules",
   setup(build) {
-    build.onResolve({ filter: /^node:/ }, ({ path, namespace }) => {
-      return namespace === "node" ? { path, external: true } : { path, namespace: "node" };
+    build.onResolve({ filter: /^node:events$/ }, () => {
+      return { path: `${ROOT}/cli/declare/event_emitter.ts` };
     });
+    build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: "node" }));
     build.onLoad({ filter: /.*/, namespace: "node" }, async ({ path }) => {
-      if (path === "node:events") {
-        return {
-          contents: `const events = await import("node:events");
-            export const EventEmitter = events.EventEmitter;
-            export default EventEmitter;`,
-        };
-      }
       const names = Object.keys(await import(path)).filter((name) => name !== "default");
       const load = path === "node:process"
         ? "globalThis.process"

@@ -9,7 +9,6 @@ import { inspectPlugin } from "../inspect.ts";
 import { print } from "../output.ts";
 import { findPlugin } from "../plugins.ts";
 import { serveOptions, type ServeValues } from "../serve/options.ts";
-import { runServer } from "../serve/run.ts";
 import { VERSION } from "../version.ts";
 
 export const serve = command({
@@ -91,7 +90,13 @@ export const serve = command({
     },
   ],
   helpOn: ([name]) => name === undefined ? null : pluginHelp(findPlugin(name).manifest),
-  run: (values, operands) => looking(values, operands) ?? runServer(values, operands),
+  async run(values, operands) {
+    const status = looking(values, operands);
+    if (status !== null) return status;
+    // Loads everything that talks to the system, which help has no use for.
+    const { runServer } = await import("../serve/run.ts");
+    return await runServer(values, operands);
+  },
 });
 
 /** Exit status when an option asked to look instead of to serve. */

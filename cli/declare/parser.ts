@@ -23,17 +23,32 @@ export interface Parsed {
 
 /** Parses the words after the program's name. Throws UsageError. */
 export function parseCommandLine(root: Command, words: readonly string[]): Parsed {
-  let parsed: Parsed | null = null;
-  const program = build(root, root.name, (found) => parsed = found);
-  program.parse([...words], { from: "user" });
-  if (!parsed) throw new TypeError("No command ran");
-  return parsed;
+  let command = root;
+  let path = root.name;
+  let rest = words;
+  // Only the command that runs is built: building all of them takes longer than everything else.
+  while (command.commands && rest.length > 0 && !rest[0]!.startsWith("-")) {
+    command = childOf(command, rest[0]!, path);
+    path += ` ${command.name}`;
+    rest = rest.slice(1);
+  }
+  return { path, command, invocation: parseWords(command, path, rest) };
 }
 
-function build(command: Command, path: string, found: (parsed: Parsed) => void): Program {
+function childOf(parent: Command, name: string, path: string): Command {
+  const child = parent.commands!.find((command) => command.name === name);
+  if (child) return child;
+  const names = parent.commands!.map((command) => command.name);
+  const right = didYouMean(name, names) || `; the commands are ${names.join(", ")}`;
+  throw new UsageError(
+    `cannot run command "${name}": there is no such command${right}`,
+    `${path} --help`,
+  );
+}
+
+function parseWords(command: Command, path: string, words: readonly string[]): Invocation {
   const program = new Program(command.name);
-  program.helpOption(false).helpCommand(false).enablePositionalOptions();
-  program.allowExcessArguments(true).configureOutput({ outputError: () => {} });
+  program.helpOption(false).configureOutput({ outputError: () => {} });
   program.exitOverride((error) => {
     throw new UsageError(explain(error, command, path), `${path} --help`);
   });
@@ -41,16 +56,10 @@ function build(command: Command, path: string, found: (parsed: Parsed) => void):
   for (const [key, option] of Object.entries(command.options)) {
     for (const flag of flagsOf(option)) declare(program, flag, option, key, values);
   }
-  // Required operands are checked by the commands, after --help had its turn.
-  program.argument("[operands...]");
-  program.action((operands: string[]) => {
-    if (command.commands) checkSubcommand(operands[0], command, path);
-    found({ path, command, invocation: { values, operands } });
-  });
-  for (const child of command.commands ?? []) {
-    program.addCommand(build(child, `${path} ${child.name}`, found));
-  }
-  return program;
+  // How many operands there must be depends on the options, so run.ts checks it.
+  program.argument("[operands...]").action(() => {});
+  program.parse([...words], { from: "user" });
+  return { values, operands: program.args };
 }
 
 /** Commander takes one short and one long spelling at a time; the others become options beside. */
@@ -98,14 +107,4 @@ function explainUnknownOption(flag: string, options: OptionTable): string {
     return `cannot use option "${flag}": "${name}" takes no value`;
   }
   return `cannot use option "${name}": there is no such option${didYouMean(name, known)}`;
-}
-
-function checkSubcommand(name: string | undefined, command: Command, path: string): void {
-  if (name === undefined) return;
-  const names = command.commands!.map((child) => child.name);
-  const right = didYouMean(name, names) || `; the commands are ${names.join(", ")}`;
-  throw new UsageError(
-    `cannot run command "${name}": there is no such command${right}`,
-    `${path} --help`,
-  );
 }

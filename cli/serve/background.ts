@@ -29,12 +29,11 @@ export async function startInBackground(): Promise<number> {
     stderr: "inherit",
     detached: true,
   }).spawn();
-  const output = new Uint8Array(await new Response(child.stdout).arrayBuffer());
-  if (output.at(-1) === READY) {
-    printBytes(output.subarray(0, -1));
-    return 0;
+  for await (const bytes of child.stdout) {
+    const end = bytes.indexOf(READY);
+    printBytes(end < 0 ? bytes : bytes.subarray(0, end));
+    if (end >= 0) return 0;
   }
-  printBytes(output);
   const { code } = await child.status;
   return code === 0 ? EXIT_FAILURE : code;
 }
@@ -43,10 +42,22 @@ export async function startInBackground(): Promise<number> {
 export async function stayInBackground(verbose: boolean): Promise<Log> {
   const { openNull, replaceDescriptor } = await import("../../native/process.ts");
   print(String.fromCharCode(READY));
+  // Deno has copies of these descriptors; one that is left would keep a pipe or terminal open.
+  const outputs = [1, 2].map(targetOf).filter((target) => target !== "/dev/null");
   const nothing = openNull();
-  replaceDescriptor(nothing, 1);
-  replaceDescriptor(nothing, 2);
+  for (const { name } of [...Deno.readDirSync("/proc/self/fd")]) {
+    if (outputs.includes(targetOf(Number(name)))) replaceDescriptor(nothing, Number(name));
+  }
   return await syslog(verbose) ?? (() => {});
+}
+
+/** What a descriptor is open on: a path, or `pipe:[123]`. */
+function targetOf(fd: number): string {
+  try {
+    return Deno.readLinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return "";
+  }
 }
 
 /** How this program is started. */

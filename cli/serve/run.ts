@@ -54,9 +54,7 @@ function announce(plan: Plan, server: Server, leftovers: Leftovers, log: Log): v
   if (plan.pidfile !== undefined) leftovers.pidfile(plan.pidfile);
   const uris = [...new Set(server.uris)].filter((uri) => uri !== "");
   if (plan.printUris) print(uris.map((uri) => `${uri}\n`).join(""));
-  if (plan.run === undefined && uris.length > 0) {
-    log("info", `serving ${plan.plugin} at ${uris.join(" and ")}`);
-  }
+  if (isOnItsOwn(plan)) log("info", `serving ${plan.plugin} at ${uris.join(" and ")}`);
 }
 
 /** Waits for the first reason to stop; the exit status that it means. */
@@ -68,6 +66,11 @@ async function untilItEnds(
 ): Promise<number> {
   if (plan.run !== undefined) return await runCaptive(plan.run, plan, server, signals);
   const signal = await Promise.race([server.ended, signals.first]);
-  if (signal) log("info", `stopping on ${signal}`);
+  if (signal && isOnItsOwn(plan)) log("info", `stopping on ${signal}`);
   return 0;
+}
+
+/** Whether it was started for itself, and not by a program that knows where it is and what it does. */
+function isOnItsOwn(plan: Plan): boolean {
+  return plan.run === undefined && plan.listeners.some((listener) => listener.kind !== "fd");
 }
