@@ -60,7 +60,6 @@ interface ManifestParameter {
   type: string;
   required?: boolean;
   default?: string;
-  values?: string[];
 }
 
 /** Surroundings of a plugin under test. */
@@ -250,9 +249,10 @@ export class TestHost {
 
   #deliver(declared: ManifestParameter[], given: Record<string, TestParameter>): void {
     for (const [index, { name, type, ...rest }] of declared.entries()) {
-      const value = given[name] ?? (rest.default && parseDefault(type, rest.default, rest.values));
+      const usual = rest.default === undefined ? undefined : parseDefault(type, rest.default);
+      const value = given[name] ?? usual;
       assert(value !== undefined || !rest.required, `parameter ${name} is required`);
-      if (value === undefined || value === "") continue;
+      if (value === undefined) continue;
       if (typeof value === "bigint") {
         this.#raw("sb_param_int", index, value);
       } else {
@@ -342,10 +342,8 @@ export class TestHost {
 }
 
 /** The value of a manifest's default, for the types that the bundled plugins use. */
-function parseDefault(type: string, text: string, values: string[] = []): TestParameter {
-  if (type === "string") return text;
+function parseDefault(type: string, text: string): TestParameter {
   if (type === "bool") return text === "true" ? 1n : 0n;
-  if (type === "enum") return BigInt(values.indexOf(text));
   const number = BigInt(text.replace(/[KMG%]$/, ""));
   const shift = { K: 10n, M: 20n, G: 30n }[text.slice(-1)] ?? 0n;
   return type === "percentage" ? number * 10000n : number << shift;
