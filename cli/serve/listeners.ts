@@ -90,6 +90,10 @@ function uriListener(text: string, values: ServeValues): Listener {
   if (uri.scheme.startsWith("nbds")) {
     throw refuse("TLS is not supported; write nbd:// or nbd+unix://");
   }
+  if (uri.scheme === "nbd+vsock") throw refuse("vsock is not supported yet");
+  if (uri.user !== "" || uri.parameters.size > 0) {
+    throw refuse("a listener has no user and no parameters but the socket");
+  }
   if (uri.exportName !== "") throw refuse("a listener has no export name; use --exportname");
   if ("socket" in uri) return unixListener(uri.socket.replace(/^\0/, "@"));
   const family = chosenFamily(values);

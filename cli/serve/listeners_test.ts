@@ -82,6 +82,8 @@ Deno.test("an abstract socket is named with @ or, in a URI, with %00", () => {
 Deno.test("URIs that cannot be listened on are refused", () => {
   refused({ listen: ["nbds://x"] }, /cannot use --listen "nbds:\/\/x": TLS is not supported/);
   refused({ listen: ["nbd://x/disk"] }, /a listener has no export name; use --exportname/);
+  refused({ listen: ["nbd+vsock://2"] }, /vsock is not supported yet/);
+  refused({ listen: ["nbd://x?x-y=1"] }, /a listener has no user and no parameters/);
   refused({ listen: ["http://x"] }, /^UsageError: cannot .*"http:\/\/x": /);
 });
 
