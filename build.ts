@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Builds dist/plugins/*.wasm, dist/sandblock.js (all of the program in one file) and, out of that,
-// the executable dist/sandblock. See docs/architecture.md, "One executable".
+// Builds dist/plugins/*.wasm, dist/man, dist/sandblock.js (all of the program in one file) and, out
+// of that, the executable dist/sandblock. See docs/architecture.md, "One executable".
 //   deno task build [--form=compile|selfrun]     default: compile where denort is available
 
 import * as esbuild from "esbuild";
@@ -12,6 +12,7 @@ const ROOT = import.meta.dirname!;
 const ENTRY = `${ROOT}/cli/main.ts`;
 const PLUGINS = `${ROOT}/dist/plugins`;
 const PROGRAM = `${ROOT}/dist/sandblock.js`;
+const MANUAL = `${ROOT}/dist/man/man1`;
 const EXECUTABLE = `${ROOT}/dist/sandblock`;
 
 /**
@@ -34,6 +35,7 @@ const ADDED = [
 async function main(args: string[]): Promise<void> {
   const form = chosenForm(args);
   await step("plugins", buildPlugins);
+  await step("manual", manual);
   await step("program", bundle);
   await step("executable", () => form === "compile" ? compile() : selfrun());
   await step("check", check);
@@ -49,8 +51,18 @@ async function step(name: string, work: () => Promise<string> | string): Promise
 async function buildPlugins(): Promise<string> {
   const { buildPlugins } = await import("./wasm-plugins/build.ts");
   await Deno.mkdir(PLUGINS, { recursive: true });
-  await buildPlugins(PLUGINS);
+  const files = await buildPlugins(PLUGINS);
+  const stale = pluginFiles().filter((name) => !files.includes(`${PLUGINS}/${name}`));
+  for (const name of stale) await Deno.remove(`${PLUGINS}/${name}`);
   return `dist/plugins/: ${pluginFiles().join(" ")}`;
+}
+
+async function manual(): Promise<string> {
+  const { manPages } = await import("./cli/man_pages.ts");
+  await Deno.mkdir(MANUAL, { recursive: true });
+  const pages = manPages();
+  for (const { name, text } of pages) await Deno.writeTextFile(`${MANUAL}/${name}`, text);
+  return `dist/man/man1/: ${pages.length} pages`;
 }
 
 async function bundle(): Promise<string> {
@@ -186,13 +198,13 @@ const lazyNodeModules: esbuild.Plugin = {
     build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: "node" }));
     build.onLoad({ filter: /.*/, namespace: "node" }, async ({ path }) => {
       const names = Object.keys(await import(path)).filter((name) => name !== "default");
-      const load = path === "node:process"
-        ? "globalThis.process"
-        : `globalThis.process.getBuiltinModule("${path}")`;
+      const load = path === "node:process" ? "process" : `process.getBuiltinModule("${path}")`;
       return {
-        contents: `for (const name of ${JSON.stringify(names)}) {
-          Object.defineProperty(exports, name, { enumerable: true, get: () => ${load}[name] });
-        }`,
+        contents: `let module;
+          const load = () => module ??= globalThis.${load};
+          for (const name of ${JSON.stringify(names)}) {
+            Object.defineProperty(exports, name, { enumerable: true, get: () => load()[name] });
+          }`,
       };
     });
   },
