@@ -38,14 +38,18 @@ export function checkMemory(shape: ModuleShape): number {
   return found.index;
 }
 
-/** How the imports of a module cross, one for each. Throws PluginError. */
-export function checkImports(shape: ModuleShape, is64: boolean): Crossings[] {
+/** Throws PluginError where anything but functions is imported, which would shift indices. */
+export function checkImportKinds(shape: ModuleShape): void {
   for (const { module, name, kind } of shape.otherImports) {
     throw new PluginError(
       `it imports the ${EXTERNAL_NAMES[kind]} "${name}" from "${module}"; ` +
         `a plugin imports functions of "${IMPORT_MODULE}" only`,
     );
   }
+}
+
+/** How the imports of a module cross, one for each. Throws PluginError. */
+export function checkImports(shape: ModuleShape, is64: boolean): Crossings[] {
   return shape.imports.map(({ module, name }, index) => {
     if (module !== IMPORT_MODULE) {
       throw new PluginError(

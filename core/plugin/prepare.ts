@@ -2,7 +2,7 @@
 // Turns a plugin file into a module that can be run within bounds: reads its manifest, checks what
 // it imports and exports, rewrites its code (see wasm/) and compiles it. Runs no plugin code.
 
-import { checkExports, checkImports, checkMemory } from "./check.ts";
+import { checkExports, checkImportKinds, checkImports, checkMemory } from "./check.ts";
 import { PluginError } from "./errors.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
 import { External, LimitsFlag, PAGE_BYTES, ValueType } from "./wasm/format.ts";
@@ -60,6 +60,7 @@ export function preparePlugin(bytes: Uint8Array, options: PrepareOptions = {}): 
   const own = new Uint8Array(bytes);
   if (!WebAssembly.validate(own)) throw new PluginError(whyInvalid(own));
   const shape = readModule(own);
+  checkImportKinds(shape);
   const memory = checkMemory(shape);
   const is64 = (shape.memories[memory]!.flags & LimitsFlag.Is64) !== 0;
   const imports = checkImports(shape, is64);
