@@ -33,11 +33,18 @@ export function parameterText(parameter: ParameterDeclaration): string {
   const facts: string[] = [];
   if (parameter.required) facts.push("required");
   if (parameter.default !== undefined) facts.push(`default: ${parameter.default}`);
-  if (parameter.minimum !== undefined) facts.push(`at least ${parameter.minimum}`);
-  if (parameter.maximum !== undefined) facts.push(`at most ${parameter.maximum}`);
+  facts.push(...rangeFacts(parameter));
   if (parameter.repeated) facts.push("may be given several times");
   const text = parameter.description.replace(/\.$/, "");
   return facts.length > 0 ? `${text} (${facts.join("; ")})` : text;
+}
+
+function rangeFacts({ type, minimum, maximum }: ParameterDeclaration): string[] {
+  if (minimum !== undefined && maximum !== undefined) return [`from ${minimum} to ${maximum}`];
+  if (maximum !== undefined) return [`at most ${maximum}`];
+  // There is no size below zero anyway.
+  if (minimum === undefined || (type === "size" && minimum === "0")) return [];
+  return [`at least ${minimum}`];
 }
 
 /** Help on the parameters of a plugin. */

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Standard output and error of the command line. Writes everything, and ends quietly when the reader
-// of a pipe has gone (`sandblock --help | head -1`).
+// Standard output and error of the command line: everything is written, or it is an error.
 
 const encoder = new TextEncoder();
 
-/** Prints `text` on standard output. */
+/** Prints `text` on standard output. Throws Deno.errors.BrokenPipe when its reader has gone. */
 export function print(text: string): void {
   write(Deno.stdout, encoder.encode(text));
 }
@@ -14,16 +13,15 @@ export function printBytes(bytes: Uint8Array): void {
   write(Deno.stdout, bytes);
 }
 
-/** Prints `text` on standard error. */
+/** Prints `text` on standard error, if anybody reads it. */
 export function printError(text: string): void {
-  write(Deno.stderr, encoder.encode(text));
+  try {
+    write(Deno.stderr, encoder.encode(text));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  }
 }
 
 function write(to: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
-  try {
-    for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-    if (to === Deno.stdout) Deno.exit(0);
-  }
+  for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
 }

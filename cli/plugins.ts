@@ -49,9 +49,17 @@ export function withReason<T>(name: string, action: () => T, verb = "load"): T {
 
 function unknown(name: string): Error {
   const names = knownNames();
-  const right = didYouMean(name, names) ||
+  const right = isFile(name) ? `; write "./${name}" for the file` : didYouMean(name, names) ||
     `; the plugins are ${
       names.join(", ")
-    }; one of your own is named by a path such as ./${name}.wasm`;
+    }; write one of your own as a path, such as ./${name}.wasm`;
   return new Error(`cannot find plugin "${name}": there is none of this name${right}`);
+}
+
+function isFile(name: string): boolean {
+  try {
+    return Deno.statSync(name).isFile;
+  } catch {
+    return false;
+  }
 }

@@ -16,6 +16,8 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
     verbose = parsed.invocation.values["verbose"] === true;
     return await runParsed(parsed);
   } catch (error) {
+    // Whoever read the output has seen enough: `sandblock --help | head -1`.
+    if (error instanceof Deno.errors.BrokenPipe) return 0;
     printError(describeError(error, verbose));
     return EXIT_FAILURE;
   }

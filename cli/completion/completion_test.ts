@@ -34,7 +34,7 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ["sandblock plugin show d", ["disk"]],
   ["sandblock serve ", ["disk", "nothing"]],
   ["sandblock serve -p 5 -r n", ["nothing"]],
-  ["sandblock serve disk ", ["level=", "mode=", "size=", "tag="]],
+  ["sandblock serve disk ", ["level=", "mode=", "seed=", "size=", "tag="]],
   ["sandblock serve -U x disk 1M le", ["level="]],
   ["sandblock serve nothing ", []],
   ["sandblock serve --fd-re", ["--fd-replies"]],

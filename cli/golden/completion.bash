@@ -67,7 +67,7 @@ _sandblock_operand() {
 _sandblock_parameters() {
   REPLY=
   case "$1" in
-    'disk') REPLY='size= mode= level= tag=' ;;
+    'disk') REPLY='size= mode= level= seed= tag=' ;;
     'nothing') REPLY='' ;;
   esac
 }

@@ -113,4 +113,5 @@ complete -c sandblock -n '__sandblock_command '\''sandblock help'\''' -s h -l he
 complete -c sandblock -n '__sandblock_plugin '\''disk'\''' -a 'size=' -d 'Size of the disk'
 complete -c sandblock -n '__sandblock_plugin '\''disk'\''' -a 'mode=' -d 'What it does [or not]'
 complete -c sandblock -n '__sandblock_plugin '\''disk'\''' -a 'level=' -d 'How much'
+complete -c sandblock -n '__sandblock_plugin '\''disk'\''' -a 'seed=' -d 'Where to begin'
 complete -c sandblock -n '__sandblock_plugin '\''disk'\''' -a 'tag=' -d 'A word'

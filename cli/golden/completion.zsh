@@ -13,7 +13,7 @@ _sandblock_parameters() {
   local -a parameters=()
   # line holds the operands that _arguments has seen; the first is the plugin.
   case $line[1] in
-    'disk') parameters=('size=:Size of the disk' 'mode=:What it does [or not]' 'level=:How much' 'tag=:A word') ;;
+    'disk') parameters=('size=:Size of the disk' 'mode=:What it does [or not]' 'level=:How much' 'seed=:Where to begin' 'tag=:A word') ;;
     'nothing') parameters=() ;;
   esac
   if compset -P '*='; then _files; else _describe -t parameters parameter parameters -S ''; fi

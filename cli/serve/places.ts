@@ -25,11 +25,24 @@ export async function places(
       addresses.push(...await listenAddresses(listener.hosts, listener.port, skipped));
     } else if (listener.kind === "private") {
       addresses.push({ kind: "unix", path: privatePath(leftovers) });
+    } else if (listener.kind === "unix") {
+      addresses.push({ kind: "unix", path: absolutePath(listener.path) });
     } else {
       addresses.push(listener);
     }
   }
   return addresses;
+}
+
+/** So that its URI holds in any directory; a path that would become too long stays as it is. */
+function absolutePath(path: string): string {
+  if (/^[/@]/.test(path)) return path;
+  const absolute = `${Deno.cwd()}/${path.replace(/^(\.\/+)+/, "")}`;
+  return fits(absolute) ? absolute : path;
+}
+
+function fits(path: string): boolean {
+  return new TextEncoder().encode(path).length <= SOCKET_PATH_BYTES_MAX;
 }
 
 /** A path in a new directory that only this user can enter. */
@@ -41,5 +54,5 @@ function privatePath(leftovers: Leftovers): string {
   };
   const path = make();
   // A socket needs a short path; TMPDIR may be a long one.
-  return new TextEncoder().encode(path).length > SOCKET_PATH_BYTES_MAX ? make("/tmp") : path;
+  return fits(path) ? path : make("/tmp");
 }

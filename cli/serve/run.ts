@@ -5,6 +5,7 @@ import { takeActivation } from "../../core/control/activation.ts";
 import { takeNotifier } from "../../core/control/notify.ts";
 import type { Server } from "../../core/control/options.ts";
 import { startServer } from "../../core/control/serve.ts";
+import { reason } from "../files.ts";
 import { type Log, stderrLog } from "../log.ts";
 import { print } from "../output.ts";
 import { isInBackground, startInBackground, stayInBackground } from "./background.ts";
@@ -37,13 +38,16 @@ export async function runServer(
       { ...plan, device, listen },
       (level, text) => log(level, text),
     );
-    announce(plan, server, leftovers, log);
-    notifier.send("READY=1", `STATUS=Serving ${plan.plugin}`, `MAINPID=${Deno.pid}`);
-    if (plan.fork) log = await stayInBackground(plan.verbose);
-    const status = await untilItEnds(plan, server, signals, log);
-    notifier.send("STOPPING=1");
-    await server.stop();
-    return status;
+    for (const address of listen) leftovers.listener(address);
+    try {
+      announce(plan, server, leftovers, log);
+      notifier.send("READY=1", `STATUS=Serving ${plan.plugin}`, `MAINPID=${Deno.pid}`);
+      if (plan.fork) log = await stayInBackground(plan.verbose);
+      return await untilItEnds(plan, server, signals, log);
+    } finally {
+      notifier.send("STOPPING=1");
+      await server.stop();
+    }
   } finally {
     leftovers.remove();
   }
@@ -53,8 +57,16 @@ export async function runServer(
 function announce(plan: Plan, server: Server, leftovers: Leftovers, log: Log): void {
   if (plan.pidfile !== undefined) leftovers.pidfile(plan.pidfile);
   const uris = [...new Set(server.uris)].filter((uri) => uri !== "");
-  if (plan.printUris) print(uris.map((uri) => `${uri}\n`).join(""));
+  if (plan.printUris) printUris(uris);
   if (isOnItsOwn(plan)) log("info", `serving ${plan.plugin} at ${uris.join(" and ")}`);
+}
+
+function printUris(uris: readonly string[]): void {
+  try {
+    print(uris.map((uri) => `${uri}\n`).join(""));
+  } catch (error) {
+    throw new Error(`cannot print the address on standard output: ${reason(error)}`);
+  }
 }
 
 /** Waits for the first reason to stop; the exit status that it means. */

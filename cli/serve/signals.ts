@@ -34,7 +34,7 @@ export class StopSignals {
 
   #stop(signal: StopSignal): void {
     if (this.#stopping) {
-      this.#leftovers.remove();
+      this.#leftovers.removeAtOnce();
       Deno.exit(EXIT_FAILURE);
     }
     this.#stopping = true;

@@ -18,6 +18,7 @@ export const samplePlugins: Manifest[] = [
         description: "Size of the disk",
         required: true,
         positional: true,
+        minimum: "0",
       },
       {
         name: "mode",
@@ -27,6 +28,7 @@ export const samplePlugins: Manifest[] = [
         default: "fast",
       },
       { name: "level", type: "int", description: "How much", minimum: "1", maximum: "9" },
+      { name: "seed", type: "int", description: "Where to begin", minimum: "0" },
       { name: "tag", type: "string", description: "A word", repeated: true },
     ],
   },
