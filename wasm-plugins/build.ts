@@ -3,6 +3,7 @@
 
 import { join } from "node:path";
 import asc from "assemblyscript/asc";
+import { writeManifest } from "../core/plugin/manifest.ts";
 
 /** Where the plugins are: imports between them, the SDK and lib/ are relative to it. */
 const ROOT = import.meta.dirname!;
@@ -50,10 +51,11 @@ export async function compilePlugin(folder: string): Promise<Uint8Array<ArrayBuf
       listFiles: () => [],
     },
   );
-  if (result.error || module.length === 0) {
+  // Warnings count: they are about numbers that are cut off.
+  if (result.error || module.length === 0 || `${result.stderr}` !== "") {
     throw new Error(`cannot compile "${folder}": ${result.error}\n${result.stderr}`);
   }
-  return addManifest(module, JSON.stringify(JSON.parse(manifest)));
+  return writeManifest(module, JSON.stringify(JSON.parse(manifest)));
 }
 
 /** The text of a file relative to this folder; null where there is none. */
@@ -66,25 +68,4 @@ function readText(path: string): string | null {
     }
     throw error;
   }
-}
-
-/** The module with one more custom section, `sandblock.manifest` (core specification 5.5.3). */
-function addManifest(module: Uint8Array, json: string): Uint8Array<ArrayBuffer> {
-  const name = new TextEncoder().encode("sandblock.manifest");
-  const text = new TextEncoder().encode(json);
-  const length = leb128(name.length).length + name.length + text.length;
-  return Uint8Array.from([
-    ...module,
-    0,
-    ...leb128(length),
-    ...leb128(name.length),
-    ...name,
-    ...text,
-  ]);
-}
-
-function leb128(value: number): number[] {
-  const bytes: number[] = [];
-  for (; value > 127; value >>>= 7) bytes.push((value & 127) | 128);
-  return [...bytes, value];
 }

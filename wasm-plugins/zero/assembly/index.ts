@@ -2,19 +2,18 @@
 // Read-only disk full of zeroes, all of it a hole (README.md beside this folder).
 
 import {
-  declareImmediate,
   extent,
   ExtentFlag,
   Info,
   replyZero,
   setSize,
+  Support,
   ZeroFlag,
 } from "../../sdk/assemblyscript/assembly";
 
 export {
   sb_alloc,
   sb_cache,
-  sb_flush,
   sb_free,
   sb_open,
   sb_size,
@@ -25,7 +24,7 @@ export function sb_param_int(index: i32, value: i64): void {
 }
 
 export function sb_info(handle: i32, out: usize): i32 {
-  declareImmediate(changetype<Info>(out));
+  changetype<Info>(out).multiConn = Support.Native;
   return 0;
 }
 

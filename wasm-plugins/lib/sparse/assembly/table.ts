@@ -26,7 +26,8 @@ let rootShift: u32 = 0;
 let freeNodes: usize = 0;
 /** The leaf used last, for chunks with these upper bits. */
 let lastLeaf: usize = 0;
-let lastLeafKey: u64 = NO_KEY;
+// Written out, as the compiler would make a start function out of the name.
+let lastLeafKey: u64 = 0xffff_ffff_ffff_ffff;
 /** Nodes on the way to a leaf, by level. */
 const path = memory.data(LEVELS_MAX * 4);
 

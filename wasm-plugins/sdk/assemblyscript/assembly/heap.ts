@@ -22,6 +22,9 @@ class Free {
 
 /** First free block. */
 let first: usize = 0;
+/** The host's buffers that are at least so large do not keep their physical memory. */
+const RELEASE_MIN: usize = 256 << 10;
+
 /** Memory put by for the host (see `reserve`). */
 let reserved: usize = 0;
 let reservedSize: usize = 0;
@@ -146,6 +149,7 @@ export function sb_alloc(size: usize, align: usize): usize {
 
 /** The host's `free`. */
 export function sb_free(pointer: usize, size: usize, align: usize): void {
+  if (size >= RELEASE_MIN) release(pointer, size);
   free(pointer, size);
   if (!reserved && reservedSize) reserved = carve(reservedSize, UNIT);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// For plugins whose writes are as safe as they get, and whose reads are as fast as they get, all
+// For writable plugins whose writes are as safe as they get, and whose reads are as fast as they get, all
 // the time: nothing is left to do for flush, cache and FUA, nor between connections.
 
 import { Info, Support } from "./constants";
