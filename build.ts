@@ -14,13 +14,23 @@ const PLUGINS = `${ROOT}/dist/plugins`;
 const PROGRAM = `${ROOT}/dist/sandblock.js`;
 const MANUAL = `${ROOT}/dist/man/man1`;
 const EXECUTABLE = `${ROOT}/dist/sandblock`;
+/** Takes the name of the executable once it is known to work. */
+const NEW_EXECUTABLE = `${EXECUTABLE}.new`;
 
 /**
  * How Deno runs the program. All permissions: a program that may call libc through FFI can do all
  * that its user can, so a list would promise what it does not keep. The rest keeps Deno from
  * looking for anything outside of the executable.
  */
-const RUN = ["--no-config", "--no-lock", "--no-remote", "--no-npm", "--no-prompt", "--allow-all"];
+const RUN = [
+  "--no-config",
+  "--no-lock",
+  "--no-remote",
+  "--no-npm",
+  "--no-prompt",
+  "--no-code-cache",
+  "--allow-all",
+];
 
 /** Variables that would change how Deno runs; see native/user_environment.ts for the way back. */
 const DROPPED = ["HOME=", "DENO_", "NODE_", "COMPLETE=", "OTEL_DENO=", "RUST_LOG="];
@@ -86,7 +96,7 @@ async function bundle(): Promise<string> {
 /** `deno compile`, whose runtime denort is not in the npm package of Deno. */
 function compile(): string {
   const [first, ...flags] = RUN;
-  deno(["compile", "--quiet", first!, ...flags, "--output", EXECUTABLE, PROGRAM]);
+  deno(["compile", "--quiet", first!, ...flags, "--output", NEW_EXECUTABLE, PROGRAM]);
   return "dist/sandblock, made by deno compile";
 }
 
@@ -97,13 +107,11 @@ function selfrun(): string {
     runtime: Deno.readFileSync(Deno.execPath()),
     stub: stub.bytes,
     program: Deno.readFileSync(PROGRAM),
-    runtimeArguments: ["run", ...RUN, "--ext=js", "--no-code-cache"],
+    runtimeArguments: ["run", ...RUN, "--ext=js"],
     addedVariables: ADDED,
     droppedPrefixes: DROPPED,
   });
-  // A running executable cannot be written to, but its name can go to another.
-  Deno.writeFileSync(`${EXECUTABLE}.new`, bytes, { mode: 0o755 });
-  Deno.renameSync(`${EXECUTABLE}.new`, EXECUTABLE);
+  Deno.writeFileSync(NEW_EXECUTABLE, bytes, { mode: 0o755 });
   return `dist/sandblock, self-running form, stub by ${stub.compiler}`;
 }
 
@@ -118,9 +126,9 @@ function newStub(): Stub {
   return { bytes, compiler: `${compiler}, as checked in` };
 }
 
-/** Runs the executable once, in an empty environment. */
+/** Runs the new executable once, in an empty environment, before it takes the place of the old. */
 function check(): string {
-  const { success, stdout, stderr } = new Deno.Command(EXECUTABLE, {
+  const { success, stdout, stderr } = new Deno.Command(NEW_EXECUTABLE, {
     args: ["--version"],
     clearEnv: true,
   }).outputSync();
@@ -128,9 +136,11 @@ function check(): string {
   const version = text.decode(stdout).trim();
   if (!success || !version.includes(config.version)) {
     throw new Error(
-      `cannot use dist/sandblock: --version says "${version}" ${text.decode(stderr)}`,
+      `cannot use the new executable: --version says "${version}" ${text.decode(stderr)}`,
     );
   }
+  // Works while the old one runs, which could not be written to.
+  Deno.renameSync(NEW_EXECUTABLE, EXECUTABLE);
   return `dist/sandblock --version: ${version}`;
 }
 
