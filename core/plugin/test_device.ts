@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// Runs small plugins for tests and asks them what a client would ask.
+
+import type { OpenExport } from "../block/device.ts";
+import { Command, Piece, Request } from "../block/request.ts";
+import { type LogLevel, PluginDevice, type PluginOptions } from "./instance.ts";
+import { parseParameters } from "./parameters.ts";
+import { preparePlugin } from "./prepare.ts";
+import { plugin } from "./test_plugins.ts";
+import { Watchdog } from "./watch.ts";
+
+/** What a plugin under test is started with. */
+export interface TestOptions extends Partial<PluginOptions> {
+  manifest?: Record<string, unknown>;
+  parameters?: string[];
+  memoryMaximum?: number;
+}
+
+/** A request in words; offsets and lengths may be beyond 2^53. */
+export interface TestRequest {
+  offset?: bigint | number;
+  length?: bigint | number;
+  flags?: number;
+}
+
+/** A piece of an answer; `bytes` is the data of one that has data. */
+export interface TestPiece {
+  kind: number;
+  at: number;
+  length: number;
+  value: number;
+}
+
+/** A running plugin with what it has logged. */
+export class TestPlugin {
+  readonly device: PluginDevice;
+  readonly lines: string[] = [];
+  readonly request = new Request();
+  #opened: OpenExport | null = null;
+
+  constructor(wat: string, options: TestOptions = {}) {
+    const { manifest, parameters = [], memoryMaximum, ...rest } = options;
+    const limit = memoryMaximum === undefined ? {} : { memoryMaximum };
+    const prepared = preparePlugin(plugin(wat, manifest), limit);
+    const values = parseParameters(prepared.manifest.parameters, parameters, {
+      directory: "/base",
+    });
+    this.device = PluginDevice.create(prepared, values, {
+      // This watchdog never gets to run during a call, which is on its own thread.
+      watch: new Watchdog().watch(10_000),
+      log: (level: LogLevel, text: string) => void this.lines.push(`${level}: ${text}`),
+      instances: 1,
+      ...rest,
+    });
+    this.request.space = { take: (_request, length) => this.device.memory.allocate(length, 16) };
+  }
+
+  /** The default export, opened when it is first asked for. */
+  get opened(): OpenExport {
+    return this.#opened ??= this.device.open("", { readOnly: false, peer: "test" });
+  }
+
+  /** Submits a request and returns its result, 0 or an errno. */
+  submit(command: number, { offset = 0, length = 4096, flags = 0 }: TestRequest = {}): number {
+    const { request } = this;
+    request.clear();
+    request.command = command;
+    request.flags = flags;
+    [request.offsetHigh, request.offsetLow] = halves(offset);
+    [request.lengthHigh, request.lengthLow] = halves(length);
+    return this.opened.submit(request);
+  }
+
+  /** Writes `bytes`. */
+  write(offset: number, bytes: Uint8Array, flags = 0): number {
+    const pointer = this.device.memory.allocate(bytes.length, 16);
+    this.device.memory.bytes.set(bytes, pointer);
+    this.request.payload = pointer;
+    return this.submit(Command.Write, { offset, length: bytes.length, flags });
+  }
+
+  /** What the device answers a read with, put together; throws where the read fails. */
+  read(offset: number, length: number): Uint8Array {
+    const errno = this.submit(Command.Read, { offset, length });
+    if (errno !== 0) throw new Error(`errno ${errno}: ${this.request.errorText}`);
+    const out = new Uint8Array(length).fill(0xee);
+    for (const { kind, at, length, value } of this.pieces()) {
+      const data = kind === Piece.Data || kind === Piece.StableData;
+      if (data) out.set(this.device.memory.bytes.subarray(value, value + length), at);
+      else out.fill(0, at, at + length);
+    }
+    return out;
+  }
+
+  /** The pieces of the last answer. */
+  pieces(): TestPiece[] {
+    const { request } = this;
+    return Array.from({ length: request.pieceCount }, (_, index) => ({
+      kind: request.pieceKind(index),
+      at: request.pieceAt(index),
+      length: request.pieceLength(index),
+      value: request.pieceValue(index),
+    }));
+  }
+}
+
+function halves(value: bigint | number): [number, number] {
+  const big = BigInt(value);
+  return [Number(big >> 32n), Number(big & 0xffffffffn)];
+}
+
+/** A string in the plugin's memory at `at`, as a data segment. */
+export function text(at: number, content: string): string {
+  return `(data (P.const ${at}) ${JSON.stringify(content)})`;
+}
