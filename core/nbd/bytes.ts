@@ -149,9 +149,14 @@ export class ByteQueue {
 
   /** A copy of the next `length` bytes, which leave the queue; they must be there. */
   take(length: number): Uint8Array {
+    const from = this.#start;
+    this.skip(length);
+    return this.#bytes.slice(from, from + length);
+  }
+
+  /** Drops the next `length` bytes; they must be there. */
+  skip(length: number): void {
     if (length > this.length) throw new RangeError("Not so many bytes are queued");
-    const data = this.#bytes.slice(this.#start, this.#start + length);
     this.#start += length;
-    return data;
   }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The client's side of NBD, pure: handshake, requests, replies. Whoever has a connection drives it.
 
-export { Answer, type ServerFailure } from "./client_answer.ts";
+export { Answer, type Content, type ServerFailure } from "./client_answer.ts";
 export { type Agreement, ClientNegotiation, type ClientWishes } from "./client_negotiation.ts";
 export {
   encodeClientFlags,

@@ -15,9 +15,13 @@ export interface ServerFailure {
   offset: bigint | null;
 }
 
-interface Range {
+/** A part of a read. */
+export interface Content {
   offset: bigint;
   length: bigint;
+  /** All zeroes, sent as such. */
+  hole: boolean;
+  /** Null for a hole. */
   data: Uint8Array | null;
 }
 
@@ -30,7 +34,7 @@ export class Answer {
   done = false;
   readonly #offset: bigint;
   readonly #length: bigint;
-  readonly #ranges: Range[] = [];
+  readonly #ranges: Content[] = [];
 
   constructor(request: ClientRequest) {
     this.request = request;
@@ -65,12 +69,8 @@ export class Answer {
   }
 
   /** Parts of the request that content came for, in the order in which it came. */
-  content(): { offset: bigint; length: bigint; hole: boolean }[] {
-    return this.#ranges.map(({ offset, length, data }) => ({
-      offset,
-      length,
-      hole: data === null,
-    }));
+  content(): readonly Content[] {
+    return this.#ranges;
   }
 
   #addContent(content: ReplyContent): void {
@@ -81,10 +81,16 @@ export class Answer {
         return this.#addRange({
           offset: content.offset,
           length: BigInt(content.bytes.length),
+          hole: false,
           data: content.bytes,
         });
       case "hole":
-        return this.#addRange({ offset: content.offset, length: content.length, data: null });
+        return this.#addRange({
+          offset: content.offset,
+          length: content.length,
+          hole: true,
+          data: null,
+        });
       case "status":
         return this.#addStatus(content.contextId, content.extents);
       case "error":
@@ -92,7 +98,7 @@ export class Answer {
     }
   }
 
-  #addRange(range: Range): void {
+  #addRange(range: Content): void {
     const { offset, length } = range;
     if (this.request.command !== Command.Read) this.#fail("content for what is no read");
     const before = offset - this.#offset;

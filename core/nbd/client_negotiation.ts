@@ -195,7 +195,7 @@ export class ClientNegotiation {
     if (reader === null) return false;
     this.agreement.size = reader.u64();
     this.agreement.flags = reader.u16();
-    this.#queue.take(length);
+    this.#queue.skip(length);
     this.state = "done";
     return true;
   }

@@ -72,7 +72,7 @@ export function takeGreeting(queue: ByteQueue): number | null {
   if (reader.u32() !== OPTION_MAGIC.high || reader.u32() !== OPTION_MAGIC.low) {
     throw new ProtocolError("cannot use server: it does not speak newstyle negotiation");
   }
-  queue.take(GREETING_LENGTH);
+  queue.skip(GREETING_LENGTH);
   return reader.u16();
 }
 
@@ -90,6 +90,6 @@ export function takeOptionReply(queue: ByteQueue): OptionReply | null {
     throw new ProtocolError(`cannot read option reply: it has ${length} bytes`);
   }
   if (queue.length < OPTION_REPLY_HEADER_LENGTH + length) return null;
-  queue.take(OPTION_REPLY_HEADER_LENGTH);
+  queue.skip(OPTION_REPLY_HEADER_LENGTH);
   return { option, type, data: queue.take(length) };
 }

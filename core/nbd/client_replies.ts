@@ -88,7 +88,7 @@ function takeSimple(
   const simple = { cookie, done: true, requestOffset: null, type: null };
   const follows = errno === 0 ? length ?? 0 : 0;
   if (queue.length < SIMPLE_REPLY_LENGTH + follows) return null;
-  queue.take(SIMPLE_REPLY_LENGTH);
+  queue.skip(SIMPLE_REPLY_LENGTH);
   if (errno !== 0) {
     return { ...simple, content: { kind: "error", errno, message: "", offset: null } };
   }
@@ -109,7 +109,7 @@ function takeChunk(queue: ByteQueue, replies: Replies): ServerReply | null {
   const length = extended ? reader.u64() : BigInt(reader.u32());
   if (length > 0xffffffffn) throw new ProtocolError(`cannot read chunk: it has ${length} bytes`);
   if (queue.length < headerLength + Number(length)) return null;
-  queue.take(headerLength);
+  queue.skip(headerLength);
   const content = parseContent(type, queue.take(Number(length)), extended);
   const done = (flags & ReplyFlag.Done) !== 0;
   if (content.kind === "none" && !done) {

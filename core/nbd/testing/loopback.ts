@@ -3,7 +3,8 @@
 // same functions as in the reactor and in the same order.
 
 import { Command, Request } from "../../block/request.ts";
-import { ByteQueue } from "../bytes.ts";
+import { ByteQueue, ByteWriter } from "../bytes.ts";
+import type { ExportDirectory } from "../directory.ts";
 import { Negotiation } from "../negotiation.ts";
 import { frameReply } from "../reply.ts";
 import {
@@ -15,9 +16,10 @@ import {
 import type { Session } from "../session.ts";
 import { ANSWERED, applyStatusPayload, validateRequest } from "../validate.ts";
 import { ByteGather } from "./byte_gather.ts";
-import { type ModelDirectory, type ModelExport, PAYLOAD_POINTER } from "./model_export.ts";
+import { type ModelExport, PAYLOAD_POINTER } from "./model_export.ts";
 
 const OPTIONS_MAX = 64;
+const NOTHING = new Uint8Array(0);
 
 /** See the top of this file. */
 export class Loopback {
@@ -30,12 +32,12 @@ export class Loopback {
   lie = "";
   readonly #queue = new ByteQueue();
   readonly #request = new Request();
-  readonly #output: Uint8Array[] = [];
+  #output: Uint8Array[] = [];
   #gather: ByteGather | null = null;
   #skip = 0;
   #verdict = 0;
 
-  constructor(directory: ModelDirectory, optionsMax = OPTIONS_MAX) {
+  constructor(directory: ExportDirectory, optionsMax = OPTIONS_MAX) {
     this.negotiation = new Negotiation({ directory, limits: { optionsMax }, peer: "test" });
     this.#output.push(this.negotiation.greeting());
   }
@@ -56,7 +58,8 @@ export class Loopback {
     let at = 0;
     while (this.negotiation.state === "negotiating" && at < bytes.length) {
       at += this.negotiation.receive(bytes.subarray(at));
-      this.#output.push(this.negotiation.takeOutput());
+      const output = this.negotiation.takeOutput();
+      if (output.length > 0) this.#output.push(output);
     }
     if (this.negotiation.state === "closed") this.#close(this.negotiation.closeReason);
     if (this.closed || this.negotiation.state === "negotiating") return;
@@ -66,14 +69,13 @@ export class Loopback {
 
   /** Bytes for the client. */
   takeOutput(): Uint8Array {
-    if (this.#gather !== null) this.#output.push(this.#gather.takeBytes());
-    const all = new Uint8Array(this.#output.reduce((sum, { length }) => sum + length, 0));
-    let at = 0;
-    for (const part of this.#output.splice(0)) {
-      all.set(part, at);
-      at += part.length;
+    if (this.#gather !== null && this.#gather.length > 0) {
+      this.#output.push(this.#gather.takeBytes());
     }
-    return all;
+    const parts = this.#output;
+    if (parts.length === 0) return NOTHING;
+    this.#output = [];
+    return parts.length === 1 ? parts[0]! : concatenate(parts);
   }
 
   #close(reason: string): void {
@@ -100,20 +102,20 @@ export class Loopback {
     }
     this.#verdict = validateRequest(request, session);
     if (this.#verdict > 0) {
-      this.#queue.take(headerLength);
+      this.#queue.skip(headerLength);
       this.#skip = payload;
       if (payload === 0) this.#answer(this.#verdict);
       return true;
     }
     if (this.#queue.length < headerLength + payload) return false;
-    this.#queue.take(headerLength);
+    this.#queue.skip(headerLength);
     this.#execute(this.#queue.take(payload));
     return true;
   }
 
   #skipPayload(): boolean {
     const length = Math.min(this.#skip, this.#queue.length);
-    this.#queue.take(length);
+    this.#queue.skip(length);
     this.#skip -= length;
     if (this.#skip === 0) this.#answer(this.#verdict);
     return length > 0;
@@ -141,4 +143,10 @@ export class Loopback {
       this.lie = this.#request.errorText;
     }
   }
+}
+
+function concatenate(parts: Uint8Array[]): Uint8Array {
+  const writer = new ByteWriter(parts.reduce((sum, { length }) => sum + length, 0));
+  for (const part of parts) writer.bytes(part);
+  return writer.finish();
 }

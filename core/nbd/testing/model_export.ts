@@ -96,7 +96,7 @@ export class ModelExport implements OpenExport {
         break;
       case Command.Trim:
       case Command.WriteZeroes:
-        this.#zero(offset, length);
+        this.zero(offset, length);
         break;
       case Command.BlockStatus:
         this.#status(request, offset, length);
@@ -116,15 +116,16 @@ export class ModelExport implements OpenExport {
     this.#mark(offset, bytes.length, 1);
   }
 
-  #mark(offset: number, length: number, value: number): void {
-    this.#allocated.fill(value, Math.floor(offset / BLOCK), Math.ceil((offset + length) / BLOCK));
-  }
-
-  #zero(offset: number, length: number): void {
+  /** Makes bytes zero, and whole blocks holes. */
+  zero(offset: number, length: number): void {
     this.data.fill(0, offset, offset + length);
     const from = Math.ceil(offset / BLOCK);
     const to = Math.floor((offset + length) / BLOCK);
     if (from < to) this.#allocated.fill(0, from, to);
+  }
+
+  #mark(offset: number, length: number, value: number): void {
+    this.#allocated.fill(value, Math.floor(offset / BLOCK), Math.ceil((offset + length) / BLOCK));
   }
 
   /** Calls back for each run of blocks of one kind. */
