@@ -5,7 +5,7 @@ import { availableBytes, describeMachine, load } from "./machine.ts";
 import { findServers } from "./find_servers.ts";
 import { FOOTPRINT_SECONDS, measureFootprints } from "./footprint.ts";
 import { HELP, type Options, parseOptions, UsageError } from "./options.ts";
-import type { BenchResult } from "./result.ts";
+import { type BenchResult, otherWork } from "./result.ts";
 import { MEDIA, type Medium } from "./rows.ts";
 import { type Bench, estimateSeconds, runRows } from "./run_rows.ts";
 import type { Server } from "./servers.ts";
@@ -57,6 +57,7 @@ async function emptyResult(options: Options, servers: Server[]): Promise<BenchRe
       size: options.size,
       runtimeSeconds: options.runtimeSeconds,
       repetitions: options.repetitions,
+      retries: options.retries,
     },
     servers: servers.map(({ id, family, version }) => ({ id, family, version })),
     rows: [],
@@ -75,6 +76,9 @@ function tellPlan(options: Options, servers: Server[], result: BenchResult): voi
       `${runtimeSeconds} s${options.footprint ? ", and measurements without load" : ""}: about ` +
       `${seconds < 120 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`}`,
   );
+  if (options.retries > 0) {
+    console.log(`Runs that other work disturbs are repeated, up to ${options.retries} times each`);
+  }
   for (const { id, family, version } of servers) {
     console.log(
       `  ${id.padEnd(15)} ${family === "limit" ? "tests/bench/limit.c" : `${family} ${version}`}`,
@@ -158,6 +162,12 @@ async function main(args: string[]): Promise<number> {
     const checks = subjectOf(result) === "sandblock" ? checkTargets(result) : [];
     for (const table of summarize(result, checks)) console.log(`\n${formatText(table)}`);
     for (const line of result.failures) console.log(`not measured: ${line}`);
+    if (result.rows.length > 0) {
+      const { median, maximum } = otherWork(result);
+      console.log(
+        `other work on the machine: ${median.toFixed(2)} cores, at most ${maximum.toFixed(2)}`,
+      );
+    }
     const missed = checks.filter((check) => !check.passed);
     for (const { subject, promise, measured } of missed) {
       console.log(`FAIL ${subject}: ${promise}; measured ${measured}`);

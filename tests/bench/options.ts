@@ -16,6 +16,7 @@ prints medians, ratios, CPU, memory, and whether sandblock reaches what it promi
                           nbd-server nbd-server-new ("-new": of the newer Debian)
   --no-peers              Only sandblock and the limit
   --repeat N              Repetitions of each run (5)
+  --retries N             Times that a run is repeated when other work disturbs it (2)
   --runtime SECONDS       Length of a run (2)
   --size BYTES            Size of the disks (1 GiB; a multiple of 4 MiB)
   --no-footprint          No measurements without load (start, idle CPU, memory)
@@ -35,6 +36,7 @@ export interface Options {
   /** Servers by id; null: all there are. */
   servers: string[] | null;
   repetitions: number;
+  retries: number;
   runtimeSeconds: number;
   size: number;
   footprint: boolean;
@@ -81,6 +83,7 @@ const DECLARED = {
   servers: { type: "string" },
   "no-peers": { type: "boolean" },
   repeat: { type: "string" },
+  retries: { type: "string" },
   runtime: { type: "string" },
   size: { type: "string" },
   "no-footprint": { type: "boolean" },
@@ -162,6 +165,7 @@ export function parseOptions(args: string[], environment: Record<string, string>
     repetitions: Math.floor(
       numberOf("repeat", values.repeat ?? (values.quick ? "3" : "5"), 1, 1000),
     ),
+    retries: Math.floor(numberOf("retries", values.retries ?? "2", 0, 1000)),
     runtimeSeconds: numberOf("runtime", values.runtime ?? (values.quick ? "1" : "2"), 0.1, 3600),
     size,
     footprint: !(values.quick || values["no-footprint"]) || values["only-footprint"] === true,

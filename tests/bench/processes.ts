@@ -64,6 +64,23 @@ export function threadSeconds(pid: number): number {
   return nanoseconds / 1e9;
 }
 
+/** CPU seconds that the whole machine has been busy so far, time stolen by its host included. */
+export function busySeconds(): number {
+  return parseBusy(Deno.readTextFileSync("/proc/stat"));
+}
+
+/** Busy seconds in the text of /proc/stat: all columns of its first line but idle and iowait. */
+export function parseBusy(text: string): number {
+  const [user, nice, system, _idle, _iowait, irq, softirq, steal] = text
+    .slice("cpu".length, text.indexOf("\n")).trim().split(/\s+/).map(Number);
+  return (user! + nice! + system! + irq! + softirq! + steal!) / TICKS_PER_SECOND;
+}
+
+/** CPU seconds of this process and of the children that it has waited for (fio among them). */
+export function ownCpuSeconds(): number {
+  return parseStat(Deno.readTextFileSync("/proc/self/stat")).cpuSeconds;
+}
+
 function sumOfKilobytes(pid: number, file: string, field: string): number {
   let sum = 0;
   for (const stat of processTree(pid)) {

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import {
   cpuSeconds,
+  parseBusy,
   parseStat,
   peakBytes,
   processTree,
@@ -44,4 +45,8 @@ Deno.test("CPU time and memory of this process are counted", () => {
 Deno.test("a process that has ended has no tree", () => {
   assert.deepEqual(processTree(2 ** 22 + 1), []);
   assert.equal(peakBytes(2 ** 22 + 1), 0);
+});
+
+Deno.test("idle time and waiting for disks are not busy, stolen time is", () => {
+  assert.equal(parseBusy("cpu  100 20 300 9999 8888 4 5 71 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\n"), 5);
 });

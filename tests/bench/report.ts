@@ -4,7 +4,7 @@
 //
 //   deno run -A tests/bench/report.ts RESULT.json
 
-import type { BenchResult } from "./result.ts";
+import { type BenchResult, otherWork } from "./result.ts";
 import { summarize } from "./summary.ts";
 import { formatMarkdown } from "./table.ts";
 import { checkTargets } from "./targets.ts";
@@ -17,13 +17,16 @@ const gibibytes = (bytes: number) => `${+(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 function conditions(result: BenchResult): string {
   const { machine, settings, servers } = result;
+  const other = otherWork(result);
   const versions = servers.filter(({ family }) => family !== "limit")
     .map(({ family, version }) => `${family} ${version}`).join(", ");
   return [
     `Taken on ${result.takenAt.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, ` +
     `${gibibytes(machine.memoryBytes)} of memory, ${machine.system}, Linux ${machine.kernel}. ` +
     `Load average ${machine.loadBefore.toFixed(2)} before and ${machine.loadAfter.toFixed(2)} ` +
-    "after (the benchmark itself makes most of the latter).",
+    "after (the benchmark itself makes most of the latter). Other work kept " +
+    `${other.median.toFixed(2)} cores busy during a run (median; at most ` +
+    `${other.maximum.toFixed(2)}).`,
     "",
     `${versions}; fio ${machine.fio}. Disks of ${gibibytes(settings.size)}, ` +
     `${settings.repetitions} runs of ${settings.runtimeSeconds} s of every row on every server; ` +

@@ -11,6 +11,8 @@ import { median, pairedRatio } from "./statistics.ts";
 export interface Run extends Sample {
   /** CPU seconds that the server and its children used. */
   serverCpuSeconds: number;
+  /** Cores that neither the server nor fio kept busy meanwhile: other work spoils the numbers. */
+  otherCpu: number;
 }
 
 /** A row: per server (by id) one run per repetition, null where it failed. */
@@ -51,6 +53,8 @@ export interface Settings {
   size: number;
   runtimeSeconds: number;
   repetitions: number;
+  /** How often a run may be repeated because other work disturbed it. */
+  retries: number;
 }
 
 /** See the top of this file. */
@@ -89,4 +93,12 @@ export function ratioOf(result: RowResult, ours: string, theirs: string): number
 /** CPU seconds that a server used for each GiB it moved. */
 export function cpuPerGiB(run: Run): number {
   return run.serverCpuSeconds / (run.bytes / 2 ** 30);
+}
+
+/** How much other work went on during the runs: median and maximum, in cores. */
+export function otherWork(result: BenchResult): { median: number; maximum: number } {
+  const all = result.rows.flatMap((row) =>
+    Object.keys(row.runs).flatMap((id) => valuesOf(row, id, (run) => run.otherCpu))
+  );
+  return { median: median(all), maximum: Math.max(0, ...all) };
 }
