@@ -8,6 +8,8 @@ import { sandblock } from "./program.ts";
 import { TextStream } from "./text_stream.ts";
 import { type ClientWishes, WireClient } from "./wire_client.ts";
 
+const STOPPING: Deno.Signal[] = ["SIGTERM", "SIGINT", "SIGQUIT"];
+
 /** How a server is started. */
 export interface ServerOptions {
   env?: Record<string, string>;
@@ -35,6 +37,8 @@ export class TestServer implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #ending: Promise<Ending>;
   #ended: Ending | null = null;
+  /** A second signal would end it at once. */
+  #toldToStop = false;
 
   private constructor(directory: TestDirectory, child: Deno.ChildProcess) {
     this.#directory = directory;
@@ -95,6 +99,7 @@ export class TestServer implements AsyncDisposable {
 
   /** Sends it a signal, if it is still there. */
   signal(signal: Deno.Signal): void {
+    this.#toldToStop ||= STOPPING.includes(signal);
     try {
       this.#child.kill(signal);
     } catch {
@@ -109,9 +114,9 @@ export class TestServer implements AsyncDisposable {
     return ending;
   }
 
-  /** Tells it to stop and waits for that. */
+  /** Tells it to stop, unless that was done, and waits for its end. */
   async stop(signal: Deno.Signal = "SIGTERM"): Promise<Ending> {
-    if (this.#ended === null) this.signal(signal);
+    if (!this.#toldToStop) this.signal(signal);
     return await this.ended();
   }
 

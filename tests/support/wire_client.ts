@@ -19,6 +19,7 @@ import {
 } from "../../core/nbd/client.ts";
 import { Command } from "../../core/block/request.ts";
 import { ClientFlag, GREETING_LENGTH, Replies, Reply } from "../../core/nbd/wire.ts";
+import { concatenated } from "./bytes.ts";
 import { PATIENCE_MS, within } from "./deadline.ts";
 
 export type { Agreement, ClientRequest, ClientWishes, OptionReply, ServerReply };
@@ -27,6 +28,8 @@ export type { Agreement, ClientRequest, ClientWishes, OptionReply, ServerReply }
 export interface Stream {
   read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null>;
   write(bytes: Uint8Array): Promise<number>;
+  /** Ends the sending direction only. */
+  closeWrite(): Promise<void>;
   close(): void;
 }
 
@@ -131,11 +134,22 @@ export class WireClient implements AsyncDisposable {
 
   /** Sends a request with a cookie of its own, unless it has one; the cookie. */
   async post(request: ClientRequest): Promise<bigint> {
-    const cookie = request.cookie ?? ++this.#lastCookie;
-    const whole = { ...request, cookie };
-    this.#answers.set(cookie, new Answer(whole));
+    const whole = this.#expect(request);
     await this.send(encodeRequest(whole, this.replies));
-    return cookie;
+    return whole.cookie;
+  }
+
+  /** Sends all requests in one piece and waits for the answers to them. */
+  async requestAll(requests: readonly ClientRequest[]): Promise<Answer[]> {
+    const whole = requests.map((request) => this.#expect(request));
+    const parts = whole.map((request) => encodeRequest(request, this.replies));
+    // Receives meanwhile: the server may stop reading before everything is sent.
+    const sending = this.send(concatenated(...parts));
+    sending.catch(() => {});
+    const answers: Answer[] = [];
+    for (const { cookie } of whole) answers.push(await this.answer(cookie));
+    await sending;
+    return answers;
   }
 
   /** The answer to a request that was posted. Throws ProtocolError where it is against the rules. */
@@ -193,6 +207,11 @@ export class WireClient implements AsyncDisposable {
     await this.closed();
   }
 
+  /** Sends nothing more and receives still. */
+  async closeWrite(): Promise<void> {
+    await this.#stream.closeWrite();
+  }
+
   /** Ends the connection without a word. */
   close(): void {
     if (!this.#open) return;
@@ -203,6 +222,13 @@ export class WireClient implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return Promise.resolve();
+  }
+
+  /** The request with its cookie; an answer to it is expected from now on. */
+  #expect(request: ClientRequest): ClientRequest & { cookie: bigint } {
+    const whole = { ...request, cookie: request.cookie ?? ++this.#lastCookie };
+    this.#answers.set(whole.cookie, new Answer(whole));
+    return whole;
   }
 
   #readLength(cookie: bigint): number | null {
