@@ -36,6 +36,8 @@ const INFOS: ExportInfo[] = [
   exportInfo(0, { name: "empty" }),
 ];
 
+const TEXTS = ["", "no\0", "x".repeat(5000), "€".repeat(2000), "\ud800"];
+
 /** A pooled export. It can be told to answer wrongly. */
 export class FuzzedExport extends ModelExport {
   #dirty = false;
@@ -63,9 +65,9 @@ export class FuzzedExport extends ModelExport {
   /** From here on, answers are whatever comes to mind. */
   lie(random: Random): void {
     this.answer = (request) => {
-      if (random.once(3)) return undefined;
+      if (random.once(4)) return undefined;
+      if (random.once(2)) request.errorText = random.pick(TEXTS);
       if (random.once(3)) return 1 + random.below(140);
-      if (random.once(2)) request.errorText = random.pick(["", "no\0", "x".repeat(5000), "\ud800"]);
       for (let pieces = random.below(6); pieces > 0; pieces--) addPiece(request, random);
       return 0;
     };
@@ -74,9 +76,9 @@ export class FuzzedExport extends ModelExport {
 
 function addPiece(request: Request, random: Random): void {
   const end = request.pieceCount === 0 ? 0 : endOf(request, request.pieceCount - 1);
-  const at = random.once(5) ? random.below(5000) : end;
+  const at = random.once(9) ? random.below(5000) : random.once(9) ? end + random.below(64) : end;
   const rest = Math.max(0, request.lengthLow - at);
-  const length = random.once(3) ? random.below(5000) : rest;
+  const length = random.once(20) ? random.below(5000) : random.once(2) ? rest : random.below(rest);
   switch (random.below(4)) {
     case 0:
       return request.data(at, random.below(4096), Math.min(length, 4096), random.once(2));

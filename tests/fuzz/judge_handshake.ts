@@ -8,7 +8,8 @@ import {
   takeGreeting,
   takeOptionReply,
 } from "../../core/nbd/client.ts";
-import { Option, OPTION_MAGIC, Reply } from "../../core/nbd/wire.ts";
+import { expectedReply, type Haggled } from "./expected_reply.ts";
+import { Option, OPTION_MAGIC, Replies, Reply } from "../../core/nbd/wire.ts";
 
 const HEADER = 16;
 const PADDED_ANSWER = 134;
@@ -35,6 +36,7 @@ export function judgeHandshake(stream: Uint8Array, output: ByteQueue, ended: End
   if (stream.length < 4) return over(output, ended, "negotiating");
   const flags = view.getUint32(0);
   if (flags > 3) return over(output, ended, "closed");
+  const haggled: Haggled = { replies: Replies.Simple };
   for (let at = 4, count = 1;; count++) {
     if (stream.length - at < HEADER) return over(output, ended, "negotiating");
     const option = view.getUint32(at + 8);
@@ -48,6 +50,10 @@ export function judgeHandshake(stream: Uint8Array, output: ByteQueue, ended: End
     if (at > stream.length) return over(output, ended, "negotiating");
     if (option === Option.ExportName) return judgeExportName(at, flags, output, ended);
     const final = takeReplies(option, output);
+    const expected = expectedReply(option, stream.subarray(at - length, at), haggled);
+    if (final !== expected) {
+      throw new ProtocolError(`option ${option}: reply ${final}, not ${expected}`);
+    }
     if (option === Option.Abort) return over(output, ended, "closed");
     if (option === Option.Go && final === Reply.Ack) {
       if (ended.state !== "transmission") throw new ProtocolError(`GO, but ${ended.state}`);

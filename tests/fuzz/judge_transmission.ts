@@ -4,6 +4,7 @@
 
 import { Command } from "../../core/block/request.ts";
 import { Answer, type ByteQueue, ProtocolError, takeReply } from "../../core/nbd/client.ts";
+import { type Agreed, expectedErrno, type SeenRequest } from "./expected_errno.ts";
 import {
   CommandFlag,
   EXTENDED_REQUEST_MAGIC,
@@ -17,21 +18,10 @@ const COMPACT_PAYLOAD_MAX = 64 * 1024 * 1024;
 const EXTENDED_PAYLOAD_MAX = 32 * 1024 * 1024;
 
 /** What the judge has to know of the server. */
-export interface Conditions {
-  replies: Replies;
-  size: number;
+export interface Conditions extends Agreed {
   /** The device may answer wrongly: contents mean nothing. */
   lies: boolean;
   closed: boolean;
-}
-
-interface Seen {
-  command: number;
-  flags: number;
-  cookie: bigint;
-  offset: bigint;
-  length: bigint;
-  payload: Uint8Array;
 }
 
 /** See the top of this file. Keeps what the export should contain. */
@@ -48,7 +38,7 @@ export class TransmissionJudge {
     this.#view = new DataView(stream.buffer, stream.byteOffset, stream.length);
     this.#output = output;
     this.#conditions = conditions;
-    this.#contents = new Uint8Array(conditions.size);
+    this.#contents = new Uint8Array(conditions.info.sizeLow);
     this.#at = at;
   }
 
@@ -74,7 +64,7 @@ export class TransmissionJudge {
   }
 
   /** The next request that is whole. A payload that is refused is waited for all the same. */
-  #next(): Seen | "incomplete" | "closed" {
+  #next(): SeenRequest | "incomplete" | "closed" {
     const view = this.#view;
     const at = this.#at;
     const extended = this.#conditions.replies === Replies.Extended;
@@ -104,7 +94,7 @@ export class TransmissionJudge {
     };
   }
 
-  #judgeAnswer(seen: Seen): void {
+  #judgeAnswer(seen: SeenRequest): void {
     const answer = new Answer(seen);
     const isRead = seen.command === Command.Read;
     const pending = { readLength: () => isRead ? Number(seen.length) : null };
@@ -117,15 +107,21 @@ export class TransmissionJudge {
     for (const { errno } of answer.failures) {
       if (!ERRORS.has(errno)) throw new ProtocolError(`errno ${errno} on the wire`);
     }
-    if (!this.#conditions.lies) this.#judgeContents(seen, answer);
+    const expected = expectedErrno(seen, this.#conditions);
+    // A device that lies may fail what is allowed, and the valid part of a read across the end.
+    if (this.#conditions.lies && (expected === 0 || isRead)) return;
+    if (expected === 0 || isRead) this.#judgeContents(seen, answer);
+    if (answer.errno !== expected) {
+      throw new ProtocolError(`${JSON.stringify(seen, plain)}: ${answer.errno}, not ${expected}`);
+    }
   }
 
-  #judgeContents(seen: Seen, answer: Answer): void {
+  #judgeContents(seen: SeenRequest, answer: Answer): void {
     const offset = Number(seen.offset);
     if (seen.command === Command.Read) return this.#judgeRead(answer);
     if (answer.errno !== 0) return;
     const length = Number(seen.length);
-    if (offset + length > this.#conditions.size && changes(seen.command)) {
+    if (offset + length > this.#conditions.info.sizeLow && changes(seen.command)) {
       throw new ProtocolError(`command ${seen.command} succeeded past the end`);
     }
     if (seen.command === Command.Write) this.#contents.set(seen.payload, offset);
@@ -141,6 +137,12 @@ export class TransmissionJudge {
       }
     }
   }
+}
+
+/** For JSON: bigints in decimal, bytes by their number. */
+function plain(_key: string, value: unknown): unknown {
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  return typeof value === "bigint" ? `${value}` : value;
 }
 
 function changes(command: number): boolean {

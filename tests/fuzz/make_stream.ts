@@ -21,7 +21,7 @@ import type { ByteBuffer } from "./byte_buffer.ts";
 import { NAMES } from "./exports.ts";
 import type { Random } from "./random.ts";
 
-const OPTIONS_MAX = 6;
+const OPTIONS_MAX = 4;
 const REQUESTS_MAX = 10;
 const PAYLOAD_MAX = 1500;
 const OFFSETS = [0, 1, 512, 1000, 4096, 12_288, 12_799, 12_800];
@@ -43,10 +43,14 @@ const nothing = new Uint8Array(0);
 /** Appends a whole stream to `out`, which is empty. */
 export function makeStream(random: Random, out: ByteBuffer): void {
   out.u32(random.once(20) ? random.below(8) : 3 - 2 * random.below(2));
-  let replies: Replies = Replies.Simple;
   const name = random.pick(NAMES);
+  let replies: Replies = random.pick([Replies.Simple, Replies.Structured, Replies.Extended]);
+  if (replies !== Replies.Simple) {
+    putOption(out, replies === Replies.Structured ? 8 : 11, nothing);
+    if (random.once(2)) putOption(out, Option.SetMetaContext, contextData.get(name)![1]!);
+  }
   for (let count = random.below(OPTIONS_MAX); count > 0; count--) {
-    const option = random.pick([3, 5, 6, 8, 8, 9, 10, 10, 11, 11, 4711]);
+    const option = random.pick([3, 5, 6, 8, 9, 10, 11, 4711]);
     if (option === Option.StructuredReply && replies === Replies.Simple) {
       replies = Replies.Structured;
     }
@@ -90,7 +94,7 @@ function optionData(option: number, name: string, random: Random): Uint8Array {
 function putRequest(random: Random, replies: Replies, out: ByteBuffer): void {
   const command = random.once(30)
     ? Command.Disconnect
-    : random.pick([0, 0, 0, 1, 1, 3, 4, 5, 6, 7]);
+    : random.pick([0, 0, 0, 1, 1, 3, 4, 5, 6, 7, 7]);
   const flags = random.once(4) ? usualFlags(command, random) : 0;
   if (command === Command.BlockStatus && replies === Replies.Extended && random.once(3)) {
     return putStatusWithPayload(random, out);

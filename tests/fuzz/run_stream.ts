@@ -70,9 +70,9 @@ export class StreamRunner {
     const at = judgeHandshake(this.bytes, output, { state });
     const outcome = { requests: 0, inputBytes: this.bytes.length, outputBytes };
     if (at < 0 || session === null) return { ...outcome, transmission: false };
-    const { replies } = session;
-    const size = session.export.info.sizeLow;
-    const conditions = { replies, size, lies, closed: server.closed };
+    const { replies, export: { info }, metaContexts } = session;
+    const contexts = metaContexts.length > 0;
+    const conditions = { info, replies, contexts, lies, closed: server.closed };
     const judge = new TransmissionJudge(this.bytes, at, output, conditions);
     return { ...outcome, requests: judge.judge(), transmission: true };
   }
