@@ -124,6 +124,11 @@ export class Answer {
     if (this.extents.has(contextId)) this.#fail("two status chunks for a context");
     const one = ((this.request.flags ?? 0) & CommandFlag.ReqOne) !== 0;
     if (one && extents.length > 1) this.#fail("more than one extent");
+    const length = effectLength(this.request, this.#length);
+    // The last extent may reach beyond the request, but not if one was asked for.
+    const inside = one ? extents : extents.slice(0, -1);
+    const sum = inside.reduce((total, extent) => total + extent.length, 0n);
+    if (sum > length || (!one && sum === length)) this.#fail("extents beyond the request");
     this.extents.set(contextId, extents);
   }
 
@@ -153,4 +158,10 @@ export class Answer {
   #fail(fact: string): never {
     throw new ProtocolError(`cannot use answer to request ${this.request.command}: ${fact}`);
   }
+}
+
+/** What a block status request is about: its payload says so where it has one. */
+function effectLength({ payload }: ClientRequest, length: bigint): bigint {
+  if (payload === undefined || payload.length < 8) return length;
+  return new DataView(payload.buffer, payload.byteOffset).getBigUint64(0);
 }

@@ -8,7 +8,7 @@ import {
   takeGreeting,
   takeOptionReply,
 } from "../../core/nbd/client.ts";
-import { expectedReply, type Haggled } from "./expected_reply.ts";
+import { expectedExport, expectedReply, type Haggled } from "./expected_reply.ts";
 import { Option, OPTION_MAGIC, Replies, Reply } from "../../core/nbd/wire.ts";
 
 const HEADER = 16;
@@ -19,24 +19,37 @@ const REPLIES_MAX = 8;
 const REPLY_BYTES_MAX = 4096;
 
 /** Options that the servers under test allow. */
-export const OPTIONS_MAX = 64;
+export const OPTIONS_MAX = 9;
 
 /** How the handshake ended, as the server has it. */
 export interface Ended {
   state: "negotiating" | "transmission" | "closed";
 }
 
+/** What the client has agreed on, as the judge sees it. */
+export interface Outcome {
+  /** Where in the stream transmission begins. */
+  at: number;
+  replies: Replies;
+  contexts: boolean;
+  exportName: string;
+}
+
 /**
- * Takes the server's part of the handshake off `output`. Returns where in `stream` transmission
- * begins; -1 where it does not.
+ * Takes the server's part of the handshake off `output`. Null where it does not lead into
+ * transmission.
  */
-export function judgeHandshake(stream: Uint8Array, output: ByteQueue, ended: Ended): number {
+export function judgeHandshake(
+  stream: Uint8Array,
+  output: ByteQueue,
+  ended: Ended,
+): Outcome | null {
   if (takeGreeting(output) !== 3) throw new ProtocolError("the greeting is wrong");
   const view = new DataView(stream.buffer, stream.byteOffset, stream.length);
   if (stream.length < 4) return over(output, ended, "negotiating");
   const flags = view.getUint32(0);
   if (flags > 3) return over(output, ended, "closed");
-  const haggled: Haggled = { replies: Replies.Simple };
+  const haggled: Haggled = { replies: Replies.Simple, contextsOf: null, exportName: "" };
   for (let at = 4, count = 1;; count++) {
     if (stream.length - at < HEADER) return over(output, ended, "negotiating");
     const option = view.getUint32(at + 8);
@@ -48,7 +61,12 @@ export function judgeHandshake(stream: Uint8Array, output: ByteQueue, ended: End
     if (wrong) return over(output, ended, "closed");
     at += HEADER + length;
     if (at > stream.length) return over(output, ended, "negotiating");
-    if (option === Option.ExportName) return judgeExportName(at, flags, output, ended);
+    if (option === Option.ExportName) {
+      const exportName = expectedExport(stream.subarray(at - length, at), haggled);
+      if (exportName === null) return over(output, ended, "closed");
+      takeExportNameAnswer(flags, output, ended);
+      return outcome(at, { ...haggled, exportName });
+    }
     const final = takeReplies(option, output);
     const expected = expectedReply(option, stream.subarray(at - length, at), haggled);
     if (final !== expected) {
@@ -57,9 +75,13 @@ export function judgeHandshake(stream: Uint8Array, output: ByteQueue, ended: End
     if (option === Option.Abort) return over(output, ended, "closed");
     if (option === Option.Go && final === Reply.Ack) {
       if (ended.state !== "transmission") throw new ProtocolError(`GO, but ${ended.state}`);
-      return at;
+      return outcome(at, haggled);
     }
   }
+}
+
+function outcome(at: number, { replies, contextsOf, exportName }: Haggled): Outcome {
+  return { at, replies, contexts: contextsOf === exportName, exportName };
 }
 
 /** Takes all replies to one option; returns the type of the last. */
@@ -74,18 +96,16 @@ function takeReplies(option: number, output: ByteQueue): number {
   throw new ProtocolError(`option ${option} has too many replies`);
 }
 
-function judgeExportName(at: number, flags: number, output: ByteQueue, ended: Ended): number {
-  if (ended.state !== "transmission") return over(output, ended, "closed");
-  const length = (flags & 2) === 0 ? PADDED_ANSWER : BARE_ANSWER;
-  const answer = output.take(length);
+function takeExportNameAnswer(flags: number, output: ByteQueue, ended: Ended): void {
+  if (ended.state !== "transmission") throw new ProtocolError(`EXPORT_NAME, but ${ended.state}`);
+  const answer = output.take((flags & 2) === 0 ? PADDED_ANSWER : BARE_ANSWER);
   if (answer.subarray(BARE_ANSWER).some((byte) => byte !== 0)) {
     throw new ProtocolError("the padding is not zero");
   }
-  return at;
 }
 
-function over(output: ByteQueue, ended: Ended, state: Ended["state"]): -1 {
+function over(output: ByteQueue, ended: Ended, state: Ended["state"]): null {
   if (ended.state !== state) throw new ProtocolError(`${ended.state} where ${state} was expected`);
   if (output.length > 0) throw new ProtocolError(`${output.length} bytes that nobody asked for`);
-  return -1;
+  return null;
 }

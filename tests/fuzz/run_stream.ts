@@ -67,13 +67,13 @@ export class StreamRunner {
     this.#feed(server, random, lies, output);
     const { state, session } = server.negotiation;
     const outputBytes = output.length;
-    const at = judgeHandshake(this.bytes, output, { state });
+    const agreed = judgeHandshake(this.bytes, output, { state });
     const outcome = { requests: 0, inputBytes: this.bytes.length, outputBytes };
-    if (at < 0 || session === null) return { ...outcome, transmission: false };
-    const { replies, export: { info }, metaContexts } = session;
-    const contexts = metaContexts.length > 0;
-    const conditions = { info, replies, contexts, lies, closed: server.closed };
-    const judge = new TransmissionJudge(this.bytes, at, output, conditions);
+    if (agreed === null || session === null) return { ...outcome, transmission: false };
+    const { info } = session.export;
+    if (info.name !== agreed.exportName) throw new Error(`the export is "${info.name}"`);
+    const conditions = { ...agreed, info, lies, closed: server.closed };
+    const judge = new TransmissionJudge(this.bytes, agreed.at, output, conditions);
     return { ...outcome, requests: judge.judge(), transmission: true };
   }
 
