@@ -69,9 +69,13 @@ async function runStep(step: Step, deadline: AbortSignal, total: TestCounts): Pr
   }).spawn().status;
   const words = `deno ${step.deno.join(" ")}`;
   if (deadline.aborted) throw new Error(`${words}: ended because it took too long`);
+  const ending = `${words}: ended with ${signal ?? code}`;
   if (report !== null) {
-    const { tests, failed, ignored } = readCounts(await Deno.readTextFile(report));
+    const xml = await Deno.readTextFile(report);
     await Deno.remove(report);
+    // A crash leaves no report.
+    if (xml === "") throw new Error(ending);
+    const { tests, failed, ignored } = readCounts(xml);
     total.tests += tests;
     total.failed += failed;
     total.ignored.push(...ignored);
@@ -80,7 +84,7 @@ async function runStep(step: Step, deadline: AbortSignal, total: TestCounts): Pr
       throw new Error(`${ignored.length} tests did not run: ${ignored.join("; ")}`);
     }
   }
-  if (code !== 0) throw new Error(`${words}: ended with ${signal ?? code}`);
+  if (code !== 0) throw new Error(ending);
 }
 
 function describe({ tests, ignored }: TestCounts): string {

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+
+import assert from "node:assert/strict";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+const SKIPPED = ["dist", "node_modules", ".git"];
+
+/** Paths of all Markdown files below `folder`, relative to ROOT. */
+function markdownFiles(folder = ""): string[] {
+  return [...Deno.readDirSync(ROOT + folder)].flatMap(({ name, isDirectory }) => {
+    if (isDirectory) return SKIPPED.includes(name) ? [] : markdownFiles(`${folder}${name}/`);
+    return name.endsWith(".md") ? [folder + name] : [];
+  });
+}
+
+/** The heading's id as GitHub makes it. */
+function slug(heading: string): string {
+  return heading.toLowerCase().replace(/[^\p{L}\p{N} _-]/gu, "").trim().replaceAll(" ", "-");
+}
+
+Deno.test("links between the documents lead somewhere", () => {
+  const broken: string[] = [];
+  for (const file of markdownFiles()) {
+    const text = Deno.readTextFileSync(ROOT + file).replace(/^```.*?^```/gms, "");
+    for (const [, target] of text.matchAll(/\]\(([^()\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(target!)) continue;
+      const [path, anchor] = target!.split("#");
+      const url = new URL(path || file.replace(/.*\//, ""), `file://${ROOT}${file}`);
+      const found = isThere(url);
+      const headings = found && anchor ? headingsOf(url) : [];
+      if (!found || anchor && !headings.includes(anchor)) broken.push(`${file}: ${target}`);
+    }
+  }
+  assert.deepEqual(broken, []);
+});
+
+function isThere(url: URL): boolean {
+  try {
+    Deno.statSync(url);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function headingsOf(url: URL): string[] {
+  const text = Deno.readTextFileSync(url);
+  return [...text.matchAll(/^#+ (.*)$/gm)].map((match) => slug(match[1]!));
+}
