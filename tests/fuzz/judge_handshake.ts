@@ -19,7 +19,7 @@ const REPLIES_MAX = 8;
 const REPLY_BYTES_MAX = 4096;
 
 /** Options that the servers under test allow. */
-export const OPTIONS_MAX = 9;
+export const OPTIONS_MAX = 7;
 
 /** How the handshake ended, as the server has it. */
 export interface Ended {
