@@ -40,7 +40,7 @@ export function exampleResult(rates: Record<string, (number | null)[]>): BenchRe
       loadBefore: 0.1,
       loadAfter: 1.9,
     },
-    settings: { size: 2 ** 30, runtimeSeconds: 2, repetitions: 3, retries: 2 },
+    settings: { size: 2 ** 30, runtimeSeconds: 2, repetitions: 3, retries: 2, patienceSeconds: 2 },
     servers: [
       { id: "sandblock", family: "sandblock", version: "0.1.0" },
       { id: "limit", family: "limit", version: "C" },

@@ -10,7 +10,7 @@ export interface Search {
   /** Another build of sandblock to compare with. */
   baseline: string | null;
   /** Root of the unpacked packages of a newer Debian, with wrappers of its programs in `run/`. */
-  peers: string | null;
+  peers: string;
   /** A directory for what is compiled. */
   directory: string;
 }
@@ -97,10 +97,6 @@ export async function findServers(search: Search, wanted: (id: string) => boolea
   for (const [name, make] of makes) {
     if (wanted(name)) await findPeer(name, name, make, found);
     if (!wanted(`${name}-new`)) continue;
-    if (peers === null) {
-      found.missing.push(`${name}-new: no newer packages are unpacked; set SANDBLOCK_PEERS`);
-      continue;
-    }
     const makeNew: Make = name === "nbdkit"
       ? (id, command, version) => nbdkit(id, command, version, pluginsBelow(peers))
       : make;

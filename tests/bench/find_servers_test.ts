@@ -16,12 +16,12 @@ Deno.test("a server that is not there is missing with a reason, not silently", a
   const search = {
     executable: "/nowhere/sandblock",
     baseline: null,
-    peers: null,
+    peers: "/nowhere",
     directory: "/tmp",
   };
   const found = await findServers(search, (id) => id === "sandblock" || id === "nbdkit-new");
   assert.deepEqual(found.servers, []);
   assert.equal(found.missing.length, 2);
   assert.match(found.missing[0]!, /sandblock: cannot run "\/nowhere\/sandblock"/);
-  assert.match(found.missing[1]!, /nbdkit-new: no newer packages/);
+  assert.match(found.missing[1]!, /nbdkit-new: cannot run "\/nowhere\/run\/nbdkit"/);
 });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // deno task bench: sandblock, its peers and the physical limit under the same loads in one run.
 
+import { installPeers, newerPeers, unpackNewerPeers } from "../peers.ts";
 import { availableBytes, describeMachine, load } from "./machine.ts";
 import { findServers } from "./find_servers.ts";
 import { FOOTPRINT_SECONDS, measureFootprints } from "./footprint.ts";
@@ -13,6 +14,7 @@ import { subjectOf, summarize } from "./summary.ts";
 import { formatText } from "./table.ts";
 import { checkTargets } from "./targets.ts";
 
+const NEWER = ["nbdkit-new", "qemu-nbd-new", "nbd-server-new"];
 const CHUNK = 2 ** 20;
 
 /** Makes `path` of `size` bytes that do not compress, and waits until the disk has them. */
@@ -40,6 +42,17 @@ function checkMemory(servers: Server[], size: number): void {
   );
 }
 
+/** Installs and unpacks what is missing, as the tests do; what cannot be got is told and left out. */
+async function getPeers(options: Options, wanted: (id: string) => boolean): Promise<void> {
+  try {
+    await installPeers();
+    const newer = NEWER.some(wanted) && options.peers === newerPeers();
+    if (newer) await unpackNewerPeers();
+  } catch (error) {
+    console.error(`bench: ${(error as Error).message}`);
+  }
+}
+
 /** What was asked for by name must be there, and sandblock where nothing was: it is the subject. */
 function requireServers(options: Options, servers: Server[]): void {
   for (const id of options.servers ?? ["sandblock"]) {
@@ -58,6 +71,7 @@ async function emptyResult(options: Options, servers: Server[]): Promise<BenchRe
       runtimeSeconds: options.runtimeSeconds,
       repetitions: options.repetitions,
       retries: options.retries,
+      patienceSeconds: options.patienceSeconds,
     },
     servers: servers.map(({ id, family, version }) => ({ id, family, version })),
     rows: [],
@@ -141,7 +155,7 @@ async function measure(
 
 /** Runs the benchmark; the exit status. */
 async function main(args: string[]): Promise<number> {
-  const options = parseOptions(args, Deno.env.toObject());
+  const options = parseOptions(args);
   if (options === null) {
     console.log(HELP);
     return 0;
@@ -149,6 +163,7 @@ async function main(args: string[]): Promise<number> {
   const directory = Deno.makeTempDirSync({ prefix: "sandblock-bench-" });
   try {
     const wanted = (id: string) => options.servers?.includes(id) ?? true;
+    await getPeers(options, wanted);
     const found = await findServers({ ...options, directory }, wanted);
     for (const line of found.missing) console.error(`missing: ${line}`);
     const { servers } = found;

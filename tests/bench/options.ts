@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The command line of the benchmark.
 
+import { newerPeers } from "../peers.ts";
 import { parseArgs } from "node:util";
 import { MEDIA, type Medium, type Row, ROWS, selectRows } from "./rows.ts";
 
@@ -17,13 +18,15 @@ prints medians, ratios, CPU, memory, and whether sandblock reaches what it promi
   --no-peers              Only sandblock and the limit
   --repeat N              Repetitions of each run (5)
   --retries N             Times that a run is repeated when other work disturbs it (2)
+  --patience SECONDS      A run waits that long at most for other work on the machine to end (2)
   --runtime SECONDS       Length of a run (2)
   --size BYTES            Size of the disks (1 GiB; a multiple of 4 MiB)
   --no-footprint          No measurements without load (start, idle CPU, memory)
   --only-footprint        Nothing but those
   --executable PATH       sandblock to measure (dist/sandblock; a .ts file is run from source)
   --baseline PATH         Another sandblock to compare with, in turn with the first
-  --peers DIRECTORY       Root of the newer Debian's unpacked packages ($SANDBLOCK_PEERS)
+  --peers DIRECTORY       Root of the newer Debian's unpacked packages; default as in
+                          tests/peers.ts, which unpacks them
   --file-directory PATH   Where the file of the file rows lies (/var/tmp)
   --json FILE             Also write the result there, after every row
   --check                 Exit with status 2 when a promise is missed
@@ -37,12 +40,13 @@ export interface Options {
   servers: string[] | null;
   repetitions: number;
   retries: number;
+  patienceSeconds: number;
   runtimeSeconds: number;
   size: number;
   footprint: boolean;
   executable: string;
   baseline: string | null;
-  peers: string | null;
+  peers: string;
   fileDirectory: string;
   json: string | null;
   check: boolean;
@@ -84,6 +88,7 @@ const DECLARED = {
   "no-peers": { type: "boolean" },
   repeat: { type: "string" },
   retries: { type: "string" },
+  patience: { type: "string" },
   runtime: { type: "string" },
   size: { type: "string" },
   "no-footprint": { type: "boolean" },
@@ -152,7 +157,7 @@ function serversFor(values: ReturnType<typeof parse>): string[] | null {
 }
 
 /** Reads the command line; null when help was asked for. Throws UsageError. */
-export function parseOptions(args: string[], environment: Record<string, string>): Options | null {
+export function parseOptions(args: string[]): Options | null {
   const values = parse(args);
   if (values.help) return null;
   const size = numberOf("size", values.size ?? `${2 ** 30}`, SIZE_STEP, 2 ** 40);
@@ -166,12 +171,13 @@ export function parseOptions(args: string[], environment: Record<string, string>
       numberOf("repeat", values.repeat ?? (values.quick ? "3" : "5"), 1, 1000),
     ),
     retries: Math.floor(numberOf("retries", values.retries ?? "2", 0, 1000)),
+    patienceSeconds: numberOf("patience", values.patience ?? "2", 0, 3600),
     runtimeSeconds: numberOf("runtime", values.runtime ?? (values.quick ? "1" : "2"), 0.1, 3600),
     size,
     footprint: !(values.quick || values["no-footprint"]) || values["only-footprint"] === true,
     executable: values.executable ?? new URL("../../dist/sandblock", import.meta.url).pathname,
     baseline: values.baseline ?? null,
-    peers: values.peers ?? environment["SANDBLOCK_PEERS"] ?? null,
+    peers: values.peers ?? newerPeers(),
     fileDirectory: values["file-directory"] ?? "/var/tmp",
     json: values.json ?? null,
     check: values.check ?? false,

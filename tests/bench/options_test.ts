@@ -5,10 +5,10 @@ import assert from "node:assert/strict";
 import { parseOptions, UsageError } from "./options.ts";
 import { ROWS } from "./rows.ts";
 
-const parse = (...args: string[]) => parseOptions(args, { SANDBLOCK_PEERS: "/peers" })!;
+const parse = (...args: string[]) => parseOptions(args)!;
 
 Deno.test("the default is everything", () => {
-  const options = parse();
+  const options = parse("--peers", "/peers");
   assert.equal(options.rows.length, ROWS.length);
   assert.equal(options.servers, null);
   assert.equal(options.repetitions, 5);

@@ -55,6 +55,8 @@ export interface Settings {
   repetitions: number;
   /** How often a run may be repeated because other work disturbed it. */
   retries: number;
+  /** How long a run may wait for other work to end. */
+  patienceSeconds: number;
 }
 
 /** See the top of this file. */

@@ -16,6 +16,7 @@ export const FIO_OVERHEAD_SECONDS = 0.35;
 const FIO_GRACE_MS = 30_000;
 /** Cores that other work may keep busy during a run; a run with more is repeated, if that may be. */
 const OTHER_CPU_MAX = 0.2;
+const QUIET_SAMPLE_MS = 100;
 const FILL_TIMEOUT_MS = 120_000;
 
 /** What all runs share. */
@@ -36,10 +37,11 @@ export interface Bench {
 
 /** Seconds that `runRows` will take, filling disks not counted. */
 export function estimateSeconds(rows: Row[], servers: Server[], bench: BenchResult): number {
-  const { repetitions, runtimeSeconds } = bench.settings;
+  const { repetitions, runtimeSeconds, patienceSeconds } = bench.settings;
+  const sample = patienceSeconds > 0 ? QUIET_SAMPLE_MS / 1000 : 0;
   return rows.reduce((sum, row) => {
     const count = servers.filter((server) => server.media.includes(row.medium)).length;
-    const run = runtimeSeconds + FIO_OVERHEAD_SECONDS;
+    const run = runtimeSeconds + FIO_OVERHEAD_SECONDS + sample;
     return sum + count * (repetitions * run + WARM_UP_SECONDS + FIO_OVERHEAD_SECONDS);
   }, 0);
 }
@@ -72,6 +74,20 @@ async function runOnce(
   }
 }
 
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits until the machine is quiet, for the patience that the settings have at most. */
+async function waitForQuiet(bench: Bench): Promise<void> {
+  const until = performance.now() + bench.result.settings.patienceSeconds * 1000;
+  while (performance.now() < until && !bench.signal.aborted) {
+    const busy = busySeconds();
+    const since = performance.now();
+    await sleep(QUIET_SAMPLE_MS);
+    const seconds = (performance.now() - since) / 1000;
+    if ((busySeconds() - busy) / seconds <= OTHER_CPU_MAX) return;
+  }
+}
+
 /** A run, taken again while other work disturbs it and retries are left: the least disturbed one. */
 async function runCalm(
   bench: Bench,
@@ -82,6 +98,7 @@ async function runCalm(
   const { runtimeSeconds, retries } = bench.result.settings;
   let best: Run | null = null;
   for (let attempt = 0; attempt <= retries && !bench.signal.aborted; attempt++) {
+    await waitForQuiet(bench);
     const run = await runOnce(bench, server, row, runtimeSeconds, seed);
     if (run === null) return best;
     if (best === null || run.otherCpu < best.otherCpu) best = run;
