@@ -34,10 +34,14 @@ const RUN = [
 
 /** Variables that would change how Deno runs; see native/user_environment.ts for the way back. */
 const DROPPED = ["HOME=", "DENO_", "NODE_", "COMPLETE=", "OTEL_DENO=", "RUST_LOG="];
-/** Nothing can exist below /proc/self, so no ~/.npmrc is read and no cache is written. */
+/**
+ * Nothing can exist below /proc/self, so no ~/.npmrc is read and no cache is written; on a terminal
+ * Deno would complain about the latter.
+ */
 const ADDED = [
   "HOME=/proc/self",
   "DENO_DIR=/proc/self/none",
+  "DENO_LOG=info,deno::cache=off",
   "DENO_NO_UPDATE_CHECK=1",
   "DENO_DISABLE_NODE_SHIM=1",
 ];
