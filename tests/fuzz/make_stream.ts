@@ -40,10 +40,10 @@ const contextData = new Map(
 const nameData = new Map(NAMES.map((name) => [name, new TextEncoder().encode(name)]));
 const nothing = new Uint8Array(0);
 
-/** Appends a whole stream to `out`, which is empty. */
-export function makeStream(random: Random, out: ByteBuffer): void {
+/** Appends a whole stream to `out`, which is empty. It asks for exports among `names`. */
+export function makeStream(random: Random, out: ByteBuffer, names = NAMES): void {
   out.u32(random.once(20) ? random.below(8) : 3 - 2 * random.below(2));
-  const name = random.pick(NAMES);
+  const name = random.pick(names);
   let replies: Replies = random.pick([Replies.Simple, Replies.Structured, Replies.Extended]);
   if (replies !== Replies.Simple) {
     putOption(out, replies === Replies.Structured ? 8 : 11, nothing);
@@ -55,7 +55,7 @@ export function makeStream(random: Random, out: ByteBuffer): void {
       replies = Replies.Structured;
     }
     if (option === Option.ExtendedHeaders) replies = Replies.Extended;
-    putOption(out, option, optionData(option, random.once(4) ? random.pick(NAMES) : name, random));
+    putOption(out, option, optionData(option, random.once(4) ? random.pick(names) : name, random));
   }
   const last = random.once(6) ? Option.ExportName : random.once(40) ? Option.Abort : Option.Go;
   putOption(
