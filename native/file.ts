@@ -93,7 +93,7 @@ export function openFile(path: string, flags: number): number {
  */
 export function openBeneath(directoryFd: number, name: string, flags: number): number {
   const how = new BigUint64Array(3);
-  how[0] = BigInt(flags | O_CLOEXEC | O_NOCTTY | nonBlocking(flags));
+  how[0] = BigInt(flags | addedFlags(flags));
   how[2] = BigInt(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
   const bytes = new Uint8Array(how.buffer);
   const fd = raw.syscall(SYS_OPENAT2, directoryFd, encodePath(name), bytes, BigInt(bytes.length));
@@ -189,16 +189,16 @@ export function encodePath(path: string): Uint8Array<ArrayBuffer> {
 }
 
 function open(directoryFd: number, path: string, flags: number, action: string): number {
-  const all = flags | O_CLOEXEC | O_NOCTTY | nonBlocking(flags);
+  const all = flags | addedFlags(flags);
   return blocking(check(symbols.openat(directoryFd, encodePath(path), all, 0), action), flags);
 }
 
-/** Opening a FIFO or a tape drive must not wait. O_PATH never does and takes no such flag. */
-function nonBlocking(flags: number): number {
-  return (flags & Open.Path) === 0 ? O_NONBLOCK : 0;
+/** Opening a FIFO or a tape drive must not wait. O_PATH never does, and openat2 takes nothing beside it. */
+function addedFlags(flags: number): number {
+  return (flags & Open.Path) === 0 ? O_CLOEXEC | O_NOCTTY | O_NONBLOCK : O_CLOEXEC;
 }
 
-/** Undoes it, because io_uring answers EAGAIN on such descriptors rather than wait for the disk. */
+/** Takes O_NONBLOCK off again, because io_uring answers EAGAIN on such descriptors rather than wait for the disk. */
 function blocking(fd: number, flags: number): number {
   if ((flags & Open.Path) !== 0) return fd;
   try {

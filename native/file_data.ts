@@ -158,10 +158,10 @@ export function adviseAt(
 }
 
 /**
- * Milliseconds on a coarse monotonic clock (1 to 10 ms a tick), modulo 2^32 seconds. Costs a few
- * nanoseconds and no garbage, unlike performance.now().
+ * Milliseconds on a coarse monotonic clock (1 to 10 ms a tick) as a signed 32-bit integer that wraps:
+ * only differences mean something. Costs a few nanoseconds and no garbage, unlike performance.now().
  */
 export function coarseMs(): number {
   symbols.clock_gettime(CLOCK_MONOTONIC_COARSE, timespecPointer);
-  return timespec[0]! * 1000 + timespec[2]! / 1_000_000;
+  return (timespec[0]! * 1000 + timespec[2]! / 1_000_000) | 0;
 }

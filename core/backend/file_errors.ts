@@ -14,7 +14,9 @@ export function failed(
   verb: string,
   errno: number,
 ): number {
-  const text = `cannot ${verb} ${request.length} bytes at ${request.offset}: ${errnoName(errno)}`;
+  // A flush has no range.
+  const range = request.length > 0 ? ` ${request.length} bytes at ${request.offset}` : "";
+  const text = `cannot ${verb}${range}: ${errnoName(errno)}`;
   request.errorText = text;
   // A full disk is the client's business; a broken one is the administrator's.
   if (errno === Errno.EIO) services.report(`${file.label}: ${text}`);

@@ -11,7 +11,7 @@ const REPORT_INTERVAL_MS = 1000;
 
 /** See the top of this file. */
 export class FileServices {
-  #reportedMs = -Infinity;
+  #reportedMs = coarseMs() - REPORT_INTERVAL_MS;
   #unreported = 0;
 
   constructor(
@@ -26,7 +26,7 @@ export class FileServices {
   /** Logs an error of a disk, unless there was one just now. */
   report(text: string): void {
     const now = coarseMs();
-    if (now - this.#reportedMs < REPORT_INTERVAL_MS) {
+    if ((now - this.#reportedMs) >>> 0 < REPORT_INTERVAL_MS) {
       this.#unreported++;
       return;
     }

@@ -94,6 +94,16 @@ export function onFile(
   withFile({ name: "", directory, parameters }, size, test);
 }
 
+/** Whether a command could be run and had success. */
+export function succeeds(command: string, ...args: string[]): boolean {
+  try {
+    return new Deno.Command(command, { args, stderr: "null", stdout: "null" }).outputSync().success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
 function isOnDisk(path: string): boolean {
   const fd = openFile(path, Open.ReadOnly | Open.Directory);
   const onDisk = !inMemory(fd);

@@ -7,8 +7,12 @@ import { KnownData } from "./file_extents.ts";
 
 /** A call that took this long has waited for the disk. The clock behind it ticks every 1 to 10 ms. */
 const SLOW_MS = 10;
-/** So many calls are then queued before one is tried on the spot again. */
-const QUEUED_AFTER_SLOW = 256;
+/**
+ * So many calls are then queued before one is tried on the spot again; twice as many each time that is
+ * slow as well. It begins low, because a call also takes long when the thread was not given the CPU.
+ */
+const QUEUED_MIN = 16;
+const QUEUED_MAX = 1024;
 
 /** See the top of this file. */
 export class FileTraits {
@@ -29,6 +33,7 @@ export class FileTraits {
   readonly known = new KnownData();
 
   #queue = 0;
+  #queueNext = QUEUED_MIN;
   #startMs = 0;
 
   /** `inMemory`: nothing done to the file waits for a disk. */
@@ -52,6 +57,11 @@ export class FileTraits {
   }
 
   called(): void {
-    if (coarseMs() - this.#startMs >= SLOW_MS) this.#queue = QUEUED_AFTER_SLOW;
+    if ((coarseMs() - this.#startMs) >>> 0 < SLOW_MS) {
+      this.#queueNext = QUEUED_MIN;
+      return;
+    }
+    this.#queue = this.#queueNext;
+    this.#queueNext = Math.min(this.#queueNext * 2, QUEUED_MAX);
   }
 }
