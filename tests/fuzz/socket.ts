@@ -57,7 +57,9 @@ async function runRound(server: TestServer, seed: number, first: number, count: 
     while (next < first + count) {
       const index = next++;
       try {
-        received += await runStream(server, seed, index);
+        // Not `received += await`: that would add to what it was before the wait.
+        const length = await runStream(server, seed, index);
+        received += length;
       } catch (error) {
         throw new Error(`stream ${index} of seed ${seed}: ${(error as Error).message}`);
       }
