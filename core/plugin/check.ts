@@ -17,6 +17,7 @@ import {
 import { PluginError } from "./errors.ts";
 import type { Manifest } from "./manifest.ts";
 import { didYouMean } from "./suggest.ts";
+import { quoted } from "./text.ts";
 import { isNumberParameter } from "./values.ts";
 import type { Crossings } from "./wasm/boundary.ts";
 import { External, EXTERNAL_NAMES, LimitsFlag, typeName } from "./wasm/format.ts";
@@ -42,7 +43,7 @@ export function checkMemory(shape: ModuleShape): number {
 export function checkImportKinds(shape: ModuleShape): void {
   for (const { module, name, kind } of shape.otherImports) {
     throw new PluginError(
-      `it imports the ${EXTERNAL_NAMES[kind]} "${name}" from "${module}"; ` +
+      `it imports the ${EXTERNAL_NAMES[kind]} ${quoted(name)} from ${quoted(module)}; ` +
         `a plugin imports functions of "${IMPORT_MODULE}" only`,
     );
   }
@@ -53,14 +54,14 @@ export function checkImports(shape: ModuleShape, is64: boolean): Crossings[] {
   return shape.imports.map(({ module, name }, index) => {
     if (module !== IMPORT_MODULE) {
       throw new PluginError(
-        `it imports the function "${name}" from "${module}"; ` +
+        `it imports the function ${quoted(name)} from ${quoted(module)}; ` +
           `a plugin imports functions of "${IMPORT_MODULE}" only`,
       );
     }
     const expected = IMPORTS.get(name);
     if (!expected) {
       throw new PluginError(
-        `it imports the unknown function "${name}" from "${IMPORT_MODULE}"` +
+        `it imports the unknown function ${quoted(name)} from "${IMPORT_MODULE}"` +
           didYouMean(name, IMPORTS.keys()),
       );
     }
@@ -77,11 +78,13 @@ export function checkExports(shape: ModuleShape, is64: boolean, manifest: Manife
       const expected = name === INITIALIZE ? PROCEDURE : EXPORTS.get(name);
       if (!expected) {
         throw new PluginError(
-          `it exports the unknown function "${name}"${didYouMean(name, EXPORTS.keys())}`,
+          `it exports the unknown function ${quoted(name)}${didYouMean(name, EXPORTS.keys())}`,
         );
       }
       if (kind !== External.Function) {
-        throw new PluginError(`its export "${name}" is a ${EXTERNAL_NAMES[kind]}, not a function`);
+        throw new PluginError(
+          `its export ${quoted(name)} is a ${EXTERNAL_NAMES[kind]}, not a function`,
+        );
       }
       checkSignature("export", name, functionType(shape, functionIndex), expected, is64);
       return { name, functionIndex, crossings: exportCrossings(expected) };
@@ -90,7 +93,7 @@ export function checkExports(shape: ModuleShape, is64: boolean, manifest: Manife
   for (const [name, because] of neededExports(shape, names, manifest)) {
     if (names.has(name)) continue;
     const reason = because === "" ? "" : `, which it needs because ${because}`;
-    throw new PluginError(`it does not export the function "${name}"${reason}`);
+    throw new PluginError(`it does not export the function ${quoted(name)}${reason}`);
   }
   return plans;
 }
@@ -119,7 +122,7 @@ function reasonToAllocate(
   needed: [string, string][],
 ): string {
   for (const name of ["sb_pwrite", "sb_list", "sb_info"]) {
-    if (exported.has(name)) return `it exports "${name}"`;
+    if (exported.has(name)) return `it exports ${quoted(name)}`;
   }
   if (shape.imports.some(({ name }) => name === "reply_buffer")) return `it imports "reply_buffer"`;
   return needed.find(([name]) => name === "sb_param_bytes")?.[1] ?? "";
@@ -138,7 +141,7 @@ function checkSignature(
   };
   const [is, must] = [signatureText(actual), signatureText(expected)];
   if (is !== must) {
-    throw new PluginError(`its ${what} "${name}" has the type ${is}; it must be ${must}`);
+    throw new PluginError(`its ${what} ${quoted(name)} has the type ${is}; it must be ${must}`);
   }
 }
 

@@ -9,7 +9,7 @@ import { Answer } from "./answer.ts";
 import type { LogLevel } from "./instance.ts";
 import { LogLimit } from "./log_limit.ts";
 import { PluginMemory } from "./memory.ts";
-import { isHostFailure, pluginStack, trapText } from "./trap.ts";
+import { type FunctionTable, isHostFailure, pluginStack, trapText } from "./trap.ts";
 import type { CallCounter } from "./watch.ts";
 
 /** What `caught` returns: the call did not come to its end. */
@@ -32,6 +32,7 @@ export class Host {
 
   readonly #counter: CallCounter;
   readonly #limit: LogLimit;
+  readonly #functions: FunctionTable;
   #stackPointer: StackPointer | null = null;
   #stackAtRest: number | bigint = 0;
 
@@ -39,12 +40,14 @@ export class Host {
     name: string,
     memory: PluginMemory,
     counter: CallCounter,
+    functions: FunctionTable,
     log: (level: LogLevel, text: string) => void,
   ) {
     this.name = name;
     this.memory = memory;
     this.answer = new Answer(memory);
     this.#counter = counter;
+    this.#functions = functions;
     this.#limit = new LogLimit((level, text) => log(level, `plugin "${name}": ${text}`));
   }
 
@@ -91,7 +94,7 @@ export class Host {
       this.log(`trap ${call}`, "error", `${what} in ${call}\n${stack ?? ""}`);
       return CAUGHT;
     }
-    const stack = pluginStack(error);
+    const stack = pluginStack(error, this.#functions);
     this.log(`trap ${call}`, "error", `${what} in ${call}${stack === "" ? "" : ` (${stack})`}`);
     return CAUGHT;
   }
@@ -160,7 +163,11 @@ export class Host {
       return run();
     } catch (error) {
       if (stack !== undefined) this.#restoreStack(stack);
-      this.log(`trap ${call}`, "error", `${trapText(error)} in ${call} (${pluginStack(error)})`);
+      this.log(
+        `trap ${call}`,
+        "error",
+        `${trapText(error)} in ${call} (${pluginStack(error, this.#functions)})`,
+      );
       return failed;
     } finally {
       this.depth = depth;

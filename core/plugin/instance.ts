@@ -26,6 +26,7 @@ import { type MemoryRelease, PluginMemory } from "./memory.ts";
 import { PluginExport } from "./opened.ts";
 import type { ParameterValue } from "./parameters.ts";
 import type { PreparedPlugin } from "./prepare.ts";
+import { quoted } from "./text.ts";
 import { CallCounter, type Watch } from "./watch.ts";
 
 export type { MemoryRelease } from "./memory.ts";
@@ -69,7 +70,8 @@ export class PluginDevice implements Device {
     });
     this.memory = new PluginMemory(memories[prepared.memory]!, options.memoryRelease ?? null);
     const log = (level: LogLevel, text: string) => options.log(level, text);
-    this.#host = new Host(name, this.memory, new CallCounter(options.watch), log);
+    const counter = new CallCounter(options.watch);
+    this.#host = new Host(name, this.memory, counter, prepared.functions, log);
     this.#calls = instantiate(
       prepared,
       memories,
@@ -114,7 +116,7 @@ export class PluginDevice implements Device {
   }
 
   open(name: string, options: OpenOptions): OpenExport {
-    const what = `open the export ${JSON.stringify(name)}`;
+    const what = `open the export ${quoted(name)}`;
     if (name !== "" && !this.#calls.sb_list) {
       throw new BlockError(Errno.ENOENT, `cannot ${what}: there is no such export`);
     }

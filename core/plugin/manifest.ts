@@ -5,6 +5,7 @@
 import { PluginError } from "./errors.ts";
 import { checkManifest } from "./manifest_check.ts";
 import type { ParameterDeclaration } from "./parameters.ts";
+import { oneLine } from "./text.ts";
 import { Section } from "./wasm/format.ts";
 import { readSections, withCustomSection } from "./wasm/sections.ts";
 
@@ -63,7 +64,7 @@ function parseManifest(content: Uint8Array): Manifest {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(content));
   } catch (error) {
     const fact = error instanceof SyntaxError ? error.message : "it is not UTF-8";
-    throw new PluginError(`its manifest is not JSON: ${fact}`);
+    throw new PluginError(`its manifest is not JSON: ${oneLine(fact)}`);
   }
   return checkManifest(json);
 }

@@ -3,6 +3,7 @@
 
 import { PluginError } from "./errors.ts";
 import { didYouMean } from "./suggest.ts";
+import { quoted } from "./text.ts";
 
 /** Longest description of a plugin or parameter, in characters. */
 const DESCRIPTION_LENGTH_MAX = 1024;
@@ -19,7 +20,7 @@ export class Fields {
     }
     for (const key of Object.keys(value)) {
       if (keys.includes(key)) continue;
-      throw new PluginError(`${where} has the unknown key "${key}"${didYouMean(key, keys)}`);
+      throw new PluginError(`${where} has the unknown key ${quoted(key)}${didYouMean(key, keys)}`);
     }
     this.#object = value as Record<string, unknown>;
     this.where = where;

@@ -5,6 +5,7 @@
 import { ParameterError, PluginError } from "./errors.ts";
 import { Fields } from "./manifest_fields.ts";
 import { PARAMETER_TYPES, type ParameterDeclaration } from "./parameters.ts";
+import { oneLine } from "./text.ts";
 import { isNumeric, parseNumber, parseValue } from "./values.ts";
 
 /** Parameters that a plugin may have, and values of an enum. */
@@ -114,6 +115,7 @@ function checkValues(fields: Fields, declaration: ParameterDeclaration): void {
     if (typeof value !== "string" || value === "" || value.length > NAME_LENGTH_MAX) {
       fields.fail("values", `each must be a string of 1 to ${NAME_LENGTH_MAX} characters`);
     }
+    if (oneLine(value) !== value) fields.fail("values", "each must be one line");
   }
   if (new Set(values).size !== values.length) fields.fail("values", "one stands there twice");
   declaration.values = values;

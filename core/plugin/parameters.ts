@@ -4,6 +4,7 @@
 
 import { ParameterError } from "./errors.ts";
 import { didYouMean } from "./suggest.ts";
+import { quoted } from "./text.ts";
 import { parseValue } from "./values.ts";
 
 /** Types that a parameter may have. */
@@ -87,7 +88,7 @@ export function parseParameters(
     const { index, text } = assignmentOf(declarations, arg);
     const { name, repeated } = declarations[index]!;
     if (given[index]!.length > 0 && !repeated) {
-      throw new ParameterError(`cannot set ${name} to ${JSON.stringify(text)}: it is set already`);
+      throw new ParameterError(`cannot set ${name} to ${quoted(text)}: it is set already`);
     }
     given[index]!.push(text);
   }
@@ -114,7 +115,7 @@ function assignmentOf(
   }
   const index = declarations.findIndex(({ positional }) => positional);
   if (index >= 0) return { index, text: arg };
-  throw new ParameterError(`cannot use ${JSON.stringify(arg)}: parameters are given as key=value`);
+  throw new ParameterError(`cannot use ${quoted(arg)}: parameters are given as key=value`);
 }
 
 function unknownParameter(
@@ -124,7 +125,7 @@ function unknownParameter(
   const names = declarations.map(({ name }) => name);
   const known = names.length > 0 ? `the parameters are ${names.join(", ")}` : "it takes none";
   const advice = didYouMean(key, names) || `; ${known}`;
-  return new ParameterError(`cannot set "${key}": there is no such parameter${advice}`);
+  return new ParameterError(`cannot set ${quoted(key)}: there is no such parameter${advice}`);
 }
 
 function usageOf({ name, type, positional }: ParameterDeclaration): string {

@@ -8,7 +8,9 @@ import { type Manifest, readManifest } from "./manifest.ts";
 import { External, LimitsFlag, PAGE_BYTES, ValueType } from "./wasm/format.ts";
 import { type LimitsOf, type ModuleShape, readModule } from "./wasm/module.ts";
 import { globalByName } from "./wasm/names.ts";
-import { rewriteModule } from "./wasm/rewrite.ts";
+import { oneLine } from "./text.ts";
+import type { FunctionTable } from "./trap.ts";
+import { type ExportPlan, rewriteModule, type RewrittenModule } from "./wasm/rewrite.ts";
 
 /** Bounds that are built into the module. */
 export interface PrepareOptions {
@@ -43,6 +45,8 @@ export interface PreparedPlugin {
   exports: string[];
   /** Bytes of memory that it may have in all. */
   memoryMaximum: number;
+  /** Where its functions are, for telling where one was when something happened. */
+  functions: FunctionTable;
 }
 
 /** Size of a memory in pages of 64 KiB. */
@@ -77,14 +81,24 @@ export function preparePlugin(bytes: Uint8Array, options: PrepareOptions = {}): 
   });
   return {
     manifest,
-    module: compile(rewritten),
+    module: compile(rewritten.bytes),
     memories: memories.map(({ flags, minimum, maximum }) => {
       return { initial: minimum, maximum, is64: (flags & LimitsFlag.Is64) !== 0 };
     }),
     memory,
     exports: exports.map(({ name }) => name),
     memoryMaximum,
+    functions: functionTable(shape, exports, rewritten),
   };
+}
+
+function functionTable(
+  { imports }: ModuleShape,
+  exports: readonly ExportPlan[],
+  { bodies, bodiesEnd }: RewrittenModule,
+): FunctionTable {
+  const names = exports.map(({ name, functionIndex }): [number, string] => [functionIndex, name]);
+  return { first: imports.length, bodies, bodiesEnd, names: new Map(names) };
 }
 
 function whyInvalid(bytes: Uint8Array<ArrayBuffer>): string {
@@ -93,7 +107,7 @@ function whyInvalid(bytes: Uint8Array<ArrayBuffer>): string {
   } catch (error) {
     // Without `WebAssembly.Module(): `, which says nothing to somebody who has written a plugin.
     const fact = (error as Error).message.replace(/^WebAssembly\.[A-Za-z]+\(\): /, "");
-    return `not a valid WebAssembly module: ${fact}`;
+    return `not a valid WebAssembly module: ${oneLine(fact)}`;
   }
   return "not a valid WebAssembly module";
 }
@@ -103,7 +117,7 @@ function compile(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
     return new WebAssembly.Module(bytes);
   } catch (error) {
     // Limits of the engine, such as the size of one function, can be met by rewriting alone.
-    throw new PluginError(`it cannot be compiled: ${(error as Error).message}`);
+    throw new PluginError(`it cannot be compiled: ${oneLine((error as Error).message)}`);
   }
 }
 

@@ -3,6 +3,7 @@
 // are exact: what cannot be represented is an error, never rounded.
 
 import { ParameterError } from "./errors.ts";
+import { quoted } from "./text.ts";
 
 /** The largest and smallest number that a parameter can carry. */
 export const INT64_MAX = 2n ** 63n - 1n;
@@ -55,7 +56,7 @@ export function parseSize(text: string): bigint {
   const factor = SIZE_UNITS.get(unit.toLowerCase());
   if (factor === undefined) {
     throw new ParameterError(
-      `unknown suffix "${unit}"; use one of K M G T P E (powers of 1024) or s for sectors`,
+      `unknown suffix ${quoted(unit)}; use one of K M G T P E (powers of 1024) or s for sectors`,
     );
   }
   return exact(digits * factor, scale, "a whole number of bytes");
@@ -69,7 +70,7 @@ export function parseDuration(text: string): bigint {
   const { digits, scale, unit } = splitNumber(text, "a duration");
   const factor = DURATION_UNITS.get(unit);
   if (factor === undefined) {
-    throw new ParameterError(`unknown unit "${unit}"; use one of ns us ms s m h d`);
+    throw new ParameterError(`unknown unit ${quoted(unit)}; use one of ns us ms s m h d`);
   }
   return exact(digits * factor, scale, "a whole number of nanoseconds");
 }
@@ -77,7 +78,7 @@ export function parseDuration(text: string): bigint {
 /** Parts per million: `50%`, `0.1%`; the sign may be left out. Throws ParameterError with a fact. */
 export function parsePercentage(text: string): bigint {
   const { digits, scale, unit } = splitNumber(text, "a percentage");
-  if (unit !== "" && unit !== "%") throw new ParameterError(`"${unit}" follows it; use %`);
+  if (unit !== "" && unit !== "%") throw new ParameterError(`${quoted(unit)} follows it; use %`);
   return exact(digits * PERCENT, scale, "a multiple of 0.0001%");
 }
 

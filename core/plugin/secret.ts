@@ -3,6 +3,7 @@
 // everybody on the machine can read them.
 
 import { ParameterError } from "./errors.ts";
+import { oneLine, quoted } from "./text.ts";
 
 /** Longest secret. */
 export const SECRET_BYTES_MAX = 64 * 1024;
@@ -28,7 +29,7 @@ export function readSecret(text: string, name: string): Uint8Array<ArrayBuffer> 
   }
   if (source?.[1] === "env") {
     const value = source[2] === "" ? undefined : Deno.env.get(source[2]!);
-    if (value === undefined) throw new ParameterError(`there is no variable "${source[2]}"`);
+    if (value === undefined) throw new ParameterError(`there is no variable ${quoted(source[2]!)}`);
     return new TextEncoder().encode(value);
   }
   return new TextEncoder().encode(text);
@@ -40,7 +41,7 @@ function readFile(path: string): Uint8Array<ArrayBuffer> {
     return readUpTo(file, () => false);
   } catch (error) {
     if (error instanceof ParameterError) throw error;
-    throw new ParameterError(`cannot read "${path}": ${(error as Error).message}`);
+    throw new ParameterError(`cannot read ${quoted(path)}: ${oneLine((error as Error).message)}`);
   }
 }
 

@@ -7,14 +7,28 @@ export const TEXT_BYTES_MAX = 4096;
 const lenient = new TextDecoder();
 const strict = new TextDecoder("utf-8", { fatal: true });
 
-/** One line: `bytes` as UTF-8 with what is not printable escaped, so it cannot forge other lines. */
+/** Longest text of somebody else's within a message, in characters. */
+const QUOTED_LENGTH_MAX = 200;
+
+/** `bytes` as UTF-8 in one line. */
 export function printable(bytes: Uint8Array): string {
+  return oneLine(lenient.decode(bytes));
+}
+
+/** `text` with what is not printable escaped, so that it cannot forge other lines. */
+export function oneLine(text: string): string {
   // deno-lint-ignore no-control-regex -- control characters are what is looked for
-  return lenient.decode(bytes).replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, (character) => {
+  return text.replace(/[\x00-\x1f\x7f-\x9f\u2028\u2029]/g, (character) => {
     if (character === "\n") return "\\n";
     if (character === "\t") return " ";
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
   });
+}
+
+/** `text` in quotes, in one line, cut where it is too long for a message. */
+export function quoted(text: string): string {
+  const cut = text.length > QUOTED_LENGTH_MAX ? `${text.slice(0, QUOTED_LENGTH_MAX)}...` : text;
+  return oneLine(JSON.stringify(cut));
 }
 
 /** `bytes` as a name; null where they are not UTF-8 or contain NUL. */

@@ -3,6 +3,7 @@
 
 /** Functions of a plugin's stack that are shown. */
 const FRAMES_MAX = 8;
+const NAME_LENGTH_MAX = 100;
 
 /** What happened, as the rest of a sentence that begins with the plugin: `trapped: unreachable`. */
 export function trapText(error: unknown): string {
@@ -19,24 +20,47 @@ export function isHostFailure(error: unknown): boolean {
     !isWasmException(error);
 }
 
+/** The functions that a plugin defines, by where they lie in its rewritten module. */
+export interface FunctionTable {
+  /** Index of the first function that is not imported. */
+  first: number;
+  /** Where the body of each begins, ascending; `bodiesEnd` is where the last one ends. */
+  bodies: Uint32Array;
+  bodiesEnd: number;
+  /** Names of those that are exported, by index. */
+  names: ReadonlyMap<number, string>;
+}
+
 /** The plugin's functions at that time, innermost first: `spin < work < sb_pread`; or "". */
-export function pluginStack(error: unknown): string {
+export function pluginStack(error: unknown, functions: FunctionTable): string {
   if (!(error instanceof Error) || error.stack === undefined) return "";
   const frames: string[] = [];
   for (const line of error.stack.split("\n")) {
-    // `at name (wasm://wasm/module-1a2b:wasm-function[3]:0x4f)`, or without the name.
-    const frame = /^\s*at (?:(.+) \()?wasm:.*wasm-function\[(\d+)\]:0x[0-9a-f]+\)?$/.exec(line);
+    // `at name (wasm://wasm/module-1a2b:wasm-function[3]:0x4f)`, or without the name. The index in
+    // brackets is not to be relied on; the offset is.
+    const frame = /^\s*at (?:(.+) \()?wasm:.*:0x([0-9a-f]+)\)?$/.exec(line);
     if (!frame) continue;
-    frames.push(functionName(frame[1]) ?? `function ${frame[2]}`);
+    const name = functionName(frame[1], parseInt(frame[2]!, 16), functions);
+    if (name !== "") frames.push(name);
   }
   const shown = frames.slice(0, FRAMES_MAX).join(" < ");
   return frames.length > FRAMES_MAX ? `${shown} < ...` : shown;
 }
 
-/** The engine writes `module.function`. */
-function functionName(text: string | undefined): string | undefined {
-  if (text === undefined || text === "<anonymous>") return undefined;
-  return text.slice(text.lastIndexOf(".") + 1).slice(0, 100);
+/** The name of the function whose code lies at `offset`; "" for one that the host has added. */
+function functionName(
+  text: string | undefined,
+  offset: number,
+  { first, bodies, bodiesEnd, names }: FunctionTable,
+): string {
+  if (offset >= bodiesEnd) return "";
+  // The engine writes `module.function`.
+  if (text !== undefined && text !== "<anonymous>") {
+    return text.slice(text.lastIndexOf(".") + 1).slice(0, NAME_LENGTH_MAX);
+  }
+  const after = bodies.findIndex((start) => start > offset);
+  const index = first + (after < 0 ? bodies.length : after) - 1;
+  return names.get(index) ?? `function ${index}`;
 }
 
 /** The type declarations lack WebAssembly.Exception. */

@@ -13,6 +13,7 @@ import {
 } from "./quantities.ts";
 import { readSecret } from "./secret.ts";
 import { didYouMean } from "./suggest.ts";
+import { quoted } from "./text.ts";
 
 const NUMBERS = {
   int: parseInteger,
@@ -51,7 +52,7 @@ export function parseValue(
   } catch (error) {
     if (!(error instanceof ParameterError)) throw error;
     // A secret that did not parse may be on its way to a log.
-    const shown = declaration.type === "secret" ? "" : ` ${JSON.stringify(text)}`;
+    const shown = declaration.type === "secret" ? "" : ` ${quoted(text)}`;
     throw new ParameterError(`cannot parse ${declaration.name}${shown}: ${error.message}`);
   }
 }

@@ -28,9 +28,11 @@ export interface Watch {
 export class CallCounter {
   readonly timeoutMs: number;
   readonly #words: Int32Array;
-  #number = 0;
+  #number: number;
 
-  constructor(watch: Watch) {
+  /** `number`: the last call's, which is even. */
+  constructor(watch: Watch, number = 0) {
+    this.#number = number;
     this.timeoutMs = watch.timeoutMs;
     this.#words = new Int32Array(watch.memory.buffer, 0, 1);
   }

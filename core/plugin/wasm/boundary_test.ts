@@ -42,7 +42,7 @@ function rewritten(take: (...args: number[]) => number): Record<string, Call> {
     ["pointer", { parameters: [AsNumber], results: [AsNumber] }],
     ["plain", { parameters: [Same], results: [Same] }],
   ]);
-  const bytes = rewriteModule(shape, {
+  const { bytes } = rewriteModule(shape, {
     memories: [],
     tableMaximum: 10,
     imports: [

@@ -35,6 +35,15 @@ export interface RewritePlan {
   globals: { name: string; index: number }[];
 }
 
+/** What has become of a module. */
+export interface RewrittenModule {
+  bytes: Uint8Array<ArrayBuffer>;
+  /** Where the body of each function that the module defined itself begins in `bytes`. */
+  bodies: Uint32Array;
+  /** Where the body of the last of them ends. */
+  bodiesEnd: number;
+}
+
 /** A function that is added at the end. */
 interface AddedFunction {
   typeIndex: number;
@@ -42,7 +51,7 @@ interface AddedFunction {
 }
 
 /** The rewritten module. */
-export function rewriteModule(shape: ModuleShape, plan: RewritePlan): Uint8Array<ArrayBuffer> {
+export function rewriteModule(shape: ModuleShape, plan: RewritePlan): RewrittenModule {
   return new Rewriter(shape, plan).run();
 }
 
@@ -56,6 +65,8 @@ class Rewriter {
   readonly #importTypes: number[] = [];
   readonly #exports: { name: string; functionIndex: number }[] = [];
   readonly #code: CodeRewrite;
+  readonly #bodies: Uint32Array;
+  #bodiesEnd = 0;
 
   constructor(shape: ModuleShape, plan: RewritePlan) {
     this.#shape = shape;
@@ -66,9 +77,10 @@ class Rewriter {
       check: epochCheck(shape.memories.length),
       referenced: new Set(),
     };
+    this.#bodies = new Uint32Array(shape.functions.length);
   }
 
-  run(): Uint8Array<ArrayBuffer> {
+  run(): RewrittenModule {
     this.#shape.imports.forEach((_, index) => this.#standInForImport(index));
     for (const one of this.#plan.exports) this.#standInForExport(one);
     // Code comes first because it tells which functions must be declared as referenced.
@@ -77,9 +89,16 @@ class Rewriter {
     for (const id of SECTION_ORDER) {
       const content = id === Section.Code ? code : this.#section(id);
       if (content !== null) out.section(id, content);
+      if (id === Section.Code) this.#placeBodies(out.length - code.length);
     }
     this.#copyNames(out);
-    return out.written.slice();
+    return { bytes: out.written.slice(), bodies: this.#bodies, bodiesEnd: this.#bodiesEnd };
+  }
+
+  /** Makes offsets of bodies in the code section, which begins at `start`, offsets in the module. */
+  #placeBodies(start: number): void {
+    this.#bodies.forEach((at, index) => this.#bodies[index] = start + at);
+    this.#bodiesEnd += start;
   }
 
   #standInForImport(index: number): void {
@@ -226,14 +245,17 @@ class Rewriter {
     if (section) {
       const body = new ByteWriter(4096);
       const reader = new ByteReader(bytes, section.start, section.end);
-      for (let left = reader.u32(); left > 0; left--) {
+      const count = reader.u32();
+      for (let index = 0; index < count; index++) {
         const length = reader.u32();
         const start = reader.skip(length);
         body.length = 0;
         rewriteBody(bytes, start, reader.at, this.#code, body);
         out.sized(body.written);
+        this.#bodies[index] = out.length - body.length;
       }
     }
+    this.#bodiesEnd = out.length;
     for (const { body } of this.#added) out.sized(body);
     return out.written;
   }

@@ -29,7 +29,7 @@ export function instantiateAsIs(
 export function rewriteAll(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const shape = readModule(bytes);
   const asIs = (types: readonly number[]) => types.map(() => Crossing.Same);
-  return rewriteModule(shape, {
+  const { bytes: rewritten } = rewriteModule(shape, {
     memories: shape.memories.map((limits) => {
       return { ...limits, maximum: Math.min(limits.maximum, limits.minimum + 10) };
     }),
@@ -45,6 +45,7 @@ export function rewriteAll(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
     }),
     globals: [],
   });
+  return rewritten;
 }
 
 /** An instance of what rewriting makes of the module. */
