@@ -51,12 +51,15 @@ export function decodeRequest(
 
 /**
  * Bytes that follow the header of a request that was just decoded and not yet validated, whether it
- * is valid or not; PAYLOAD_TOO_LARGE where the connection must be closed instead.
+ * is valid or not; PAYLOAD_TOO_LARGE where the connection must be closed instead. An extended WRITE
+ * has to say PAYLOAD_LEN, but qemu (8.2 to 10.0 at least) leaves it out and sends the data all the
+ * same: a write is followed by what it writes, whatever its flags.
  */
 export function payloadLength(request: Request, replies: Replies): number {
   let longest = PAYLOAD_SKIP_MAX;
   if (replies === Replies.Extended) {
-    if ((request.flags & CommandFlag.PayloadLength) === 0) return 0;
+    const announced = (request.flags & CommandFlag.PayloadLength) !== 0;
+    if (!announced && request.command !== Command.Write) return 0;
     longest = PAYLOAD_MAX;
   } else if (request.command !== Command.Write) {
     return 0;

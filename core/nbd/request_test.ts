@@ -79,9 +79,11 @@ Deno.test("compact: payload follows WRITE only, whatever the flags", () => {
   }
 });
 
-Deno.test("extended: payload follows whatever has PAYLOAD_LEN", () => {
+Deno.test("extended: payload follows whatever has PAYLOAD_LEN, and every WRITE", () => {
   const flag = CommandFlag.PayloadLength;
-  for (const command of [Command.Write, Command.Read, Command.BlockStatus, 99]) {
+  assert.equal(payload(Command.Write, flag, 5n, Replies.Extended), 5);
+  assert.equal(payload(Command.Write, 0, 5n, Replies.Extended), 5);
+  for (const command of [Command.Read, Command.BlockStatus, 99]) {
     assert.equal(payload(command, flag, 5n, Replies.Extended), 5);
     assert.equal(payload(command, 0, 5n, Replies.Extended), 0);
     assert.equal(payload(command, 0, 1n << 63n, Replies.Extended), 0);

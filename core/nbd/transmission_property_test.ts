@@ -202,9 +202,9 @@ Deno.test("every request gets an answer that a strict client accepts, and the ne
         contexts: replies !== Replies.Simple,
       });
       for (const fields of requests) {
-        const withPayload = replies === Replies.Extended
-          ? (fields.flags & CommandFlag.PayloadLength) !== 0
-          : fields.command === Command.Write;
+        const announced = replies === Replies.Extended &&
+          (fields.flags & CommandFlag.PayloadLength) !== 0;
+        const withPayload = announced || fields.command === Command.Write;
         const payload = new Uint8Array(Number(fields.length & 0x1fffn));
         const sent = withPayload ? { ...fields, length: BigInt(payload.length), payload } : fields;
         assert.notEqual(client.ask({ ...sent, rawFlags: true }), null);

@@ -53,7 +53,7 @@ export function validateRequest(request: Request, session: Session): number {
       }
       return checkRange(request, session);
     case Command.Write:
-      return checkWrite(request, session, flags);
+      return checkWrite(request, session);
     case Command.BlockStatus:
       if ((flags & CommandFlag.PayloadLength) !== 0) return checkStatusPayload(request, session);
       return checkStatus(request, session);
@@ -100,10 +100,7 @@ function contextBit(session: Session, id: number): number {
   return index < 0 ? 0 : 1 << index;
 }
 
-function checkWrite(request: Request, session: Session, flags: number): number {
-  if (session.replies === Replies.Extended && (flags & CommandFlag.PayloadLength) === 0) {
-    return refuse(request, Errno.EINVAL, "WRITE without a payload");
-  }
+function checkWrite(request: Request, session: Session): number {
   if (request.lengthHigh !== 0 || request.lengthLow > session.payloadMaximum) {
     return refuse(request, Errno.EINVAL, "WRITE of more than the maximum payload");
   }

@@ -41,7 +41,7 @@ export function expectedErrno(request: SeenRequest, agreed: Agreed): number {
   if (!isOffered(command, agreed)) return EINVAL;
   if ((request.flags & ~flagsOf(command, agreed)) !== 0) return EINVAL;
   if (command === Flush) return 0;
-  const length = effectLength(request, agreed);
+  const length = effectLength(request);
   if (length === null) return EINVAL;
   const maximum = Math.min(agreed.info.blockSize.maximum, PAYLOAD_MAX);
   if (command === Read && length > maximum) return EOVERFLOW;
@@ -87,10 +87,9 @@ function flagsOf(command: number, { info, replies }: Agreed): number {
 }
 
 /** Null where the form of the request is wrong. */
-function effectLength(request: SeenRequest, { replies }: Agreed): bigint | null {
+function effectLength(request: SeenRequest): bigint | null {
   const { command, flags, length, payload } = request;
   const carries = (flags & PayloadLength) !== 0;
-  if (command === Write && replies === Replies.Extended && !carries) return null;
   if (command !== BlockStatus) return length;
   if (!carries) return length > 0n ? length : null;
   // The only context that there is has the id 1.

@@ -74,9 +74,8 @@ export class TransmissionJudge {
     const flags = view.getUint16(at + 4);
     const command = view.getUint16(at + 6);
     const length = extended ? view.getBigUint64(at + 24) : BigInt(view.getUint32(at + 24));
-    const carries = extended
-      ? (flags & CommandFlag.PayloadLength) !== 0
-      : command === Command.Write;
+    const announced = extended && (flags & CommandFlag.PayloadLength) !== 0;
+    const carries = announced || command === Command.Write;
     const longest = extended ? EXTENDED_PAYLOAD_MAX : COMPACT_PAYLOAD_MAX;
     if (carries && length > longest) return "closed";
     const end = at + header + (carries ? Number(length) : 0);
