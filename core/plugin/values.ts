@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Turns the text of one parameter into a checked value of its declared type.
 
-import { resolve } from "node:path";
 import { ParameterError } from "./errors.ts";
 import type { ParameterDeclaration, ParameterType, ParameterValue } from "./parameters.ts";
 import {
@@ -11,6 +10,7 @@ import {
   parsePercentage,
   parseSize,
 } from "./quantities.ts";
+import { absolutePath } from "./path.ts";
 import { readSecret } from "./secret.ts";
 import { didYouMean } from "./suggest.ts";
 import { quoted } from "./text.ts";
@@ -78,7 +78,7 @@ function parseTyped(
       return { name, index, type, value: text };
     case "path":
       if (text === "") throw new ParameterError("a path may not be empty");
-      return { name, index, type, value: resolve(directory, text) };
+      return { name, index, type, value: absolutePath(directory, text) };
     case "uri":
       if (!URL.canParse(text)) throw new ParameterError("not a URI; it begins like scheme:");
       return { name, index, type, value: text };
