@@ -5,7 +5,15 @@
 import { installPeers, newerPeers, unpackNewerPeers } from "./peers.ts";
 import { type Outcome, runStage, type Stage } from "./stages/stage.ts";
 
-const UNIT_FOLDERS = ["core", "native", "cli", "wasm-plugins", "tests/bench", "tests/stages"];
+const UNIT_FOLDERS = [
+  "core",
+  "native",
+  "cli",
+  "wasm-plugins",
+  "tests/bench",
+  "tests/fuzz",
+  "tests/stages",
+];
 
 const STAGES: Stage[] = [
   {

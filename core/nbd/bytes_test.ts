@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Reading, writing and queueing of bytes.
 
 import assert from "node:assert/strict";
 import { ByteQueue, ByteReader, ByteWriter } from "./bytes.ts";

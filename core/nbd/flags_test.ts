@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Transmission flags for each kind of export and client.
 
 import assert from "node:assert/strict";
 import { type Capabilities, Support } from "../block/export.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// EXPORT_NAME: its answer, and that it closes where it has none.
 
 import assert from "node:assert/strict";
 import { encodeOption } from "./client.ts";

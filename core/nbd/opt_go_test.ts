@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// INFO and GO: what they tell, what they refuse, which exports they open.
 
 import assert from "node:assert/strict";
 import { BlockError, Errno } from "../block/errno.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// LIST: names, descriptions, failures.
 
 import assert from "node:assert/strict";
 import { BlockError, Errno } from "../block/errno.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// LIST_META_CONTEXT and SET_META_CONTEXT: queries, selection, what clears it.
 
 import assert from "node:assert/strict";
 import { encodeContextData, encodeInfoData } from "./client.ts";

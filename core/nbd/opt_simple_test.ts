@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// STRUCTURED_REPLY and EXTENDED_HEADERS: which framing comes of them.
 
 import assert from "node:assert/strict";
 import { encodeInfoData } from "./client.ts";

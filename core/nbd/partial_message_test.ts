@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Parts of messages out of bytes as they come.
 
 import assert from "node:assert/strict";
 import { PartialMessage } from "./partial_message.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Requests off the wire, and what follows them.
 
 import assert from "node:assert/strict";
 import { Command, Request } from "../block/request.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// What was agreed on, as the transmission phase sees it.
 
 import assert from "node:assert/strict";
 import { Command } from "../block/request.ts";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Strings of the protocol: what is one, and where texts are cut.
 
 import assert from "node:assert/strict";
 import { decodeString, encodeName, encodeText } from "./text.ts";

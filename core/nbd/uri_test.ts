@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// NBD URIs: what they mean, what is wrong with them, how they are written.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+// Errors of devices as clients are told of them.
 
 import assert from "node:assert/strict";
 import { Errno, ERRNO_MAX } from "../block/errno.ts";

@@ -24,6 +24,8 @@ export interface StreamOutcome {
 
 /** Makes and runs streams, reusing what it can. */
 export class StreamRunner {
+  /** Changes what the server says before it is judged; for tests of the judges. */
+  tamper: ((output: Uint8Array) => Uint8Array) | null = null;
   readonly #stream = new ByteBuffer(STREAM_MAX);
   readonly #other = new ByteBuffer(STREAM_MAX);
   readonly #piece = new Uint8Array(STREAM_MAX);
@@ -62,9 +64,14 @@ export class StreamRunner {
   }
 
   #run(server: Loopback, random: Random): StreamOutcome {
-    const output = new ByteQueue();
+    let output = new ByteQueue();
     const lies = random.once(8);
     this.#feed(server, random, lies, output);
+    if (this.tamper !== null) {
+      const tampered = new ByteQueue();
+      tampered.push(this.tamper(output.take(output.length)));
+      output = tampered;
+    }
     const { state, session } = server.negotiation;
     const outputBytes = output.length;
     const agreed = judgeHandshake(this.bytes, output, { state });
