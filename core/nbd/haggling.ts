@@ -5,7 +5,12 @@
 import { BlockError, Errno } from "../block/errno.ts";
 import { ByteWriter } from "./bytes.ts";
 import type { ExportDirectory } from "./directory.ts";
-import type { ContextSelection, Haggle, OpenedExport } from "./option_table.ts";
+import {
+  type ContextSelection,
+  type Haggle,
+  type OpenedExport,
+  selectedContexts,
+} from "./option_table.ts";
 import { createSession, type Session } from "./session.ts";
 import { encodeText } from "./text.ts";
 import { OPTION_REPLY_MAGIC, Replies } from "./wire.ts";
@@ -70,12 +75,11 @@ export class Haggling implements Haggle {
   enterTransmission(): void {
     const opened = this.#opened;
     if (opened === null) throw new Error("No export is open");
-    const selected = this.selection?.exportName === opened.name ? this.selection.contexts : [];
     this.session = createSession({
       export: opened.export,
       exportName: opened.name,
       replies: this.replies,
-      metaContexts: selected,
+      metaContexts: selectedContexts(this, opened),
     });
     // The session owns the export from here on.
     this.#opened = null;

@@ -11,12 +11,14 @@ export {
   type NegotiationOptions,
   type NegotiationState,
 } from "./negotiation.ts";
-export type {
-  ContextSelection,
-  Haggle,
-  OpenedExport,
-  OptionHandler,
-  OptionTable,
+export {
+  type ContextSelection,
+  type Haggle,
+  type OpenedExport,
+  type OptionHandler,
+  type OptionTable,
+  selectedContexts,
+  withoutData,
 } from "./option_table.ts";
 export { OPTION_TABLE } from "./options.ts";
 export { frameReply } from "./reply.ts";

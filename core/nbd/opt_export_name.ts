@@ -6,8 +6,12 @@ import { BlockError } from "../block/errno.ts";
 import { ByteWriter } from "./bytes.ts";
 import { hasDefaultBlockSize } from "./block_size.ts";
 import { transmissionFlags } from "./flags.ts";
-import { selectedContexts } from "./opt_meta_context.ts";
-import type { Haggle, OpenedExport, OptionHandler } from "./option_table.ts";
+import {
+  type Haggle,
+  type OpenedExport,
+  type OptionHandler,
+  selectedContexts,
+} from "./option_table.ts";
 import { decodeString } from "./text.ts";
 import { EXPORT_NAME_PADDING, Replies, STRING_MAX } from "./wire.ts";
 

@@ -8,8 +8,12 @@ import { hasDefaultBlockSize, payloadMaximum } from "./block_size.ts";
 import { ByteReader, ByteWriter } from "./bytes.ts";
 import { transmissionFlags } from "./flags.ts";
 import { failBlockError } from "./opt_errors.ts";
-import { selectedContexts } from "./opt_meta_context.ts";
-import type { Haggle, OpenedExport, OptionHandler } from "./option_table.ts";
+import {
+  type Haggle,
+  type OpenedExport,
+  type OptionHandler,
+  selectedContexts,
+} from "./option_table.ts";
 import { decodeString, encodeText } from "./text.ts";
 import { Info, Reply, STRING_MAX } from "./wire.ts";
 

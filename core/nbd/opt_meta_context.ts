@@ -51,12 +51,6 @@ export const setMetaContext: OptionHandler = {
   },
 };
 
-/** The contexts that are selected for `opened`. */
-export function selectedContexts(haggle: Haggle, opened: OpenedExport): MetaContext[] {
-  const { selection } = haggle;
-  return selection?.exportName === opened.name ? selection.contexts : [];
-}
-
 /** Whether LIST with the query `text` gives `context`: by name, or `namespace:` for all of it. */
 function lists(text: string, context: MetaContext): boolean {
   return text === context.name || (text.endsWith(":") && context.name.startsWith(text));

@@ -65,6 +65,12 @@ export interface OptionHandler {
 /** From option number to handler. An option that is not in it is answered with Unsupported. */
 export type OptionTable = ReadonlyMap<number, OptionHandler>;
 
+/** The contexts that are selected for `opened`. */
+export function selectedContexts(haggle: Haggle, opened: OpenedExport): MetaContext[] {
+  const { selection } = haggle;
+  return selection?.exportName === opened.name ? selection.contexts : [];
+}
+
 /** Makes a handler for an option that has no data, refusing data as the protocol wants it. */
 export function withoutData(name: string, handle: (haggle: Haggle) => void): OptionHandler {
   return {

@@ -19,8 +19,7 @@ const EXTENDED_EXTENT = 16;
 
 /** Appends the answer to a block status request that succeeded; as `frameReply`. */
 export function frameStatus(request: Request, session: Session, gather: Gather): boolean {
-  const max = (request.flags & CommandFlag.ReqOne) !== 0 ? 1 : EXTENTS_MAX;
-  const extents = collectExtents(request, session.alignmentMask, max);
+  const extents = collectExtents(request, session.alignmentMask, extentsMax(request, session));
   if (extents === LIE) {
     frameError(request, Errno.EIO, session, gather);
     return false;
@@ -35,6 +34,13 @@ export function frameStatus(request: Request, session: Session, gather: Gather):
     else putCompact(request, flags, id, extents, gather);
   }
   return true;
+}
+
+/** Extents that the answer may have: a chunk must not be larger than the maximum payload either. */
+function extentsMax(request: Request, session: Session): number {
+  if ((request.flags & CommandFlag.ReqOne) !== 0) return 1;
+  const width = session.replies === Replies.Extended ? EXTENDED_EXTENT : COMPACT_EXTENT;
+  return Math.min(EXTENTS_MAX, Math.floor(session.payloadMaximum / width));
 }
 
 function putCompact(

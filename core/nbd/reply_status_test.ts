@@ -87,6 +87,19 @@ Deno.test("very many extents are all told", () => {
   for (const replies of EACH) assert.deepEqual(status(extents, { replies }), extents);
 });
 
+Deno.test("answer is no larger than the maximum payload: the rest must be asked for again", () => {
+  const blockSize: BlockSize = { minimum: 1, preferred: 512, maximum: 512 };
+  for (const [replies, count] of [[Replies.Structured, 64], [Replies.Extended, 32]] as const) {
+    const made = new Client(exportInfo(65536, { blockSize }), { replies, contexts: true });
+    made.export.answer = (request) => {
+      for (let i = 0; i < 100; i++) request.extent(0, 10, i % 2);
+      return 0;
+    };
+    const answer = made.ask({ command: BlockStatus, length: 1000n })!;
+    assert.deepEqual(answer.extents.get(1)!.map(({ length }) => length), Array(count).fill(10n));
+  }
+});
+
 Deno.test("extents are multiples of the minimum block size, saying what holds for all of a block", () => {
   const minimum = 512;
   assert.deepEqual(status([[500, 3], [12, 1], [512, 0]], { minimum }), [[512, 1], [512, 0]]);
