@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Errno } from "../block/errno.ts";
 import { Support } from "../block/export.ts";
-import { ExtentFlag, RequestFlag } from "../block/request.ts";
+import { Command, ExtentFlag, type Request, RequestFlag } from "../block/request.ts";
 import { closeDescriptor } from "../../native/descriptor.ts";
 import { Advice, adviseAt, syncAll } from "../../native/file_data.ts";
 import { Open, openFile } from "../../native/file.ts";
@@ -188,7 +188,10 @@ Deno.test("a read of pages that are not in memory completes later, with the righ
 Deno.test("many reads wait for the disk together, more than the ring has entries", () => {
   onFile(DISK_DIRECTORY, 16 * MIB, { direct: true }, (client, path) => {
     Deno.writeFileSync(path, pattern(16 * MIB, 12));
-    const requests = Array.from({ length: 1000 }, (_, i) => client.readRequest(i * 4096, 4096));
+    const requests = Array.from(
+      { length: 1000 },
+      (_, i) => client.request(Command.Read, i * 4096, 4096n, 0),
+    );
     const errnos = client.together(requests);
     assert.ok(errnos.every((errno) => errno === 0));
     assert.equal(client.pended, 1000);
@@ -200,6 +203,42 @@ Deno.test("many reads wait for the disk together, more than the ring has entries
     });
   });
 });
+
+for (const target of TARGETS) {
+  Deno.test(`${target.name}: requests that are under way together do not disturb one another`, () => {
+    const slot = 65_536;
+    const slots = 600;
+    withFile(target, slots * slot + 1, (client, path) => {
+      const model = pattern(slots * slot + 1, 20);
+      Deno.writeFileSync(path, model);
+      evict(path);
+      const reads: Request[] = [];
+      const requests = Array.from({ length: slots }, (_, i) => {
+        const at = i * slot + i;
+        const length = slot - 1000 - i;
+        if (i % 5 === 0) {
+          model.set(pattern(length, i), at);
+          return client.writeRequest(at, pattern(length, i), i % 2);
+        }
+        if (i % 5 === 1) {
+          model.fill(0, at, at + length);
+          return client.request(Command.WriteZeroes, at, BigInt(length), i % 4);
+        }
+        if (i % 5 === 2) return client.request(Command.Flush, 0, 0n, 0);
+        const read = client.request(Command.Read, at, BigInt(length), 0);
+        reads.push(read);
+        return read;
+      });
+      assert.ok(client.together(requests).every((errno) => errno === 0));
+      for (const read of reads) {
+        const pointer = read.pieceValue(0);
+        const got = client.device.memory.bytes.subarray(pointer, pointer + read.lengthLow);
+        assert.deepEqual(got, model.subarray(read.offsetLow, read.offsetLow + read.lengthLow));
+      }
+      assert.deepEqual(Deno.readFileSync(path), model);
+    });
+  });
+}
 
 Deno.test("a large read of a hole is answered as a hole", () => {
   onFile(DISK_DIRECTORY, 8 * MIB, {}, (client) => {
@@ -228,6 +267,25 @@ Deno.test("a file in memory never waits", () => {
     client.trim(0, 65_536);
     client.cache(0, MIB);
     assert.equal(client.pended, 0);
+  });
+});
+
+Deno.test("offsets beyond 2^53 are exact", () => {
+  onFile(MEMORY_DIRECTORY, 2 ** 62, {}, (client) => {
+    const at = 2n ** 60n + 1n;
+    client.write(at, pattern(3, 1));
+    assert.deepEqual(client.read(at - 1n, 5).subarray(1, 4), pattern(3, 1));
+    const page = 2n ** 60n;
+    assert.deepEqual(client.extents(page - 4096n, 12_288n), [
+      { length: 4096, flags: HOLE },
+      { length: 4096, flags: 0 },
+      { length: 4096, flags: HOLE },
+    ]);
+    client.zero(at + 1n, 2n ** 61n);
+    assert.deepEqual(client.read(at, 2), Uint8Array.of(pattern(1, 1)[0]!, 0));
+    assert.equal(client.extents(0n, 2n ** 62n).length, 3);
+    client.trim(0n, 2n ** 62n);
+    assert.deepEqual(client.extents(0n, 2n ** 62n), [{ length: 2 ** 62, flags: HOLE }]);
   });
 });
 

@@ -69,7 +69,7 @@ export class TestClient implements ReplySpace, RequestSink {
     offset: number | bigint,
     length: number,
   ): { bytes: Uint8Array<ArrayBuffer>; errno: number; text: string; holes: number } {
-    const request = this.#request(Command.Read, offset, BigInt(length), 0);
+    const request = this.request(Command.Read, offset, BigInt(length), 0);
     let errno = this.#run(request);
     const bytes = new Uint8Array(length);
     let at = 0;
@@ -92,35 +92,28 @@ export class TestClient implements ReplySpace, RequestSink {
   }
 
   write(offset: number | bigint, data: Uint8Array, flags = 0): void {
-    const request = this.#request(Command.Write, offset, BigInt(data.length), flags);
-    const length = data.length + this.payloadShift;
-    const pointer = this.device.memory.allocate(length, 4096);
-    assert.notEqual(pointer, 0, "no memory for the payload");
-    this.#lent.push({ pointer, length });
-    request.payload = pointer + this.payloadShift;
-    this.#memory(request.payload, data.length).set(data);
-    this.#finish(request);
+    this.#finish(this.writeRequest(offset, data, flags));
   }
 
   flush(): void {
-    this.#finish(this.#request(Command.Flush, 0, 0n, 0));
+    this.#finish(this.request(Command.Flush, 0, 0n, 0));
   }
 
   trim(offset: number | bigint, length: number | bigint, flags = 0): void {
-    this.#finish(this.#request(Command.Trim, offset, BigInt(length), flags));
+    this.#finish(this.request(Command.Trim, offset, BigInt(length), flags));
   }
 
   zero(offset: number | bigint, length: number | bigint, flags = 0): void {
-    this.#finish(this.#request(Command.WriteZeroes, offset, BigInt(length), flags));
+    this.#finish(this.request(Command.WriteZeroes, offset, BigInt(length), flags));
   }
 
   cache(offset: number | bigint, length: number): void {
-    this.#finish(this.#request(Command.Cache, offset, BigInt(length), 0));
+    this.#finish(this.request(Command.Cache, offset, BigInt(length), 0));
   }
 
   extents(offset: number | bigint, length: number | bigint, one = false): TestExtent[] {
     const flags = one ? RequestFlag.ReqOne : 0;
-    const request = this.#request(Command.BlockStatus, offset, BigInt(length), flags);
+    const request = this.request(Command.BlockStatus, offset, BigInt(length), flags);
     const errno = this.#run(request);
     if (errno !== 0) throw new Refused(errno, request.errorText);
     return Array.from({ length: request.pieceCount }, (_, i) => {
@@ -136,9 +129,16 @@ export class TestClient implements ReplySpace, RequestSink {
     return requests.map((request, i) => this.#wait(request, results[i]!));
   }
 
-  /** A request that reads `length` bytes. */
-  readRequest(offset: number, length: number): Request {
-    return this.#request(Command.Read, offset, BigInt(length), 0);
+  /** A write that is not submitted yet. */
+  writeRequest(offset: number | bigint, data: Uint8Array, flags: number): Request {
+    const request = this.request(Command.Write, offset, BigInt(data.length), flags);
+    const length = data.length + this.payloadShift;
+    const pointer = this.device.memory.allocate(length, 4096);
+    assert.notEqual(pointer, 0, "no memory for the payload");
+    this.#lent.push({ pointer, length });
+    request.payload = pointer + this.payloadShift;
+    this.#memory(request.payload, data.length).set(data);
+    return request;
   }
 
   /** Closes the export and then the device. */
@@ -148,7 +148,8 @@ export class TestClient implements ReplySpace, RequestSink {
     this.device.close();
   }
 
-  #request(command: number, offset: number | bigint, length: bigint, flags: number): Request {
+  /** Any other request that is not submitted yet. */
+  request(command: number, offset: number | bigint, length: bigint, flags: number): Request {
     const request = new Request();
     request.command = command;
     request.flags = flags;
