@@ -187,3 +187,22 @@ Deno.test("table of options can be extended and replaced in", () => {
   n.receive(encodeOption(Option.List));
   assert.equal(n.takeOutput()[15], 1);
 });
+
+Deno.test("data that is too long for a handler is skipped and answered with TOO_BIG", () => {
+  const seen: number[] = [];
+  const table = new Map(OPTION_TABLE);
+  table.set(0x7001, {
+    name: "SHORT",
+    dataMax: 3,
+    handle: (haggle, data) => {
+      seen.push(data.length);
+      haggle.reply(Reply.Ack);
+    },
+  });
+  const n = negotiation(10, table);
+  n.receive(encodeClientFlags(3));
+  for (const length of [3, 4, 0]) n.receive(encodeOption(0x7001, new Uint8Array(length)));
+  const view = new DataView(n.takeOutput().buffer);
+  assert.deepEqual([view.getUint32(12), view.getUint32(20 + 12)], [Reply.Ack, Reply.TooBig]);
+  assert.deepEqual(seen, [3, 0]);
+});

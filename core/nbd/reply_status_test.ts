@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { Errno } from "../block/errno.ts";
 import type { BlockSize } from "../block/export.ts";
 import { Command, type Request } from "../block/request.ts";
+import { encodeStatusPayload } from "./client.ts";
 import { Client } from "./testing/talk.ts";
 import { exportInfo } from "./testing/model_export.ts";
 import { CommandFlag, Replies } from "./wire.ts";
@@ -50,6 +51,26 @@ Deno.test("BLOCK_STATUS tells what is allocated", () => {
       { length: 64000n, flags: 3n },
     ]);
   }
+});
+
+Deno.test("each context that was selected, or asked for, has a chunk of its own", () => {
+  const made = client({});
+  const metaContexts = [1, 7, 9].map((id) => ({ id, name: `x-test:${id}` }));
+  const session = { ...made.server.session, metaContexts };
+  Object.defineProperty(made.server, "session", { value: session });
+  const contexts = (ids: number[]) => {
+    const payload = ids.length > 0 ? encodeStatusPayload(512n, ids) : undefined;
+    const flags = payload ? CommandFlag.PayloadLength : 0;
+    const request = { command: BlockStatus, flags, length: 512n };
+    const answer = made.ask(payload ? { command: BlockStatus, flags, payload } : request)!;
+    return answer.errno === 0 ? [...answer.extents.keys()] : answer.errno;
+  };
+  assert.deepEqual(contexts([]), [1, 7, 9]);
+  assert.deepEqual(contexts([9, 1]), [1, 9]);
+  assert.deepEqual(contexts([7]), [7]);
+  assert.equal(contexts([7, 7]), Errno.EINVAL);
+  assert.equal(contexts([1, 2]), Errno.EINVAL);
+  assert.equal(contexts([1, 7, 9, 1]), Errno.EINVAL);
 });
 
 Deno.test("unaligned BLOCK_STATUS is answered within the request", () => {
