@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+// The specification, the C header and the host agree, and plugins in C work.
+
+import assert from "node:assert/strict";
+import { Command, Request } from "../../core/block/request.ts";
+import {
+  ABI_MAJOR,
+  ABI_MINOR,
+  type AbiFunction,
+  CallFlag,
+  EXPORTS,
+  IMPORTS,
+  Value,
+} from "../../core/plugin/abi.ts";
+import { Errno } from "../../core/block/errno.ts";
+import { INFO_BYTES } from "../../core/plugin/info.ts";
+import { PluginDevice } from "../../core/plugin/instance.ts";
+import { parseParameters } from "../../core/plugin/parameters.ts";
+import { type PreparedPlugin, preparePlugin } from "../../core/plugin/prepare.ts";
+import { Watchdog } from "../../core/plugin/watch.ts";
+
+const read = (name: string) => Deno.readTextFileSync(new URL(name, import.meta.url));
+const README = read("README.md");
+const HEADER = read("sandblock.h");
+
+/** Functions and their types in the tables of the specification. */
+function tabledFunctions(): Map<string, string> {
+  const rows = README.matchAll(/^\| `([a-z_]+)` +\| `\((.*?)\)(?: -> (\w+))?` +\|/gm);
+  return new Map([...rows].map(([, name, parameters, result]) => {
+    const types = parameters!.split(", ").filter(Boolean).map((one) => one.split(" ")[1]);
+    return [name!, `(${types.join(", ")}) -> ${result ?? "()"}`];
+  }));
+}
+
+function signature({ parameters, results }: AbiFunction): string {
+  const names = new Map([[Value.I32, "i32"], [Value.Count, "i64"], [Value.BigInt, "i64"], [
+    Value.Pointer,
+    "P",
+  ]] as [number, string][]);
+  const list = parameters.map((value) => names.get(value)).join(", ");
+  return `(${list}) -> ${names.get(results[0]!) ?? "()"}`;
+}
+
+Deno.test("the specification lists every function with the type that the host checks", () => {
+  const tabled = tabledFunctions();
+  for (const [name, abi] of [...EXPORTS, ...IMPORTS]) {
+    const row = new RegExp(`^\\| \`${name}\` +\\| the same +\\|`, "m");
+    const type = row.test(README) ? tabled.get("sb_trim") : tabled.get(name);
+    assert.equal(type, signature(abi), name);
+  }
+  for (const name of tabled.keys()) assert(EXPORTS.has(name) || IMPORTS.has(name), name);
+  assert(README.startsWith(`# Plugin ABI ${ABI_MAJOR}.${ABI_MINOR},`));
+  assert.equal(/^\| 0 +\| `struct_size` +\| (\d+) /m.exec(README)?.[1], String(INFO_BYTES));
+  for (const [, flag, value] of README.matchAll(/^\| ([A-Z_]+) +\| (\d+) +\|/gm)) {
+    const name = flag!.toLowerCase().replaceAll("_", "");
+    const known = Object.entries(CallFlag).find(([key]) => key.toLowerCase() === name);
+    assert.equal(known?.[1], Number(value), flag);
+  }
+});
+
+Deno.test("the header declares every function of the ABI", () => {
+  const names = (pattern: RegExp) => [...HEADER.matchAll(pattern)].map(([, name]) => name).sort();
+  assert.deepEqual(names(/SB_IMPORT\("(\w+)"\)/g), [...IMPORTS.keys()].sort());
+  assert.deepEqual(names(/SB_EXPORT\("(\w+)"\)/g), [...EXPORTS.keys()].sort());
+});
+
+Deno.test("the header's numbers are the host's", () => {
+  const numbers = new Map(
+    [...HEADER.matchAll(/\bSB_([A-Z_]+) = (\d+)/g)].map((
+      [, name, value],
+    ) => [name!, Number(value)]),
+  );
+  for (const [name, value] of numbers) {
+    if (name in Errno) assert.equal(value, Errno[name as keyof typeof Errno], name);
+  }
+  assert.equal(numbers.get("FUA"), CallFlag.Fua);
+  assert.equal(numbers.get("MAY_TRIM"), CallFlag.MayTrim);
+  assert.equal(numbers.get("FAST_ZERO"), CallFlag.FastZero);
+  assert.equal(numbers.get("REQ_ONE"), CallFlag.ReqOne);
+});
+
+Deno.test("the RAM disk in the specification's words is about 20 lines of C", () => {
+  const lines = read("examples/ramdisk.c").split("\n").filter((line) => /\S/.test(line));
+  assert(lines.length <= 32, `${lines.length} lines`);
+});
+
+/** Whether the compiler and linker for C are there. */
+function hasTools(): boolean {
+  try {
+    return ["clang", "wasm-ld"].every((tool) => {
+      return new Deno.Command(tool, { args: ["--version"], stdout: "null" }).outputSync().success;
+    });
+  } catch {
+    return false;
+  }
+}
+
+const missing = !hasTools();
+if (missing) {
+  console.warn(
+    "MISSING clang and wasm-ld: the plugins in C are NOT tested (apt install clang lld)",
+  );
+}
+
+/** Compiles an example; warnings are errors. */
+async function compile(name: string, bits: 32 | 64): Promise<PreparedPlugin> {
+  const folder = import.meta.dirname!;
+  const out = await Deno.makeTempFile({ suffix: ".wasm" });
+  try {
+    const flags = `--target=wasm${bits} -O2 -Wall -Wextra -Werror -Wno-unused-parameter ` +
+      `-mbulk-memory -nostdlib -Wl,--no-entry -Wl,-mwasm${bits}`;
+    const { success, stderr } = await new Deno.Command("clang", {
+      args: [...flags.split(" "), `-I${folder}`, "-o", out, `${folder}/examples/${name}`],
+    }).output();
+    assert(success, new TextDecoder().decode(stderr));
+    return preparePlugin(await Deno.readFile(out));
+  } finally {
+    await Deno.remove(out);
+  }
+}
+
+for (const bits of [32, 64] as const) {
+  Deno.test({
+    name: `a RAM disk in C keeps what is written, wasm${bits} (needs clang and wasm-ld)`,
+    ignore: missing,
+    fn: async () => {
+      const prepared = await compile("ramdisk.c", bits);
+      assert.equal(prepared.memories[0]!.is64, bits === 64);
+      const values = parseParameters(prepared.manifest.parameters, ["1M"]);
+      const device = PluginDevice.create(prepared, values, {
+        watch: new Watchdog().watch(1000),
+        log: (_level, text) => assert.fail(text),
+        instances: 1,
+      });
+      const opened = device.open("", { readOnly: false, peer: "" });
+      assert.equal(opened.info.sizeLow, 1048576);
+      const { memory } = device;
+      const model = new Uint8Array(1048576);
+      const request = new Request();
+      let seed = 1;
+      for (let round = 0; round < 200; round++) {
+        const random = (below: number) => {
+          seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+          return (seed >>> 8) % below;
+        };
+        const offset = random(1048576 - 70000);
+        const length = 1 + random(70000);
+        const payload = memory.allocate(length, 16);
+        memory.bytes.fill(round, payload, payload + length);
+        model.fill(round, offset, offset + length);
+        Object.assign(request, { command: Command.Write, payload });
+        Object.assign(request, { offsetLow: offset, lengthLow: length });
+        assert.equal(opened.submit(request), 0);
+        memory.free(payload, length, 16);
+      }
+      request.clear();
+      Object.assign(request, { command: Command.Read, offsetLow: 0, lengthLow: 1048576 });
+      assert.equal(opened.submit(request), 0);
+      const at = request.pieceValue(0);
+      assert.deepEqual(memory.bytes.subarray(at, at + 1048576), model);
+    },
+  });
+}

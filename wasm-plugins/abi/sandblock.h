@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Plugin ABI 3.0 of sandblock for C (README.md beside this file says what everything means).
+ *
+ *   clang --target=wasm32 -O2 -mbulk-memory -nostdlib -Wl,--no-entry -I. -o disk.wasm disk.c
+ *
+ * Define the functions that are declared under "What the plugin defines"; those with the comment
+ * "required" always, the others where the plugin has something to say. Their names make them
+ * exports. With --target=wasm64 -Wl,-mwasm64 the same source becomes a plugin with 64-bit memory.
+ */
+#ifndef SANDBLOCK_H
+#define SANDBLOCK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef __wasm__
+#error "sandblock.h is for WebAssembly: clang --target=wasm32"
+#endif
+
+#ifdef __cplusplus
+#define SB_C extern "C"
+#else
+#define SB_C extern
+#endif
+
+/* The manifest, as JSON, in the custom section that the host reads. Use it once, with text like
+ * SANDBLOCK_MANIFEST({"abi": "3.0", "name": "disk", "version": "1.0", "kind": "plugin"}) */
+#define SANDBLOCK_MANIFEST(...) SB_CUSTOM_SECTION("sandblock.manifest", #__VA_ARGS__)
+#define SB_CUSTOM_SECTION(name, text) \
+  __asm__(".section .custom_section." name ",\"\",@\n.ascii " #text "\n")
+
+/* Flags of sb_open. */
+enum { SB_OPEN_READ_ONLY = 1 };
+
+/* Flags of the calls for requests. */
+enum {
+  SB_FUA = 1,       /* on stable storage before the call returns */
+  SB_MAY_TRIM = 2,  /* sb_zero: may make a hole */
+  SB_FAST_ZERO = 4, /* sb_zero: fail with SB_EOPNOTSUPP rather than be slow */
+  SB_REQ_ONE = 8    /* sb_extents: one extent is enough */
+};
+
+/* Flags of sb_reply_data, sb_reply_zero and sb_extent. */
+enum { SB_TRANSIENT = 0, SB_STABLE = 1 };
+enum { SB_ZERO = 0, SB_HOLE = 1 };
+enum { SB_EXTENT_DATA = 0, SB_EXTENT_HOLE = 1, SB_EXTENT_ZERO = 2 };
+
+/* Levels of sb_log. */
+enum { SB_LOG_ERROR = 0, SB_LOG_WARNING = 1, SB_LOG_INFO = 2, SB_LOG_DEBUG = 3 };
+
+/* How a capability is provided: fields of struct sb_info. */
+enum { SB_NONE = 0, SB_EMULATE = 1, SB_NATIVE = 2 };
+
+/* Error numbers of Linux that devices need most. Any from 1 to 133 may be returned. */
+enum {
+  SB_EPERM = 1,
+  SB_ENOENT = 2,
+  SB_EIO = 5,
+  SB_ENOMEM = 12,
+  SB_EACCES = 13,
+  SB_EBUSY = 16,
+  SB_EINVAL = 22,
+  SB_EFBIG = 27,
+  SB_ENOSPC = 28,
+  SB_EROFS = 30,
+  SB_ERANGE = 34,
+  SB_EOVERFLOW = 75,
+  SB_EOPNOTSUPP = 95,
+  SB_ESHUTDOWN = 108
+};
+
+/* What sb_info may change. The host has filled it in with what it assumes. */
+struct sb_info {
+  uint32_t struct_size;     /* bytes that the host reads; leave it alone */
+  uint32_t block_minimum;   /* power of two, 1 to 65536 */
+  uint32_t block_preferred; /* power of two, at least 512 and the minimum */
+  uint32_t block_maximum;   /* a multiple of the minimum, or UINT32_MAX for none */
+  uint32_t write, flush, fua, trim, zero, fast_zero, cache, extents, multi_conn; /* SB_NONE ... */
+  uint32_t rotational;      /* 1: seeks are slow */
+};
+
+/* --- What the host offers. ------------------------------------------------------------------- */
+
+#define SB_IMPORT(function) \
+  __attribute__((import_module("sandblock:v3"), import_name(function)))
+
+/* Answers to a read, in ascending order and without gaps; `at` counts from its offset. */
+SB_C SB_IMPORT("reply_data") void sb_reply_data(int32_t request, uint64_t at, const void *data,
+                                                uint64_t length, int32_t flags);
+SB_C SB_IMPORT("reply_buffer") void *sb_reply_buffer(int32_t request, uint64_t at,
+                                                     uint64_t length);
+SB_C SB_IMPORT("reply_zero") void sb_reply_zero(int32_t request, uint64_t at, uint64_t length,
+                                                int32_t flags);
+SB_C SB_IMPORT("reply_error") void sb_reply_error(int32_t request, uint64_t at, uint64_t length,
+                                                  int32_t error);
+/* Answers to sb_extents, in ascending order from its offset. */
+SB_C SB_IMPORT("extent") void sb_extent(int32_t request, uint64_t length, int32_t flags);
+/* Why the running call is going to fail, in UTF-8. */
+SB_C SB_IMPORT("error_text") void sb_error_text(const char *text, size_t length);
+/* Answers to sb_list and sb_describe, and to sb_default. */
+SB_C SB_IMPORT("export_add") void sb_export_add(const char *name, size_t name_length,
+                                                const char *description,
+                                                size_t description_length);
+SB_C SB_IMPORT("export_default") void sb_export_default(const char *name, size_t name_length);
+/* Within sb_open: who the export is opened for. Returns the length of the whole text. */
+SB_C SB_IMPORT("peer") size_t sb_peer(char *text, size_t capacity);
+SB_C SB_IMPORT("log") void sb_log(int32_t level, const char *text, size_t length);
+/* Makes memory zero and gives it back to the system until it is written again. */
+SB_C SB_IMPORT("release") void sb_release(void *memory, size_t length);
+
+/* A text and its length, for the functions above: sb_error_text(SB_TEXT("disk is full")) */
+#define SB_TEXT(literal) "" literal, sizeof(literal) - 1
+
+/* --- What the plugin defines. ----------------------------------------------------------------- */
+
+#define SB_EXPORT(function) __attribute__((export_name(function), used))
+
+/* Parameters of the manifest, by position: numbers (also bool, enum) and everything else. */
+SB_C SB_EXPORT("sb_param_int") void sb_param_int(int32_t index, int64_t value);
+SB_C SB_EXPORT("sb_param_bytes") void sb_param_bytes(int32_t index, const uint8_t *bytes,
+                                                     size_t length);
+/* All parameters are there. Returns 0 or an error number. */
+SB_C SB_EXPORT("sb_ready") int32_t sb_ready(void);
+
+/* Several exports: calls of sb_export_add; a call of sb_export_default. */
+SB_C SB_EXPORT("sb_list") int32_t sb_list(void);
+SB_C SB_EXPORT("sb_default") int32_t sb_default(void);
+
+/* An export: required are sb_open, which returns a handle >= 0 or a negative error number, and
+ * sb_size, which returns bytes or a negative error number. */
+SB_C SB_EXPORT("sb_open") int32_t sb_open(const char *name, size_t name_length, int32_t flags);
+SB_C SB_EXPORT("sb_size") int64_t sb_size(int32_t handle);
+SB_C SB_EXPORT("sb_describe") int32_t sb_describe(int32_t handle);
+SB_C SB_EXPORT("sb_info") int32_t sb_info(int32_t handle, struct sb_info *info);
+SB_C SB_EXPORT("sb_close") void sb_close(int32_t handle);
+
+/* Requests: required is sb_pread. Each returns 0 or an error number. */
+SB_C SB_EXPORT("sb_pread") int32_t sb_pread(int32_t handle, int32_t request, uint64_t count,
+                                            uint64_t offset, int32_t flags);
+SB_C SB_EXPORT("sb_pwrite") int32_t sb_pwrite(int32_t handle, int32_t request, const uint8_t *data,
+                                              uint64_t count, uint64_t offset, int32_t flags);
+SB_C SB_EXPORT("sb_flush") int32_t sb_flush(int32_t handle, int32_t request, int32_t flags);
+SB_C SB_EXPORT("sb_trim") int32_t sb_trim(int32_t handle, int32_t request, uint64_t count,
+                                          uint64_t offset, int32_t flags);
+SB_C SB_EXPORT("sb_zero") int32_t sb_zero(int32_t handle, int32_t request, uint64_t count,
+                                          uint64_t offset, int32_t flags);
+SB_C SB_EXPORT("sb_cache") int32_t sb_cache(int32_t handle, int32_t request, uint64_t count,
+                                            uint64_t offset, int32_t flags);
+SB_C SB_EXPORT("sb_extents") int32_t sb_extents(int32_t handle, int32_t request, uint64_t count,
+                                                uint64_t offset, int32_t flags);
+SB_C SB_EXPORT("sb_stop") void sb_stop(void);
+
+/* Memory of the plugin for the host; required where the plugin writes, has exports to list, texts
+ * as parameters, sb_info, or calls sb_reply_buffer. NULL when there is none. */
+SB_C SB_EXPORT("sb_alloc") void *sb_alloc(size_t size, size_t alignment);
+SB_C SB_EXPORT("sb_free") void sb_free(void *memory, size_t size, size_t alignment);
+
+/* --- An allocator for those who have none: #define SANDBLOCK_ALLOCATOR before the #include. --- */
+
+#ifdef SANDBLOCK_ALLOCATOR
+
+/* Free memory in order of address, neighbours joined. Who frees says how much, so there are no
+ * headers. Takes memory only by growing it, so the memory that the linker laid out is not touched. */
+struct sb_block {
+  size_t size;
+  struct sb_block *next;
+};
+static struct sb_block *sb_blocks;
+
+#define SB_UNIT 16
+#define SB_PAGE 65536
+#define SB_ROUND(value, unit) (((value) + (unit)-1) & ~((size_t)(unit)-1))
+
+void sb_free(void *memory, size_t size, size_t alignment) {
+  (void)alignment;
+  struct sb_block *block = (struct sb_block *)memory, *before = NULL, *after = sb_blocks;
+  while (after && after < block) before = after, after = after->next;
+  block->size = SB_ROUND(size ? size : 1, SB_UNIT);
+  block->next = after;
+  if (after && (uint8_t *)block + block->size == (uint8_t *)after) {
+    block->size += after->size;
+    block->next = after->next;
+  }
+  if (before && (uint8_t *)before + before->size == (uint8_t *)block) {
+    before->size += block->size;
+    before->next = block->next;
+  } else if (before) {
+    before->next = block;
+  } else {
+    sb_blocks = block;
+  }
+}
+
+static void *sb_carve(size_t size, size_t alignment) {
+  for (struct sb_block *block = sb_blocks, **link = &sb_blocks; block;
+       link = &block->next, block = block->next) {
+    size_t start = SB_ROUND((size_t)block, alignment), end = (size_t)block + block->size;
+    if (start > end || end - start < size) continue;
+    *link = block->next;
+    if (start > (size_t)block) sb_free(block, start - (size_t)block, 0);
+    if (start + size < end) sb_free((void *)(start + size), end - start - size, 0);
+    return (void *)start;
+  }
+  return NULL;
+}
+
+void *sb_alloc(size_t size, size_t alignment) {
+  if (size > SIZE_MAX / 4 || alignment > SIZE_MAX / 4) return NULL;
+  size = SB_ROUND(size ? size : 1, SB_UNIT);
+  if (alignment < SB_UNIT) alignment = SB_UNIT;
+  void *memory = sb_carve(size, alignment);
+  if (memory) return memory;
+  /* Memory begins on a page, so a larger alignment needs room to move. */
+  size_t pages = (size + (alignment > SB_PAGE ? alignment : 0) + SB_PAGE - 1) / SB_PAGE;
+  size_t before = __builtin_wasm_memory_grow(0, pages);
+  if (before == (size_t)-1) return NULL;
+  sb_free((void *)(before * SB_PAGE), pages * SB_PAGE, 0);
+  return sb_carve(size, alignment);
+}
+
+#endif /* SANDBLOCK_ALLOCATOR */
+
+#endif /* SANDBLOCK_H */
