@@ -7,7 +7,7 @@ import type { TransmissionOptions } from "../control/options.ts";
 import type { ExportDirectory } from "../nbd/directory.ts";
 import { transmissionFlags } from "../nbd/flags.ts";
 import type { SessionTerms } from "../nbd/session.ts";
-import { Replies } from "../nbd/wire.ts";
+import { Replies, TransmissionFlag } from "../nbd/wire.ts";
 
 const replyKinds = {
   simple: Replies.Simple,
@@ -21,9 +21,12 @@ export function agreedTerms(directory: ExportDirectory, agreed: TransmissionOpti
   const replies = replyKinds[agreed.replies];
   const { info } = opened;
   const size = toBigInt(info.sizeHigh, info.sizeLow);
-  const surplus = agreed.flags & ~transmissionFlags(info, replies, false);
+  // Promising less than the export can do is no lie, and READ_ONLY promises less.
+  const offered = transmissionFlags(info, replies, false) | TransmissionFlag.ReadOnly;
+  const surplus = agreed.flags & ~offered;
   if (size === agreed.size && surplus === 0) {
-    return { export: opened, exportName: info.name, replies, metaContexts: [] };
+    const { flags } = agreed;
+    return { export: opened, exportName: info.name, replies, metaContexts: [], flags };
   }
   opened.close();
   throw new BlockError(

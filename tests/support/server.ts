@@ -16,6 +16,8 @@ export interface ServerOptions {
   cwd?: string;
   /** Adds no listener of its own. */
   ownListeners?: boolean;
+  /** A program with arguments that becomes the server. */
+  wrapper?: readonly string[];
 }
 
 /** How it ended. */
@@ -55,7 +57,7 @@ export class TestServer implements AsyncDisposable {
    */
   static async start(args: readonly string[], options: ServerOptions = {}): Promise<TestServer> {
     const directory = new TestDirectory();
-    const [program, ...first] = sandblock();
+    const [program, ...first] = [...options.wrapper ?? [], ...sandblock()];
     const listener = options.ownListeners ? [] : ["--listen", unixUri(directory.file("socket"))];
     const child = new Deno.Command(program!, {
       args: [...first, "serve", "--print-uri", ...listener, ...args],
