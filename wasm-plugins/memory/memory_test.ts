@@ -172,11 +172,21 @@ Deno.test("data comes out stable and, where it went in in order, in one piece", 
   assert(pieces[0]!.stable);
 });
 
+Deno.test("data that comes back between its old neighbours gets its old place in memory", async () => {
+  const host = await TestHost.start("memory", { size: 1n << 30n });
+  host.write(0n, new Uint8Array(10 * 65536).fill(7));
+  host.trim(2n * 65536n, 65536n);
+  host.trim(7n * 65536n, 65536n);
+  host.write(7n * 65536n, new Uint8Array(65536).fill(7));
+  assert.equal(host.pieces(3n * 65536n, 7n * 65536n).length, 1);
+});
+
 Deno.test("holes and data are answered as such in one read", async () => {
   const host = await TestHost.start("memory", { size: 1n << 30n });
   host.write(8192n, new Uint8Array(4096).fill(1));
   const kinds = host.pieces(0n, 1n << 20n).map(({ kind, length }) => [kind, length]);
   assert.deepEqual(kinds, [["hole", 8192n], ["data", 4096n], ["hole", (1n << 20n) - 12288n]]);
+  assert.deepEqual(host.pieces(8192n, 8192n).map(({ kind }) => kind), ["data", "hole"]);
 });
 
 Deno.test("trim and zero give whole blocks back to the system", async () => {
@@ -267,6 +277,42 @@ Deno.test("what a failed write left behind can be trimmed away", async () => {
   assert.throws(scattered, { errno: 28 });
   host.trim(0n, SIZE_MAX);
   assert.deepEqual(host.extents(0n, SIZE_MAX), [{ length: SIZE_MAX, flags: 3 }]);
+});
+
+/** Writes one byte to each of many places, and returns how many fit. */
+function writeScattered(host: TestHost): bigint {
+  let written = 0n;
+  const writeAll = () => {
+    for (; written < 1000n; written++) host.write(written << 30n, Uint8Array.of(1));
+  };
+  assert.throws(writeAll, { errno: 28 });
+  return written;
+}
+
+Deno.test("writes that failed leave nothing behind that takes memory", async () => {
+  const fits: bigint[] = [];
+  for (const failing of [0n, 500n]) {
+    const host = await TestHost.start("memory", { size: SIZE_MAX }, { pages: 128 });
+    const data = new Uint8Array(65536).fill(1);
+    const fill = () => {
+      for (let i = 0n; i < 200n; i++) host.write(i << 16n, data);
+    };
+    assert.throws(fill, { errno: 28 });
+    for (let i = 1n; i <= failing; i++) {
+      assert.throws(() => host.write(i << 30n, data), { errno: 28 });
+    }
+    host.trim(0n, SIZE_MAX);
+    fits.push(writeScattered(host));
+  }
+  assert.equal(fits[0], fits[1]);
+});
+
+Deno.test("a trim that goes from where there is nothing into data frees the data", async () => {
+  const host = await TestHost.start("memory", { size: 1n << 30n });
+  host.write(1n << 24n, new Uint8Array(8192).fill(1));
+  host.trim((1n << 24n) - 4096n, 8192n);
+  assert.deepEqual(host.extents(0n, 1n << 30n)[0], { length: (1n << 24n) + 4096n, flags: 3 });
+  assert.deepEqual(host.read(1n << 24n, 4097).lastIndexOf(1), 4096);
 });
 
 Deno.test("extents are bounded in number and go on where they stopped", async () => {
