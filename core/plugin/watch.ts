@@ -14,7 +14,8 @@ const CALL_NUMBER_MAX = 0x7fffffff;
 
 /** The watchdog looks ten times per timeout, within these bounds in milliseconds. */
 const INTERVAL_MS_MIN = 5;
-const INTERVAL_MS_MAX = 50;
+/** Longer would end calls noticeably late; shorter would wake an idle process for nothing. */
+const INTERVAL_MS_MAX = 250;
 
 /** What one plugin instance shares with the watchdog. It can be sent with `postMessage`. */
 export interface Watch {
@@ -72,7 +73,7 @@ export interface WatchdogOptions {
 
 /**
  * Watches calls of any number of plugin instances from a thread that they do not run on. A call is
- * ended after its timeout and at most two intervals (each a tenth of it, 5 to 50 ms) later.
+ * ended after its timeout and at most two intervals (each a tenth of it, 5 to 250 ms) later.
  */
 export class Watchdog {
   readonly #watched = new Map<Watch, Watched>();

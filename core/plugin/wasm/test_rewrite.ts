@@ -33,7 +33,7 @@ export function rewriteAll(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
     memories: shape.memories.map((limits) => {
       return { ...limits, maximum: Math.min(limits.maximum, limits.minimum + 10) };
     }),
-    tableMaximum: 1000,
+    tableMaximum: 100_000,
     imports: shape.imports.map((_, index) => {
       const { parameters, results } = functionType(shape, index);
       return { parameters: asIs(parameters), results: asIs(results) };
