@@ -73,7 +73,7 @@ export interface FileFacts {
   sizeLow: number;
   /** Preferred size of a transfer in bytes. */
   preferredBytes: number;
-  /** The block device that it is, or that it is on. */
+  /** The block device that it is; of a file, the one that it is on. */
   deviceMajor: number;
   deviceMinor: number;
   /** Tells files apart while they exist. */

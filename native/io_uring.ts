@@ -163,9 +163,17 @@ export class IoUring {
     this.#transfer(at, address, length, flags);
   }
 
-  /** fsync(2); `flags`: 0 or FSYNC_DATASYNC. */
-  fsync(tag: number, fd: number, flags: number): void {
-    this.#transfer(this.#begin(Uring.Fsync, tag, fd, 0, 0), 0, 0, flags);
+  /** fsync(2) of `length` bytes at an offset; 0 at 0 is all. `flags`: 0 or FSYNC_DATASYNC. */
+  fsync(
+    tag: number,
+    fd: number,
+    offsetHigh: number,
+    offsetLow: number,
+    length: number,
+    flags: number,
+  ): void {
+    const at = this.#begin(Uring.Fsync, tag, fd, offsetHigh, offsetLow);
+    this.#transfer(at, 0, length, flags);
   }
 
   /** fallocate(2); `mode`: Falloc. */

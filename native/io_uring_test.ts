@@ -67,7 +67,7 @@ Deno.test("a ring reads and writes at offsets beyond 32 bits", () => {
 Deno.test("a ring allocates, discards ranges and syncs", () => {
   withRing(1024 * 1024, (ring, finish, fd) => {
     ring.fallocate(1, fd, Falloc.Punch, 0, 4096, 0, 8192);
-    ring.fsync(2, fd, FSYNC_DATASYNC);
+    ring.fsync(2, fd, 0, 4096, 4096, FSYNC_DATASYNC);
     ring.fadvise(3, fd, 0, 0, 65536, 3);
     ring.submit();
     const results = finish(3);

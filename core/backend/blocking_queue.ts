@@ -2,15 +2,7 @@
 // Operations done one after the other on the calling thread, for kernels without io_uring and for
 // calls that io_uring lacks. Others wait meanwhile, but only for one operation: each `reap` does one.
 
-import { FSYNC_DATASYNC } from "../../native/io_uring.ts";
-import {
-  adviseAt,
-  allocateAt,
-  readAt,
-  syncAll,
-  syncData,
-  writeAt,
-} from "../../native/file_data.ts";
+import { adviseAt, allocateAt, readAt, syncData, writeAt } from "../../native/file_data.ts";
 import { clearEvent, closeDescriptor, createEvent, signalEvent } from "../../native/descriptor.ts";
 import { discardBlocks } from "../../native/file.ts";
 import { type Operation, OperationKind, OperationList, type OperationQueue } from "./operation.ts";
@@ -25,7 +17,7 @@ export function perform(operation: Operation): number {
     case OperationKind.Write:
       return writeAt(fd, address, lengthLow, offsetHigh, offsetLow, flags);
     case OperationKind.Sync:
-      return flags === FSYNC_DATASYNC ? syncData(fd) : syncAll(fd);
+      return syncData(fd);
     case OperationKind.Allocate:
       return allocateAt(fd, flags, offsetHigh, offsetLow, lengthHigh, lengthLow);
     case OperationKind.Advise:

@@ -178,6 +178,8 @@ export class FileClearing extends FileSteps {
     if (!this.mustSync(request)) return this.end(operation, request, 0);
     operation.step = Step.Sync;
     operation.kind = OperationKind.Sync;
+    operation.offsetHigh = operation.offsetLow = 0;
+    operation.lengthHigh = operation.lengthLow = 0;
     this.restart(operation);
   }
 

@@ -140,12 +140,10 @@ export class FileExport implements OpenExport {
       return this.#transfers.write(request, 0, file.directFd);
     }
     if (traits.inMemory) return this.#writeOn(request, this.#writeAt(request, 0));
-    if ((request.flags & RequestFlag.Fua) !== 0 || traits.locking > 0) {
-      return this.#transfers.write(request, 0, this.#fd);
-    }
+    if (traits.locking > 0) return this.#transfers.write(request, 0, this.#fd);
     if (traits.nowaitWrites) {
       const count = this.#writeAt(request, Rwf.Nowait);
-      if (count === length) return Status.Done;
+      if (count === length) return this.#written(request);
       if (count === -Errno.EOPNOTSUPP) traits.nowaitWrites = false;
       // Most often because blocks have to be allocated, which is no reason to queue it.
       else if (count !== -Errno.EAGAIN) return this.#writeOn(request, count);
@@ -153,7 +151,13 @@ export class FileExport implements OpenExport {
     if (!traits.mayCall()) return this.#transfers.write(request, 0, this.#fd);
     const count = this.#writeAt(request, 0);
     traits.called();
-    return count === length ? Status.Done : this.#writeOn(request, count);
+    return count === length ? this.#written(request) : this.#writeOn(request, count);
+  }
+
+  /** The page cache has taken all of a write. */
+  #written(request: Request): number {
+    if ((request.flags & RequestFlag.Fua) === 0 || this.#traits.inMemory) return Status.Done;
+    return this.#syncs.persist(request);
   }
 
   #writeAt(request: Request, flags: number): number {
@@ -163,7 +167,7 @@ export class FileExport implements OpenExport {
 
   /** Goes on after a write on the spot has returned `count`. */
   #writeOn(request: Request, count: number): number {
-    if (count === request.lengthLow) return Status.Done;
+    if (count === request.lengthLow) return this.#written(request);
     if (count >= 0) return this.#transfers.write(request, count, this.#fd);
     if (count === -Errno.EAGAIN || count === -Errno.EINTR) {
       return this.#transfers.write(request, 0, this.#fd);

@@ -22,7 +22,7 @@ export function fileInfo(
     sizeHigh: file.sizeHigh,
     sizeLow: file.sizeLow,
     readOnly,
-    rotational: isRotational(file.facts.deviceMajor, file.facts.deviceMinor),
+    rotational: file.isBlockDevice && isRotational(file.facts.deviceMajor, file.facts.deviceMinor),
     blockSize: blockSize(file),
     can: {
       write: writing,
@@ -56,7 +56,7 @@ function isRotational(major: number, minor: number): boolean {
       const path = `/sys/dev/block/${major}:${minor}/${directory}/rotational`;
       return Deno.readTextFileSync(path).trim() === "1";
     } catch {
-      // Not there: no block device at all, such as tmpfs or a network filesystem.
+      // Not there; or /sys is not.
     }
   }
   return false;

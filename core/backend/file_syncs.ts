@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Flush and cache requests that wait for the disk.
+// Flush, cache, and writes that only have to become durable: requests that wait for the disk.
 
 import type { Request } from "../block/request.ts";
 import { Advice } from "../../native/file_data.ts";
@@ -15,6 +15,15 @@ export class FileSyncs extends FileSteps {
   /** Makes all writes that have been answered durable. */
   flush(request: Request): number {
     const operation = this.take(request, OperationKind.Sync);
+    if (operation === null) return outOfMemory(request);
+    operation.offsetHigh = operation.offsetLow = 0;
+    operation.lengthHigh = operation.lengthLow = 0;
+    return this.start(operation);
+  }
+
+  /** Makes a write that is done durable. Several of these go on at a time, unlike writes with DSYNC. */
+  persist(request: Request): number {
+    const operation = this.take(request, OperationKind.Sync);
     return operation === null ? outOfMemory(request) : this.start(operation);
   }
 
@@ -28,12 +37,12 @@ export class FileSyncs extends FileSteps {
   }
 
   protected override after(operation: Operation, request: Request, result: number): void {
-    const isFlush = operation.kind === OperationKind.Sync;
+    const isSync = operation.kind === OperationKind.Sync;
     if (result !== 0) {
-      return this.endFailed(operation, request, isFlush ? "flush" : "cache", result);
+      return this.endFailed(operation, request, isSync ? "flush" : "cache", result);
     }
     operation.done += operation.lengthLow;
-    if (isFlush || operation.done >= request.length) return this.end(operation, request, 0);
+    if (isSync || operation.done >= request.length) return this.end(operation, request, 0);
     this.#next(operation, request);
     this.restart(operation);
   }

@@ -10,7 +10,7 @@ export const OperationKind = {
   Read: 0,
   /** pwrite(2) from `address`; `flags`: Rwf. */
   Write: 1,
-  /** fdatasync(2). */
+  /** fdatasync(2), where possible only of the range; 0 bytes at 0 are the whole file. */
   Sync: 2,
   /** fallocate(2); `flags`: Falloc. */
   Allocate: 3,

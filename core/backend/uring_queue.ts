@@ -103,7 +103,7 @@ export class UringQueue implements OperationQueue {
       case OperationKind.Write:
         return ring.write(tag, fd, address, lengthLow, offsetHigh, offsetLow, flags);
       case OperationKind.Sync:
-        return ring.fsync(tag, fd, FSYNC_DATASYNC);
+        return ring.fsync(tag, fd, offsetHigh, offsetLow, lengthLow, FSYNC_DATASYNC);
       case OperationKind.Allocate:
         return ring.fallocate(tag, fd, flags, offsetHigh, offsetLow, lengthHigh, lengthLow);
       case OperationKind.Advise:
