@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+// Arguments become typed values, or one sentence about what is wrong with them.
+
 import assert from "node:assert/strict";
 import { ParameterError } from "./errors.ts";
 import { type ParameterDeclaration, type ParseOptions, parseParameters } from "./parameters.ts";

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+// Numbers are parsed exactly or refused.
+
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ParameterError } from "./errors.ts";

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+// Words that are near are suggested, others are not.
+
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { didYouMean, editDistance, suggest } from "./suggest.ts";

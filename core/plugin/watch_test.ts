@@ -122,7 +122,7 @@ Deno.test("an endless loop fails its request within the deadline, again and agai
       const startMs = performance.now();
       assert.equal(plugin.submit(Command.Read), Errno.EIO);
       const tookMs = performance.now() - startMs;
-      assert(tookMs >= 100 && tookMs < 1000, `it took ${tookMs} ms`);
+      assert(tookMs >= 100 && tookMs < 5000, `it took ${tookMs} ms`);
       assert.equal(plugin.request.errorText, 'plugin "test" took longer than 100 ms in sb_pread');
       assert.deepEqual(plugin.read(4096, 5), new Uint8Array(5));
     }
