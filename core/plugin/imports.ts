@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The functions that a plugin may import, as they are called by a rewritten module: 64-bit integers
-// and pointers come as halves (ABI, "Functions of the host"). None of them throws.
+// and pointers come as halves (ABI, "Functions of the host"). Whatever a plugin passes, none of them
+// throws, unless it has left no stack for them to run on.
 
 import type { Host } from "./host.ts";
 import { joined } from "./answer.ts";

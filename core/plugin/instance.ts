@@ -9,6 +9,7 @@ import { highOf, lowOf } from "../block/uint64.ts";
 import { OpenFlag } from "./abi.ts";
 import { allocatorOf, withBytes } from "./allocate.ts";
 import type { PluginCalls } from "./calls.ts";
+import { deliver } from "./deliver.ts";
 import { Host } from "./host.ts";
 import {
   blockSizeOf,
@@ -20,7 +21,7 @@ import {
   readInfo,
   writeInfo,
 } from "./info.ts";
-import { instantiate } from "./instantiate.ts";
+import { instantiate, makeMemory } from "./instantiate.ts";
 import { Ask, Listing } from "./listing.ts";
 import { type MemoryRelease, PluginMemory } from "./memory.ts";
 import { PluginExport } from "./opened.ts";
@@ -65,9 +66,7 @@ export class PluginDevice implements Device {
     this.#prepared = prepared;
     this.#exports = new Set(prepared.exports);
     this.#instances = options.instances;
-    const memories = prepared.memories.map(({ initial, maximum, is64 }) => {
-      return makeMemory(initial, maximum, is64);
-    });
+    const memories = prepared.memories.map(makeMemory);
     this.memory = new PluginMemory(memories[prepared.memory]!, options.memoryRelease ?? null);
     const log = (level: LogLevel, text: string) => options.log(level, text);
     const counter = new CallCounter(options.watch);
@@ -89,7 +88,7 @@ export class PluginDevice implements Device {
     options: PluginOptions,
   ): PluginDevice {
     const device = new PluginDevice(prepared, options);
-    for (const value of values) device.#deliver(value);
+    for (const value of values) deliver(device.#host, device.#calls, value);
     const { sb_ready: ready } = device.#calls;
     const what = `start plugin "${prepared.manifest.name}"`;
     if (ready) device.#host.controlStatus("sb_ready", what, () => ready());
@@ -137,22 +136,6 @@ export class PluginDevice implements Device {
   close(): void {
     const { sb_stop: stop } = this.#calls;
     if (stop) this.#quietly("sb_stop", () => stop());
-  }
-
-  #deliver(parameter: ParameterValue): void {
-    const host = this.#host;
-    const { sb_param_int: paramInt, sb_param_bytes: paramBytes } = this.#calls;
-    const number = numberOf(parameter);
-    if (number !== null) {
-      host.control("sb_param_int", () => paramInt!(parameter.index, number));
-      return;
-    }
-    for (const bytes of bytesOf(parameter)) {
-      withBytes(host, bytes, (pointer) => {
-        const { index } = parameter;
-        host.control("sb_param_bytes", () => paramBytes!(index, pointer, bytes.length));
-      });
-    }
   }
 
   /** Opens the export and returns its handle. */
@@ -240,45 +223,5 @@ export class PluginDevice implements Device {
     } catch (error) {
       if (!(error instanceof BlockError)) throw error;
     }
-  }
-}
-
-function makeMemory(initial: number, maximum: number, is64: boolean): WebAssembly.Memory {
-  try {
-    if (!is64) return new WebAssembly.Memory({ initial, maximum });
-    // The type declarations do not know 64-bit memories yet.
-    const descriptor = { initial: BigInt(initial), maximum: BigInt(maximum), address: "i64" };
-    return new WebAssembly.Memory(descriptor as unknown as WebAssembly.MemoryDescriptor);
-  } catch (error) {
-    throw new BlockError(Errno.ENOMEM, `cannot get memory: ${(error as Error).message}`);
-  }
-}
-
-/** What sb_param_int gets for `parameter`; null where it is not a number. */
-function numberOf(parameter: ParameterValue): bigint | null {
-  switch (parameter.type) {
-    case "int":
-    case "size":
-    case "duration":
-    case "percentage":
-      return parameter.value;
-    case "bool":
-      return parameter.value ? 1n : 0n;
-    case "enum":
-      return BigInt(parameter.position);
-    default:
-      return null;
-  }
-}
-
-/** What sb_param_bytes gets for `parameter`, in one call for each element. */
-function bytesOf(parameter: ParameterValue): Uint8Array[] {
-  switch (parameter.type) {
-    case "secret":
-      return [parameter.value];
-    case "list":
-      return parameter.value.map((element) => new TextEncoder().encode(element));
-    default:
-      return [new TextEncoder().encode(String(parameter.value))];
   }
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Makes an instance of a prepared plugin. Its start function runs here, under the deadline.
 
+import { BlockError, Errno } from "../block/errno.ts";
 import { IMPORT_MODULE } from "./abi.ts";
 import type { PluginCalls } from "./calls.ts";
 import type { Host, StackPointer } from "./host.ts";
 import { makeImports } from "./imports.ts";
 import type { Listing } from "./listing.ts";
-import { type PreparedPlugin, STACK_POINTER } from "./prepare.ts";
+import { type MemoryShape, type PreparedPlugin, STACK_POINTER } from "./prepare.ts";
 import { ADDED_IMPORTS } from "./wasm/rewrite.ts";
 
 /** Instantiates `prepared`. Throws BlockError when its start function or constructors fail. */
@@ -28,4 +29,16 @@ export function instantiate(
   const { _initialize: initialize } = calls as unknown as PluginCalls;
   if (initialize) host.control("_initialize", () => initialize());
   return calls as unknown as PluginCalls;
+}
+
+/** One of the memories of a prepared plugin. Throws BlockError where there is not so much. */
+export function makeMemory({ initial, maximum, is64 }: MemoryShape): WebAssembly.Memory {
+  try {
+    if (!is64) return new WebAssembly.Memory({ initial, maximum });
+    // The type declarations do not know 64-bit memories yet.
+    const descriptor = { initial: BigInt(initial), maximum: BigInt(maximum), address: "i64" };
+    return new WebAssembly.Memory(descriptor as unknown as WebAssembly.MemoryDescriptor);
+  } catch (error) {
+    throw new BlockError(Errno.ENOMEM, `cannot get memory: ${(error as Error).message}`);
+  }
 }

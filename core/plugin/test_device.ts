@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Runs small plugins for tests and asks them what a client would ask.
 
+import assert from "node:assert/strict";
 import type { OpenExport } from "../block/device.ts";
+import { BlockError } from "../block/errno.ts";
 import { Command, Piece, Request } from "../block/request.ts";
 import { type LogLevel, PluginDevice, type PluginOptions } from "./instance.ts";
 import { parseParameters } from "./parameters.ts";
@@ -112,4 +114,14 @@ function halves(value: bigint | number): [number, number] {
 /** A string in the plugin's memory at `at`, as a data segment. */
 export function text(at: number, content: string): string {
   return `(data (P.const ${at}) ${JSON.stringify(content)})`;
+}
+
+/** Asserts that `run` throws a BlockError with this errno and message. */
+export function fails(run: () => unknown, errno: number, message: RegExp): void {
+  assert.throws(run, (error) => {
+    assert(error instanceof BlockError, String(error));
+    assert.equal(error.errno, errno, error.message);
+    assert.match(error.message, message);
+    return true;
+  });
 }
