@@ -9,6 +9,8 @@ const AUTO_WINDOW_US = 50;
 const CREDIT_MAX = 8;
 /** The clock is looked at once in so many polls. */
 const POLLS_PER_LOOK = 4;
+/** Polls that take so long were not alone on their processor, which others need more. */
+const CROWDED_MS = 0.5;
 
 /** Decides about one reactor's idle time. */
 export class BusyPoll {
@@ -17,6 +19,8 @@ export class BusyPoll {
   #credit = CREDIT_MAX;
   #polls = 0;
   #idleSinceMs = 0;
+  /** The last look at the clock within the idle time. */
+  #pollEndMs = 0;
 
   /** `windowUs`: poll so long before sleeping; 0 never, "auto" as long as it pays. */
   constructor(windowUs: number | "auto") {
@@ -26,8 +30,10 @@ export class BusyPoll {
 
   /** Something was there: what comes next begins a new idle time. */
   worked(): void {
-    if (this.#polls > 0 && this.#credit < CREDIT_MAX) this.#credit++;
+    if (this.#polls === 0) return;
     this.#polls = 0;
+    if (this.#adaptive && performance.now() - this.#idleSinceMs > CROWDED_MS) this.#credit = 0;
+    else if (this.#credit < CREDIT_MAX) this.#credit++;
   }
 
   /** Nothing was there: whether to look again rather than to sleep. */
@@ -35,14 +41,17 @@ export class BusyPoll {
     if (this.#polls === 0) this.#idleSinceMs = performance.now();
     if (this.#windowMs === 0 || this.#credit === 0) return false;
     if (++this.#polls % POLLS_PER_LOOK !== 0) return true;
-    return performance.now() - this.#idleSinceMs < this.#windowMs;
+    this.#pollEndMs = performance.now();
+    return this.#pollEndMs - this.#idleSinceMs < this.#windowMs;
   }
 
-  /** A sleep has ended with something to do: would polling have been the better choice? */
+  /** A sleep has ended with something to do: would polling have been better, or a waste? */
   slept(): void {
+    const crowded = this.#polls > 0 && this.#pollEndMs - this.#idleSinceMs > CROWDED_MS;
     this.#polls = 0;
     if (!this.#adaptive) return;
-    if (performance.now() - this.#idleSinceMs > 2 * this.#windowMs) {
+    if (crowded) this.#credit = 0;
+    else if (performance.now() - this.#idleSinceMs > 2 * this.#windowMs) {
       if (this.#credit > 0) this.#credit--;
     } else if (this.#credit < CREDIT_MAX) this.#credit++;
   }

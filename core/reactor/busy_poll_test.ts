@@ -47,3 +47,11 @@ Deno.test("automatic polling stops when nothing comes in time, and returns when 
   }
   assert.ok(polls(poll) > 0);
 });
+
+Deno.test("automatic polling stops when others need the processor", () => {
+  const poll = new BusyPoll("auto");
+  assert.ok(poll.again());
+  wait(2);
+  poll.worked();
+  assert.equal(poll.again(), false);
+});
