@@ -6,6 +6,7 @@
 import * as esbuild from "esbuild";
 import config from "./deno.json" with { type: "json" };
 import { checkedInStub, compileStub, type Stub } from "./native/selfrun/compile.ts";
+import { asScript, loader, MODULE_LINE } from "./native/selfrun/loader.ts";
 import { pack } from "./native/selfrun/pack.ts";
 
 const ROOT = import.meta.dirname!;
@@ -79,10 +80,12 @@ async function manual(): Promise<string> {
   return `dist/man/man1/: ${pages.length} pages`;
 }
 
+type Output = esbuild.Metafile["outputs"][string];
+
 async function bundle(): Promise<string> {
   // Fetches what the program imports, so that its files can be resolved below.
   deno(["cache", "--quiet", ENTRY]);
-  await esbuild.build({
+  const { metafile } = await esbuild.build({
     entryPoints: [ENTRY],
     outfile: PROGRAM,
     bundle: true,
@@ -91,9 +94,15 @@ async function bundle(): Promise<string> {
     target: "esnext",
     // Names and lines stay, so that a stack trace can be read.
     minifySyntax: true,
-    banner: { js: "// sandblock, https://opensource.org/license/mit; made by build.ts" },
+    banner: { js: MODULE_LINE },
+    define: { "import.meta.url": "moduleUrl" },
+    metafile: true,
     plugins: [npmPackages, lazyNodeModules, pluginsInside],
   }).finally(() => esbuild.stop());
+  const [{ imports, exports }] = Object.values(metafile.outputs) as [Output];
+  if (imports.length + exports.length > 0) {
+    throw new Error("cannot make one file of the program: it imports or exports something");
+  }
   return `dist/sandblock.js: ${Math.round(Deno.statSync(PROGRAM).size / 1000)} kB`;
 }
 
@@ -107,10 +116,12 @@ function compile(): string {
 /** A copy of this Deno with the program inside. */
 function selfrun(): string {
   const stub = newStub();
+  const script = new TextEncoder().encode(asScript(Deno.readTextFileSync(PROGRAM), "sandblock.js"));
   const bytes = pack({
     runtime: Deno.readFileSync(Deno.execPath()),
     stub: stub.bytes,
-    program: Deno.readFileSync(PROGRAM),
+    attachment: script,
+    program: (offset) => loader(offset, script.length),
     runtimeArguments: ["run", ...RUN, "--ext=js"],
     addedVariables: ADDED,
     droppedPrefixes: DROPPED,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Makes one executable out of Deno and a program: a copy of the Deno executable with the stub (see
-// stub.c), its configuration and the program appended, and the entry point set to the stub.
+// stub.c), its configuration, an attachment and the program appended, and the entry point set to the
+// stub.
 
 import { ElfExecutable, type Segment, SegmentFlag, SegmentType } from "./elf.ts";
 
@@ -14,8 +15,10 @@ export interface PackOptions {
   runtime: Uint8Array<ArrayBuffer>;
   /** Machine code of stub.c. */
   stub: Uint8Array;
-  /** The program, one JavaScript module. */
-  program: Uint8Array;
+  /** Bytes that the program finds in its own executable. */
+  attachment: Uint8Array;
+  /** The program, one JavaScript module that knows at which offset its attachment lies. */
+  program: (attachmentOffset: number) => string;
   /** Arguments for Deno, in front of the program: `["run", ...]`. */
   runtimeArguments: string[];
   /** `NAME=value`, for the program's environment. */
@@ -35,7 +38,7 @@ export function pack(options: PackOptions): Uint8Array<ArrayBuffer> {
 }
 
 function append(options: PackOptions, runtime: ElfExecutable): Uint8Array<ArrayBuffer> {
-  const { stub, program, runtimeArguments, addedVariables, droppedPrefixes } = options;
+  const { stub, attachment, runtimeArguments, addedVariables, droppedPrefixes } = options;
   const environSlot = runtime.globalSlot("environ");
   if (environSlot === null) throw new TypeError('it does not import "environ" from libc');
 
@@ -43,12 +46,15 @@ function append(options: PackOptions, runtime: ElfExecutable): Uint8Array<ArrayB
   const stubOffset = pageUp(runtime.bytes.length);
   const stubBytes = stub.length + CONFIG_BYTES + strings.length;
   const stubAddress = pageUp(runtime.imageEnd);
-  const programOffset = pageUp(stubOffset + stubBytes);
+  const attachmentOffset = pageUp(stubOffset + stubBytes);
+  const program = new TextEncoder().encode(options.program(attachmentOffset));
+  const programOffset = attachmentOffset + attachment.length;
 
   const bytes = new Uint8Array(programOffset + program.length);
   bytes.set(runtime.bytes);
   bytes.set(stub, stubOffset);
   bytes.set(strings, stubOffset + stub.length + CONFIG_BYTES);
+  bytes.set(attachment, attachmentOffset);
   bytes.set(program, programOffset);
 
   const config = new DataView(bytes.buffer, stubOffset + stub.length, CONFIG_BYTES);

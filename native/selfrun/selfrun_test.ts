@@ -10,9 +10,18 @@ import { pack, type PackOptions } from "./pack.ts";
 const compiled = compileStub();
 const runtime = Deno.readFileSync(Deno.execPath());
 
+const ATTACHMENT = new TextEncoder().encode("what the program brings with it");
+
 /** Says what it sees of its surroundings. */
-const PROGRAM = `
+const program = (attachmentOffset: number) => `
   const text = (bytes) => new TextDecoder().decode(bytes);
+  const attachment = () => {
+    const file = Deno.openSync("/proc/self/exe");
+    file.seekSync(${attachmentOffset}, Deno.SeekMode.Start);
+    const bytes = new Uint8Array(${ATTACHMENT.length});
+    file.readSync(bytes);
+    return text(bytes);
+  };
   if (typeof WorkerGlobalScope !== "undefined" && self instanceof WorkerGlobalScope) {
     self.postMessage("from the worker");
   } else {
@@ -29,6 +38,7 @@ const PROGRAM = `
       args: Deno.args, environment: Deno.env.toObject(), descriptors, said,
       inputFlags: parseInt(input, 8), input: text(await new Response(Deno.stdin.readable).bytes()),
       commandLine: text(Deno.readFileSync("/proc/self/cmdline")).split("\\0").slice(0, -1),
+      attachment: attachment(),
       userEnvironment: text(Deno.readFileSync("/proc/self/environ")), execPath: Deno.execPath(),
     }));
   }
@@ -37,13 +47,14 @@ const PROGRAM = `
 const OPTIONS: PackOptions = {
   runtime,
   stub: (compiled ?? checkedInStub()).bytes,
-  program: new TextEncoder().encode(PROGRAM),
+  attachment: ATTACHMENT,
+  program,
   runtimeArguments: ["run", "--no-config", "--no-prompt", "--allow-all", "--ext=js"],
   addedVariables: ["HOME=/proc/self", "DENO_DIR=/proc/self/none", "DENO_NO_UPDATE_CHECK=1"],
   droppedPrefixes: ["HOME=", "DENO_", "COMPLETE="],
 };
 
-/** What PROGRAM prints. */
+/** What the program prints. */
 interface Seen {
   args: string[];
   environment: Record<string, string>;
@@ -53,6 +64,7 @@ interface Seen {
   inputFlags: number;
   input: string;
   commandLine: string[];
+  attachment: string;
   execPath: string;
 }
 
@@ -64,7 +76,7 @@ globalThis.addEventListener("unload", () => Deno.removeSync(directory, { recursi
 const packed = `${directory}/packed`;
 Deno.writeFileSync(packed, pack(OPTIONS), { mode: 0o755 });
 
-/** Runs a command in `environment` alone and reads what PROGRAM printed. */
+/** Runs a command in `environment` alone and reads what the program printed. */
 async function look(
   command: string,
   args: string[],
@@ -147,6 +159,10 @@ Deno.test("standard input reaches the program untouched and blocking", async () 
   const seen = await look(packed, [], { input: "IHAVEOPT" });
   assert.equal(seen.input, "IHAVEOPT");
   assert.equal(seen.inputFlags & O_NONBLOCK, 0);
+});
+
+Deno.test("the program finds what is attached to it", async () => {
+  assert.equal((await look(packed, [])).attachment, "what the program brings with it");
 });
 
 Deno.test("a worker starts from the program's own URL", async () => {
