@@ -7,10 +7,10 @@ function wait(ms: number): void {
   while (performance.now() < end);
 }
 
-/** How often one idle time is polled, at most 100,000 times. */
+/** How often one idle time is polled, at most ten million times. */
 function polls(poll: BusyPoll): number {
   let count = 0;
-  while (count < 100_000 && poll.again()) count++;
+  while (count < 10_000_000 && poll.again()) count++;
   return count;
 }
 
