@@ -166,8 +166,8 @@ Deno.test("the last byte of the largest disk can be written and read", async () 
 Deno.test("data comes out stable and, where it went in in order, in one piece", async () => {
   const host = await TestHost.start("memory", { size: 1n << 30n });
   const megabyte = new Uint8Array(1 << 20).fill(7);
-  for (let i = 0n; i < 20n; i++) host.write(i << 20n, megabyte);
-  const pieces = host.pieces(0n, 20n << 20n);
+  for (let i = 0n; i < 8n; i++) host.write(i << 20n, megabyte);
+  const pieces = host.pieces(0n, 8n << 20n);
   assert.equal(pieces.length, 1);
   assert(pieces[0]!.stable);
 });
@@ -192,10 +192,10 @@ Deno.test("holes and data are answered as such in one read", async () => {
 Deno.test("trim and zero give whole blocks back to the system", async () => {
   for (const action of ["trim", "zero"] as const) {
     const host = await TestHost.start("memory", { size: 1n << 30n });
-    for (let i = 0n; i < 16n; i++) host.write(i << 20n, new Uint8Array(1 << 20).fill(7));
+    for (let i = 0n; i < 8n; i++) host.write(i << 20n, new Uint8Array(1 << 20).fill(7));
     const before = { bytes: host.releasedBytes, calls: host.releases };
-    host[action](0n, 16n << 20n, CallFlag.MayTrim);
-    assert.equal(host.releasedBytes - before.bytes, 16 << 20);
+    host[action](0n, 8n << 20n, CallFlag.MayTrim);
+    assert.equal(host.releasedBytes - before.bytes, 8 << 20);
     assert.equal(host.releases - before.calls, 1);
     assert.deepEqual(host.extents(0n, 1n << 30n), [{ length: 1n << 30n, flags: 3 }]);
   }
@@ -262,6 +262,7 @@ Deno.test("a full disk says so, can still be used, and takes data again after a 
     const buffer = host.alloc(4 << 20, 4096);
     assert(buffer > 0);
     host.free(buffer, 4 << 20, 4096);
+    assert.throws(fill, { errno: 28 });
   }
   host.trim(0n, written);
   written = 0n;
@@ -279,32 +280,27 @@ Deno.test("what a failed write left behind can be trimmed away", async () => {
   assert.deepEqual(host.extents(0n, SIZE_MAX), [{ length: SIZE_MAX, flags: 3 }]);
 });
 
-/** Writes one byte to each of many places, and returns how many fit. */
-function writeScattered(host: TestHost): bigint {
-  let written = 0n;
-  const writeAll = () => {
-    for (; written < 1000n; written++) host.write(written << 30n, Uint8Array.of(1));
-  };
-  assert.throws(writeAll, { errno: 28 });
-  return written;
-}
-
 Deno.test("writes that failed leave nothing behind that takes memory", async () => {
-  const fits: bigint[] = [];
-  for (const failing of [0n, 500n]) {
-    const host = await TestHost.start("memory", { size: SIZE_MAX }, { pages: 128 });
-    const data = new Uint8Array(65536).fill(1);
+  const host = await TestHost.start("memory", { size: SIZE_MAX }, { pages: 128 });
+  const data = new Uint8Array(65536).fill(1);
+  let place = 1n;
+  const round = () => {
+    // Makes nodes of the table, which are free afterwards.
+    for (let i = 1n; i <= 30n; i++) host.write(i << 50n, data);
+    host.trim(0n, SIZE_MAX);
+    let written = 0n;
     const fill = () => {
-      for (let i = 0n; i < 200n; i++) host.write(i << 16n, data);
+      for (; written < 200n; written++) host.write(written << 16n, data);
     };
     assert.throws(fill, { errno: 28 });
-    for (let i = 1n; i <= failing; i++) {
-      assert.throws(() => host.write(i << 30n, data), { errno: 28 });
+    for (let i = 0; i < 100; i++) {
+      assert.throws(() => host.write(place++ << 40n, data), { errno: 28 });
     }
     host.trim(0n, SIZE_MAX);
-    fits.push(writeScattered(host));
-  }
-  assert.equal(fits[0], fits[1]);
+    return written;
+  };
+  const fits = round();
+  for (let i = 0; i < 5; i++) assert.equal(round(), fits);
 });
 
 Deno.test("a trim that goes from where there is nothing into data frees the data", async () => {

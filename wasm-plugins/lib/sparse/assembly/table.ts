@@ -3,7 +3,7 @@
 // of the disk needs, whose nodes exist only where there is data. The slots of the lowest level,
 // the leaves, are the entries described in store.ts; those above are addresses of nodes; 0: absent.
 
-import { alloc } from "../../../sdk/assemblyscript/assembly";
+import { FRAME_BITS, FRAME_BYTES, takeFrame } from "./frames";
 
 /** A level decides this many bits of the chunk number. */
 const NODE_BITS: u32 = 8;
@@ -13,8 +13,6 @@ const NODE_BYTES: u32 = NODE_SLOTS * 4;
 export const LEAF_CHUNKS: u32 = NODE_SLOTS;
 /** Levels that 2^47 chunks need. */
 const LEVELS_MAX: u32 = 6;
-/** Nodes come out of memory in pieces of this size. */
-const PIECE_BYTES: u32 = 65536;
 
 /** No chunk has these upper bits. */
 const NO_KEY: u64 = 0xffff_ffff_ffff_ffff;
@@ -119,9 +117,9 @@ function isEmpty(node: usize): bool {
 
 function newNode(): usize {
   if (!freeNodes) {
-    const piece = alloc(PIECE_BYTES, NODE_BYTES);
-    if (!piece) return 0;
-    for (let i: u32 = 0; i < PIECE_BYTES; i += NODE_BYTES) freeNode(piece + i);
+    const frame = takeFrame(0);
+    if (!frame) return 0;
+    for (let i: u32 = 0; i < FRAME_BYTES; i += NODE_BYTES) freeNode((frame << FRAME_BITS) + i);
   }
   const node = freeNodes;
   freeNodes = load<u32>(node);
