@@ -37,7 +37,7 @@ export async function describeMachine(directory: string): Promise<Machine> {
     cpu: field("/proc/cpuinfo", /^model name\s*:(.*)$/m),
     cores: navigator.hardwareConcurrency,
     memoryBytes: Deno.systemMemoryInfo().total,
-    kernel: Deno.osRelease(),
+    kernel: parseVersion(Deno.osRelease()) ?? "unknown",
     system: field("/etc/os-release", /^PRETTY_NAME="?([^"\n]*)/m),
     fileSystem: (await output("stat", ["-f", "-c", "%T", directory])).trim() || "unknown",
     fio: parseVersion(await output("fio", ["--version"])) ?? "none",

@@ -162,7 +162,8 @@ async function runMedium(bench: Bench, medium: Medium, rows: Row[]): Promise<voi
       const result = await runRow(bench, running, row);
       bench.result.rows.push(result);
       for (const server of running) {
-        bench.result.peakBytes[`${medium}/${server.server.id}`] = peakBytes(server.pid);
+        const peak = peakBytes(server.pid);
+        if (peak > 0) bench.result.peakBytes[`${medium}/${server.server.id}`] = peak;
       }
       bench.save();
     }
