@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: MIT
 // A RAM disk that allocates all of its memory at once.
 
-import { allocZeroed, DataFlag, Errno, failWith, getSize, replyData, setSize } from "../../assembly";
+import {
+  allocZeroed,
+  DataFlag,
+  Errno,
+  failWith,
+  getSize,
+  replyData,
+  setSize,
+} from "../../assembly";
 export { sb_alloc, sb_free, sb_open, sb_size } from "../../assembly";
 
 let disk: usize = 0;
@@ -20,7 +28,14 @@ export function sb_pread(handle: i32, request: i32, count: u64, offset: u64, fla
   return 0;
 }
 
-export function sb_pwrite(handle: i32, request: i32, data: usize, count: u64, offset: u64, flags: i32): i32 {
+export function sb_pwrite(
+  handle: i32,
+  request: i32,
+  data: usize,
+  count: u64,
+  offset: u64,
+  flags: i32,
+): i32 {
   memory.copy(disk + <usize>offset, data, <usize>count);
   return 0;
 }
