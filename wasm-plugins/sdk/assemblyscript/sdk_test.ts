@@ -28,7 +28,7 @@ Deno.test("the example says what is wrong with a size that it cannot have", asyn
 Deno.test("the example is the one that the README shows", () => {
   const read = (name: string) => Deno.readTextFileSync(`${import.meta.dirname}/${name}`);
   const [, shown] = /```ts ignore\n(.*?)```/s.exec(read("README.md"))!;
-  const [, , ...code] = read("example/assembly/index.ts").split("\n");
+  const [, , , ...code] = read("example/assembly/index.ts").split("\n");
   assert.equal(shown, code.join("\n"));
 });
 
