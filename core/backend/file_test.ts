@@ -5,8 +5,9 @@ import { Errno } from "../block/errno.ts";
 import { Support } from "../block/export.ts";
 import { Command, ExtentFlag, type Request, RequestFlag } from "../block/request.ts";
 import { closeDescriptor } from "../../native/descriptor.ts";
-import { Advice, adviseAt, syncAll } from "../../native/file_data.ts";
+import { Advice, adviseAt, readAt, Rwf, syncAll } from "../../native/file_data.ts";
 import { Open, openFile } from "../../native/file.ts";
+import { PAGE_BYTES, reserve, unmap } from "../../native/mmap.ts";
 import { Refused } from "./testing.ts";
 import {
   DISK_DIRECTORY,
@@ -26,6 +27,16 @@ function evict(path: string): void {
   assert.equal(syncAll(fd), 0);
   assert.equal(adviseAt(fd, 0, 0, 0, 0, Advice.DontNeed), 0);
   closeDescriptor(fd);
+}
+
+/** Whether the page at `offset` is in the page cache. */
+function isCached(path: string, offset: number): boolean {
+  const fd = openFile(path, Open.ReadOnly);
+  const page = reserve(PAGE_BYTES);
+  const count = readAt(fd, page.address, 1, 0, offset, Rwf.Nowait);
+  unmap(page);
+  closeDescriptor(fd);
+  return count === 1;
 }
 
 for (const target of TARGETS) {
@@ -68,8 +79,20 @@ for (const target of TARGETS) {
       assert.deepEqual(client.read(at, 4096), pattern(4096, 3));
       client.write(2 ** 40, pattern(5, 4));
       assert.deepEqual(client.read(2 ** 40, 5), pattern(5, 4));
+      const found = client.extents(0, 2 ** 34);
+      assert.deepEqual(found.map(({ flags }) => flags), [HOLE, 0, HOLE]);
+      assert.ok(found[0]!.length <= at && found[0]!.length > at - 65_536);
+      assert.equal(found.reduce((sum, { length }) => sum + length, 0), 2 ** 34);
       client.zero(2 ** 32, 2 ** 34);
       assert.deepEqual(client.read(at, 4096), new Uint8Array(4096));
+      // Steps of one request lie on both sides of a multiple of 4 GiB.
+      const border = 2 ** 33 - MIB - 5;
+      client.write(border, pattern(3 * MIB, 5));
+      assert.deepEqual(client.read(border, 3 * MIB), pattern(3 * MIB, 5));
+      client.zero(border, 3 * MIB, RequestFlag.NoHole);
+      assert.deepEqual(client.read(border, 3 * MIB), new Uint8Array(3 * MIB));
+      client.cache(border, 3 * MIB);
+      client.trim(border, 3 * MIB);
       assert.ok(Deno.statSync(path).blocks! * 512 < MIB);
     });
   });
@@ -129,7 +152,8 @@ for (const target of TARGETS) {
       ]);
       assert.deepEqual(client.extents(5 * MIB, 2 * MIB, true), [{ length: MIB, flags: 0 }]);
       assert.deepEqual(client.extents(15 * MIB, 10), [{ length: 10, flags: HOLE }]);
-      client.trim(4 * MIB, 2 * MIB);
+      client.trim(4 * MIB, MIB);
+      client.trim(5 * MIB, MIB);
       assert.deepEqual(client.extents(0, 8 * MIB), [{ length: 8 * MIB, flags: HOLE }]);
     });
   });
@@ -182,6 +206,29 @@ Deno.test("a read of pages that are not in memory completes later, with the righ
       pended = client.pended;
     }
     assert.ok(pended > 0, "reading an evicted file never had to wait");
+  });
+});
+
+Deno.test("direct I/O leaves nothing in the page cache, wherever a payload lies", () => {
+  for (const shift of [0, 28]) {
+    onFile(DISK_DIRECTORY, 4 * MIB, { direct: true }, (client, path) => {
+      const { minimum } = client.opened.info.blockSize;
+      assert.ok(minimum >= 512 && minimum <= 4096);
+      client.payloadShift = shift;
+      client.write(65_536, pattern(65_536, 14), RequestFlag.Fua);
+      assert.deepEqual(client.read(65_536, 65_536), pattern(65_536, 14));
+      assert.equal(isCached(path, 65_536), false);
+    });
+  }
+});
+
+Deno.test("direct I/O on a file of odd size has no minimum block size", () => {
+  onFile(DISK_DIRECTORY, 12_345, { direct: true }, (client) => {
+    assert.equal(client.opened.info.blockSize.minimum, 1);
+    client.write(12_340, pattern(5, 1));
+    client.write(100, pattern(12_000, 2));
+    assert.deepEqual(client.read(12_300, 45).subarray(40), pattern(5, 1));
+    assert.deepEqual(client.read(100, 12_000), pattern(12_000, 2));
   });
 });
 

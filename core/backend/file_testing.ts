@@ -2,6 +2,7 @@
 // Files for the tests of the file backend: on the disk that holds the temporary directory, on tmpfs,
 // with direct I/O and without io_uring.
 
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { closeDescriptor } from "../../native/descriptor.ts";
 import { inMemory, Open, openFile } from "../../native/file.ts";
@@ -74,8 +75,11 @@ export function withFile(
     const device = fileDevice({ file: path, ...target.parameters }, target.options);
     const opened = device.open("", { readOnly: false, peer: "test" });
     const client = new TestClient(device, opened);
+    const freeBytes = device.memory.freeBytes;
     try {
       test(client, path);
+      client.giveBack();
+      assert.equal(device.memory.freeBytes, freeBytes, "memory was not given back");
     } finally {
       client.close();
     }

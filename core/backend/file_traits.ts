@@ -36,8 +36,11 @@ export class FileTraits {
   #queueNext = QUEUED_MIN;
   #startMs = 0;
 
+  readonly #slowMs: number;
+
   /** `inMemory`: nothing done to the file waits for a disk. */
-  constructor(readonly inMemory: boolean) {
+  constructor(readonly inMemory: boolean, slowMs = SLOW_MS) {
+    this.#slowMs = slowMs;
     this.nowaitReads = !inMemory;
     this.nowaitWrites = !inMemory;
   }
@@ -57,7 +60,7 @@ export class FileTraits {
   }
 
   called(): void {
-    if ((coarseMs() - this.#startMs) >>> 0 < SLOW_MS) {
+    if ((coarseMs() - this.#startMs) >>> 0 < this.#slowMs) {
       this.#queueNext = QUEUED_MIN;
       return;
     }

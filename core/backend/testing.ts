@@ -87,7 +87,7 @@ export class TestClient implements ReplySpace, RequestSink {
       at += request.pieceLength(i);
     }
     if (errno === 0) assert.equal(at, length, "pieces cover the request");
-    this.#giveBack();
+    this.giveBack();
     return { bytes: bytes.subarray(0, at), errno, text: request.errorText, holes };
   }
 
@@ -164,7 +164,7 @@ export class TestClient implements ReplySpace, RequestSink {
 
   #finish(request: Request): void {
     const errno = this.#run(request);
-    this.#giveBack();
+    this.giveBack();
     if (errno !== 0) throw new Refused(errno, request.errorText);
   }
 
@@ -197,7 +197,8 @@ export class TestClient implements ReplySpace, RequestSink {
     return this.device.memory.bytes.subarray(pointer, pointer + length);
   }
 
-  #giveBack(): void {
+  /** Ends the use of all memory that answers and payloads lie in. */
+  giveBack(): void {
     for (const { pointer, length } of this.#lent) this.device.memory.free(pointer, length, 4096);
     this.#lent.length = 0;
   }
