@@ -3,7 +3,7 @@
 // and takes every i64 as a bigint, where core/plugin rewrites the module. It trusts nothing either.
 
 import assert from "node:assert/strict";
-import { compilePlugin } from "./build.ts";
+import { compileModule, type TestLimits } from "./test_module.ts";
 
 /** One piece of the answer to a read; `at` is relative to the read. */
 export interface ReadPiece {
@@ -62,48 +62,6 @@ interface ManifestParameter {
   default?: string;
 }
 
-/** Surroundings of a plugin under test. */
-export interface TestLimits {
-  /** Pages of 64 KiB that its memory may grow to, at most 16383. */
-  pages?: number;
-}
-
-const compiled = new Map<string, Promise<Uint8Array<ArrayBuffer>>>();
-
-async function compile(folder: string, { pages }: TestLimits): Promise<WebAssembly.Module> {
-  let bytes = compiled.get(folder);
-  if (bytes === undefined) {
-    bytes = compilePlugin(folder);
-    compiled.set(folder, bytes);
-  }
-  return new WebAssembly.Module(pages ? limitMemory(await bytes, pages) : await bytes);
-}
-
-/** The module with a maximum for its memory, which AssemblyScript leaves out. */
-function limitMemory(module: Uint8Array, pages: number): Uint8Array<ArrayBuffer> {
-  let at = 8;
-  while (at < module.length) {
-    const id = module[at++];
-    let size = 0;
-    for (let shift = 0, more = true; more; shift += 7) {
-      size |= (module[at]! & 127) << shift;
-      more = module[at++]! > 127;
-    }
-    if (id === 5) {
-      // One memory, no maximum, at most 127 pages at first.
-      assert.deepEqual([size, module[at], module[at + 1]], [3, 1, 0]);
-      const limited = [5, 1, 1, module[at + 2]!, (pages & 127) | 128, pages >> 7];
-      return Uint8Array.from([
-        ...module.subarray(0, at - 1),
-        ...limited,
-        ...module.subarray(at + size),
-      ]);
-    }
-    at += size;
-  }
-  throw new Error("the module has no memory");
-}
-
 /** A running plugin with its only export open. */
 export class TestHost {
   readonly #exports: Record<string, PluginFunction>;
@@ -132,7 +90,7 @@ export class TestHost {
     parameters: Record<string, TestParameter> = {},
     limits: TestLimits = {},
   ): Promise<TestHost> {
-    const module = await compile(folder, limits);
+    const module = await compileModule(folder, limits);
     const sections = WebAssembly.Module.customSections(module, "sandblock.manifest");
     assert.equal(sections.length, 1);
     const manifest = JSON.parse(new TextDecoder().decode(sections[0]));
