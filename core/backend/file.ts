@@ -172,8 +172,8 @@ function readValues(values: readonly ParameterValue[]): Values {
 }
 
 function openSource(values: Values): FileSource {
-  if (values.file !== undefined) return new PathSource(values.file);
-  if (values.fd !== undefined) return new DescriptorSource(values.fd);
+  if (values.file !== undefined) return new PathSource(values.file, values.direct);
+  if (values.fd !== undefined) return new DescriptorSource(values.fd, values.direct);
   if (values.dirfd !== undefined) {
     return new DirectorySource(`descriptor ${values.dirfd}`, values.dirfd, false);
   }

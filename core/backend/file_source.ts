@@ -44,10 +44,10 @@ export class PathSource implements FileSource {
   readonly defaultExport = "";
   readonly #path: string;
 
-  /** Throws BlockError when `path` cannot be read or served. */
-  constructor(path: string) {
+  /** Throws BlockError when `path` cannot be read or served, or not with direct I/O. */
+  constructor(path: string, direct: boolean) {
     this.#path = path;
-    this.open("", { readOnly: true, direct: false }).close();
+    this.open("", { readOnly: true, direct }).close();
   }
 
   list(): ExportEntry[] {
@@ -68,7 +68,7 @@ export class DescriptorSource implements FileSource {
   readonly #fd: number;
   readonly #access: { readable: boolean; writable: boolean; direct: boolean };
 
-  constructor(fd: number) {
+  constructor(fd: number, direct: boolean) {
     this.#fd = fd;
     this.#access = openFlags(fd);
     if (!this.#access.readable) {
@@ -77,7 +77,7 @@ export class DescriptorSource implements FileSource {
         `cannot serve descriptor ${fd}: it is open for writing only`,
       );
     }
-    this.open("", { readOnly: true, direct: false }).close();
+    this.open("", { readOnly: true, direct }).close();
   }
 
   list(): ExportEntry[] {

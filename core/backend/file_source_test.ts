@@ -259,11 +259,12 @@ Deno.test("what cannot be served is refused with a reason", () => {
   inDirectory((path) => {
     const file = join(path, "disk.img");
     Deno.writeFileSync(file, pattern(10, 1));
-    const refuse = (given: Record<string, string | number>, message: RegExp) =>
+    const refuse = (given: Record<string, string | number | boolean>, message: RegExp) =>
       assert.throws(() => fileDevice(given), message);
     refuse({ file: join(path, "none") }, /^BlockError: cannot open ".*none": ENOENT$/);
     refuse({ file: path }, /^BlockError: cannot serve ".*": it is a directory; use "dir="/);
     refuse({ file: "/dev/null" }, /neither a regular file nor a block device$/);
+    refuse({ file: "/proc/version", direct: true }, /its filesystem has no direct I\/O$/);
     refuse({ dir: file }, /ENOTDIR$/);
     refuse({ fd: 987_654 }, /^BlockError: cannot use descriptor 987654: EBADF$/);
     assert.throws(() => fileDevice({}), ParameterError);

@@ -44,13 +44,14 @@ export class HostMemory implements PayloadMemory {
   #retainedPages = 0;
   #freePages = 0;
 
-  /** `bytesMax`: size of the region, a multiple of PAGE_BYTES. Throws SystemError. */
+  /** `bytesMax`: size of the region, rounded up to whole pages. Throws SystemError. */
   constructor(bytesMax = HOST_MEMORY_BYTES_MAX) {
-    this.#mapping = retired.get(bytesMax)?.pop() ?? reserve(bytesMax);
+    this.#pages = Math.ceil(bytesMax / PAGE_BYTES);
+    const bytes = this.#pages * PAGE_BYTES;
+    this.#mapping = retired.get(bytes)?.pop() ?? reserve(bytes);
     this.bytes = this.#mapping.bytes;
     this.view = new DataView(this.bytes.buffer);
     this.address = this.#mapping.address;
-    this.#pages = bytesMax / PAGE_BYTES;
     this.#runs = new Int32Array(this.#pages + 1);
     this.#next = new Int32Array(this.#pages);
     this.#previous = new Int32Array(this.#pages);

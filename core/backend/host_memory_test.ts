@@ -7,10 +7,16 @@ import { PAGE_BYTES } from "../../native/mmap.ts";
 
 const MIB = 1024 * 1024;
 
-/** Resident bytes of this process that are not pages of files. */
-function residentBytes(): number {
-  const status = Deno.readTextFileSync("/proc/self/status");
-  return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)![1]) * 1024;
+/** Resident bytes of the mapping that contains `address`. */
+function residentBytes(address: number): number {
+  let inside = false;
+  for (const line of Deno.readTextFileSync("/proc/self/smaps").split("\n")) {
+    const range = /^([0-9a-f]+)-([0-9a-f]+) /.exec(line);
+    if (range !== null) {
+      inside = parseInt(range[1]!, 16) <= address && address < parseInt(range[2]!, 16);
+    } else if (inside && line.startsWith("Rss:")) return parseInt(line.slice(4)) * 1024;
+  }
+  throw new Error("Address is not mapped");
 }
 
 Deno.test("a memory hands out disjoint aligned blocks and takes them back", () => {
@@ -70,13 +76,13 @@ Deno.test("a memory without room answers 0 and goes on", () => {
 
 Deno.test("large free blocks go back to the system", () => {
   const memory = new HostMemory(256 * MIB);
-  const before = residentBytes();
+  const before = residentBytes(memory.address);
   const pointers = Array.from({ length: 6 }, () => memory.allocate(32 * MIB, PAGE_BYTES));
   for (const pointer of pointers) memory.bytes.fill(1, pointer, pointer + 32 * MIB);
-  assert.ok(residentBytes() - before > 180 * MIB);
+  assert.ok(residentBytes(memory.address) - before > 180 * MIB);
   for (const pointer of pointers) memory.free(pointer, 32 * MIB, PAGE_BYTES);
   assert.ok(memory.retainedBytes <= 16 * MIB);
-  assert.ok(residentBytes() - before < 32 * MIB);
+  assert.ok(residentBytes(memory.address) - before < 32 * MIB);
   // What was given back reads as zeroes and can be used again.
   const again = memory.allocate(64 * MIB, PAGE_BYTES);
   memory.bytes[again] = 7;
