@@ -8,6 +8,8 @@ const { symbols } = Deno.dlopen("libc.so.6", {
   readv: { parameters: ["i32", "buffer", "i32"], result: "i32" },
   writev: { parameters: ["i32", "buffer", "i32"], result: "i32" },
 
+  sched_yield: { parameters: [], result: "i32" },
+
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   listen: { parameters: ["i32", "i32"], result: "i32" },

@@ -4,7 +4,7 @@
 // nothing is connected, it sleeps at once.
 
 /** The window of automatic polling, in microseconds. */
-const AUTO_WINDOW_US = 50;
+const AUTO_WINDOW_US = 200;
 /** How many waits in a row must have been too long for polling to stop. */
 const CREDIT_MAX = 8;
 /** The clock is looked at once in so many polls. */

@@ -7,6 +7,7 @@ import { createSession } from "../nbd/session.ts";
 import { Epoll, Poll } from "../../native/epoll.ts";
 import { peerText, socketRole } from "../../native/socket.ts";
 import { setNonBlocking } from "../../native/descriptor.ts";
+import { libc } from "../../native/libc.ts";
 import type { InheritedConnection } from "../control/options.ts";
 import type { LogLevel } from "../plugin/instance.ts";
 import { Acceptor } from "./acceptor.ts";
@@ -86,6 +87,8 @@ export class Reactor implements TransmissionHost {
         this.#busyPoll.worked();
         if (++this.#rounds % ROUNDS_PER_LOOK === 0) this.#look(0);
       } else if (this.#mayPoll() && this.#busyPoll.again()) {
+        // The system may have woken the very client that is waited for on this processor.
+        libc.sched_yield();
         if (++this.#rounds % ROUNDS_PER_LOOK === 0) this.#look(0);
       } else this.#sleep();
     }
