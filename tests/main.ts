@@ -18,7 +18,7 @@ const UNIT_FOLDERS = [
 const STAGES: Stage[] = [
   {
     name: "static",
-    timeLimitMinutes: 5,
+    timeLimitMinutes: 4,
     steps: [
       { deno: ["fmt", "--check", "--quiet"] },
       { deno: ["lint", "--quiet"] },
@@ -27,24 +27,24 @@ const STAGES: Stage[] = [
   },
   {
     name: "build",
-    timeLimitMinutes: 5,
+    timeLimitMinutes: 4,
     needed: true,
     steps: [{ deno: ["run", "-A", "build.ts"] }],
   },
   {
     name: "unit",
-    timeLimitMinutes: 10,
+    timeLimitMinutes: 9,
     folders: UNIT_FOLDERS,
     steps: [{ deno: ["test", "-A", "--doc", ...UNIT_FOLDERS], tests: true, mayIgnore: true }],
   },
   {
     name: "tour",
-    timeLimitMinutes: 2,
+    timeLimitMinutes: 1,
     steps: [{ deno: ["run", "-A", "tests/tour.ts"] }],
   },
-  crossing("conformance", 10),
-  { ...crossing("interop", 15), prepare: preparePeers },
-  crossing("faults", 10),
+  crossing("conformance", 8),
+  { ...crossing("interop", 10), prepare: preparePeers },
+  crossing("faults", 8),
   {
     name: "fuzz",
     timeLimitMinutes: 5,
