@@ -118,7 +118,9 @@ export class TestClient implements ReplySpace, RequestSink {
     if (errno !== 0) throw new Refused(errno, request.errorText);
     return Array.from({ length: request.pieceCount }, (_, i) => {
       assert.equal(request.pieceKind(i), Piece.Extent);
-      const size = request.pieceAt(i) * 2 ** 32 + request.pieceLength(i);
+      const low = request.pieceLength(i);
+      assert.ok(low >= 0 && low < 2 ** 32, "a half of a length is 32 bits");
+      const size = request.pieceAt(i) * 2 ** 32 + low;
       return { length: size, flags: request.pieceValue(i) };
     });
   }
