@@ -8,6 +8,7 @@ import { Epoll, Poll } from "../../native/epoll.ts";
 import { peerText, socketRole } from "../../native/socket.ts";
 import { setNonBlocking } from "../../native/descriptor.ts";
 import { libc } from "../../native/libc.ts";
+import { ProcessorLatency } from "../../native/processor_latency.ts";
 import type { InheritedConnection } from "../control/options.ts";
 import type { LogLevel } from "../plugin/instance.ts";
 import { Acceptor } from "./acceptor.ts";
@@ -31,6 +32,8 @@ const IDLE_ROUNDS_MAX = 64;
 const POLLED_MAX = 8;
 /** How often deadlines are looked at while there are any. */
 const HOUSEKEEPING_MS = 1000;
+/** After so long without any event, nothing is kept ready for a fast answer any more. */
+const REST_MS = 10;
 /** When memory is short, a client that keeps some and has not moved for so long is closed. */
 const STALL_MS = 5000;
 
@@ -64,7 +67,7 @@ export class Reactor implements TransmissionHost {
     this.#start = start;
     this.#host = host;
     this.#context = new DeviceContext(device, start.limits.inflightBytesMax);
-    this.#busyPoll = new BusyPoll(start.busyPollUs);
+    this.#busyPoll = new BusyPoll(start.busyPollUs, new ProcessorLatency());
     this.#load = new Int32Array(start.load);
     this.#epoll.add(start.wakeFd, Poll.In);
     if (device.completionFd >= 0) this.#epoll.add(device.completionFd, Poll.In);
@@ -92,6 +95,7 @@ export class Reactor implements TransmissionHost {
         if (++this.#rounds % ROUNDS_PER_LOOK === 0) this.#look(0);
       } else this.#sleep();
     }
+    this.#busyPoll.rest();
     this.#epoll.close();
     this.#context.pool.trim();
   }
@@ -214,7 +218,11 @@ export class Reactor implements TransmissionHost {
 
   #sleep(): void {
     for (let i = this.#hot.length - 1; i >= 0; i--) this.#cool(this.#hot[i]!);
-    this.#look(this.#sleepMs());
+    const sleepMs = this.#sleepMs();
+    if (!this.#busyPoll.restless) this.#look(sleepMs);
+    else if (this.#look(sleepMs < 0 ? REST_MS : Math.min(sleepMs, REST_MS)) === 0) {
+      return this.#busyPoll.rest();
+    }
     this.#busyPoll.slept();
   }
 
@@ -226,14 +234,15 @@ export class Reactor implements TransmissionHost {
     return Math.max(0, Math.min(HOUSEKEEPING_MS, Math.ceil(next - performance.now())));
   }
 
-  /** Takes events, waiting for them up to `timeoutMs`. */
-  #look(timeoutMs: number): void {
+  /** Takes events, waiting for them up to `timeoutMs`. Returns how many there were. */
+  #look(timeoutMs: number): number {
     const count = this.#epoll.wait(timeoutMs);
     const now = performance.now();
     for (let i = 0; i < count; i++) {
       this.#event(this.#epoll.descriptor(i), this.#epoll.events(i), now);
     }
     if (now >= this.#housekeepingMs) this.#keepHouse(now);
+    return count;
   }
 
   #event(fd: number, events: number, now: number): void {
