@@ -3,11 +3,14 @@
 
 import { Request } from "../block/request.ts";
 import type { Block } from "./buffer_pool.ts";
+import type { WriteStream } from "./write_stream.ts";
 
 /** See the top of this file. */
 export class InflightRequest extends Request {
   /** Where a payload that is still being written lies; null while nothing is pinned. */
   payloadBlock: Block | null = null;
+  /** The large write that this is a part of. */
+  stream: WriteStream | null = null;
   /** Blocks that pieces of the answer lie in, each counted once in `Block.references`. */
   readonly answerBlocks: Block[] = [];
   /** How many of `answerBlocks` are valid; the array itself is reused. */
@@ -36,6 +39,7 @@ export class RequestPool {
   give(request: InflightRequest): void {
     request.answerBlockCount = 0;
     request.payloadBlock = null;
+    request.stream = null;
     this.#free.push(request);
   }
 }

@@ -2,7 +2,7 @@
 // The transmission phase of one connection: receive in bulk, decode every complete request, submit
 // it to the export, and send all answers of a turn at once. This is the hot path.
 
-import { Command, type Request, type RequestSink, Status } from "../block/request.ts";
+import { Command, type Request, RequestFlag, type RequestSink, Status } from "../block/request.ts";
 import { Errno } from "../block/errno.ts";
 import { frameReply } from "../nbd/reply.ts";
 import {
@@ -18,6 +18,7 @@ import type { DeviceContext } from "./device_context.ts";
 import type { Gather } from "./gather.ts";
 import type { InflightRequest } from "./inflight_request.ts";
 import { NO_ROOM, ReceiveBuffer } from "./receive_buffer.ts";
+import { STREAM_BYTES_MIN, WriteStream } from "./write_stream.ts";
 import { type Phase, Turn } from "./phase.ts";
 
 /** Answers are sent when so many bytes or segments of them have come together within a turn. */
@@ -54,6 +55,8 @@ export class Transmission implements Phase, RequestSink {
   #refused: InflightRequest | null = null;
   #refusedErrno = 0;
   #discard = 0;
+  /** A large write whose payload is arriving. */
+  #stream: WriteStream | null = null;
   /** The client said goodbye or has gone: nothing more is received. */
   #ended = false;
   #draining = false;
@@ -136,7 +139,7 @@ export class Transmission implements Phase, RequestSink {
     this.inflight--;
     this.#context.pending--;
     if (inflight.payloadBlock !== null) this.#received.unpin(inflight.payloadBlock);
-    this.#answer(inflight, errno);
+    this.#finish(inflight, errno);
     this.#host.answered(this);
   }
 
@@ -173,6 +176,10 @@ export class Transmission implements Phase, RequestSink {
     while (this.#received.length > 0 && !this.#ended) {
       if (this.#discard > 0) {
         this.#discardPayload();
+        continue;
+      }
+      if (this.#stream !== null) {
+        if (!this.#streamPart(this.#stream)) break;
         continue;
       }
       if (this.inflight >= this.#inflightMax && !this.#draining) break;
@@ -237,6 +244,11 @@ export class Transmission implements Phase, RequestSink {
       this.#gather?.settle();
       context.settle();
     }
+    this.#submit(request, payload);
+  }
+
+  #submit(request: InflightRequest, payload: number): void {
+    const context = this.#context;
     request.sink = this;
     request.space = context.arena;
     if (payload > 0) {
@@ -251,7 +263,15 @@ export class Transmission implements Phase, RequestSink {
     this.inflight--;
     context.pending--;
     if (payload > 0) this.#received.unpin(request.payloadBlock!);
-    this.#answer(request, status);
+    this.#finish(request, status);
+  }
+
+  #finish(request: InflightRequest, errno: number): void {
+    const stream = request.stream;
+    if (stream === null) return this.#answer(request, errno);
+    const { errorText } = request;
+    this.#context.requests.give(request);
+    if (stream.finish(errno, errorText)) this.#answer(stream.whole, stream.errno);
   }
 
   #answer(request: InflightRequest, errno: number): void {
@@ -274,6 +294,11 @@ export class Transmission implements Phase, RequestSink {
 
   /** The payload of a request has not arrived completely: waits for it, or discards it as it comes. */
   #incomplete(request: InflightRequest, verdict: number, payload: number): boolean {
+    if (verdict === 0 && this.#isStreamed(request, payload)) {
+      this.#received.consume(this.#headerLength);
+      this.#stream = new WriteStream(request, payload, this.#session.alignmentMask + 1);
+      return true;
+    }
     if (verdict === 0 || verdict === ANSWERED) {
       this.#needed = this.#headerLength + payload;
       this.#context.requests.give(request);
@@ -281,6 +306,37 @@ export class Transmission implements Phase, RequestSink {
     }
     this.#refuse(request, verdict, payload);
     return true;
+  }
+
+  /** FUA is for the whole at once: parts would each have to wait for the disk. */
+  #isStreamed(request: InflightRequest, payload: number): boolean {
+    return request.command === Command.Write && payload >= STREAM_BYTES_MIN &&
+      (request.flags & RequestFlag.Fua) === 0 && !this.#draining;
+  }
+
+  /** Passes on the next part of a large write. False while too little of it is there. */
+  #streamPart(stream: WriteStream): boolean {
+    const length = stream.partLength(this.#received.length);
+    this.#needed = stream.wanted;
+    if (length === 0) return false;
+    const { pointer } = this.#received;
+    const part = this.#context.requests.take();
+    stream.takePart(part, pointer, length);
+    this.#received.consume(length);
+    this.#needed = stream.wanted;
+    if (stream.errno === 0) this.#submit(part, length);
+    else this.#finish(part, stream.errno);
+    if (stream.left > 0) return true;
+    this.#stream = null;
+    if (stream.finish(0, "")) this.#answer(stream.whole, stream.errno);
+    return true;
+  }
+
+  /** The rest of a large write will not come. */
+  #abandonStream(): void {
+    const stream = this.#stream;
+    this.#stream = null;
+    if (stream?.abandon()) this.#answer(stream.whole, stream.errno);
   }
 
   #refuse(request: InflightRequest, errno: number, payload: number): void {
@@ -318,12 +374,13 @@ export class Transmission implements Phase, RequestSink {
         this.#received.rest(this.#headerLength);
         return Turn.Idle;
       }
-    } else if (this.#received.heldBytes > 0) {
+    } else if (this.#received.heldBytes > 0 || this.#stream !== null) {
       this.#host.log("debug", "the client has gone in the middle of a request");
     }
     this.#ended = true;
+    this.#abandonStream();
     this.#received.close();
-    return this.inflight > 0 ? Turn.Worked : Turn.Closed;
+    return this.inflight > 0 || this.#gather !== null ? Turn.Worked : Turn.Closed;
   }
 
   #receiveWithoutRoom(): number {
@@ -369,6 +426,7 @@ export class Transmission implements Phase, RequestSink {
     this.#received.close();
     if (this.#refused !== null) this.#context.requests.give(this.#refused);
     this.#refused = null;
+    this.#abandonStream();
     if (this.#gather !== null) this.#context.giveGather(this.#gather);
     this.#gather = null;
   }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Device, OpenExport } from "../block/device.ts";
 import { Errno } from "../block/errno.ts";
 import { type ExportInfo, Support } from "../block/export.ts";
-import { Command, type Request, Status } from "../block/request.ts";
+import { Command, type Request, RequestFlag, Status } from "../block/request.ts";
 import { createSession } from "../nbd/session.ts";
 import { Replies, REQUEST_MAGIC, SIMPLE_REPLY_MAGIC } from "../nbd/wire.ts";
 import { closeDescriptor, setNonBlocking } from "../../native/descriptor.ts";
@@ -264,14 +264,70 @@ Deno.test("the payload of a refused write is discarded and the stream stays in s
   close();
 });
 
-Deno.test("a payload beyond the bound on memory is refused with ENOMEM, in step", () => {
-  const { disk, transmission, far, close } = setUp({ inflightBytesMax: 512 * 1024 });
-  const data = new Uint8Array(1 << 20).fill(1);
-  const bytes = request(Command.Write, 1, 0, 1 << 20, data);
+/** Sends `bytes` in pieces, with a turn after each. */
+function sendSlowly(far: number, transmission: Transmission, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; at += 65536) {
     write(far, bytes.slice(at, at + 65536));
     transmission.turn();
   }
+}
+
+function noise(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, i) => i * 31 + (i >> 10));
+}
+
+Deno.test("a large write needs little memory, because its parts are passed on as they come", () => {
+  const { disk, transmission, far, close } = setUp({ inflightBytesMax: 512 * 1024 });
+  const data = noise(1_500_001);
+  sendSlowly(far, transmission, request(Command.Write, 1, 4096, data.length, data));
+  write(far, request(Command.Flush, 2, 0, 0));
+  transmission.turn();
+  assert.deepEqual(replies(read(far)), [[1, 0], [2, 0]]);
+  const got = disk.memory.bytes.slice(disk.disk + 4096, disk.disk + 4096 + data.length);
+  assert.equal(got.findIndex((byte, i) => byte !== data[i]), -1);
+  assert.equal(disk.memory.bytes[disk.disk + 4096 + data.length], 0);
+  close();
+});
+
+Deno.test("a large write is answered once, when its last part is finished, with its first error", () => {
+  const { disk, context, transmission, far, close } = setUp();
+  disk.late = true;
+  const data = noise(400_000);
+  sendSlowly(far, transmission, request(Command.Write, 1, 0, data.length, data));
+  assert.ok(disk.waiting.length > 1, "it came in parts");
+  const last = disk.waiting.pop()!;
+  for (let part = disk.waiting.shift(); part; part = disk.waiting.shift()) {
+    part.errorText = "bad";
+    part.sink.completed(part, disk.waiting.length === 0 ? Errno.ENOSPC : 0);
+  }
+  transmission.turn();
+  assert.equal(read(far).length, 0);
+  last.sink.completed(last, Errno.EIO);
+  transmission.turn();
+  assert.deepEqual(replies(read(far)), [[1, Errno.ENOSPC]]);
+  assert.equal(context.pool.lentBytes, context.arena.idleBytes);
+  close();
+});
+
+Deno.test("a client that vanishes within a large write leaves nothing behind", () => {
+  const { disk, context, transmission, far, close } = setUp();
+  disk.late = true;
+  const data = noise(400_000);
+  sendSlowly(far, transmission, request(Command.Write, 1, 0, data.length, data).slice(0, 200_000));
+  closeDescriptor(far);
+  for (let i = 0; i < 3; i++) assert.notEqual(transmission.turn(), Turn.Closed);
+  disk.reap();
+  transmission.turn();
+  assert.equal(transmission.turn(), Turn.Closed);
+  assert.equal(context.pool.lentBytes, context.arena.idleBytes);
+  close();
+});
+
+Deno.test("a payload that must be whole and has no room is refused with ENOMEM, in step", () => {
+  const { disk, transmission, far, close } = setUp({ inflightBytesMax: 512 * 1024 });
+  const bytes = request(Command.Write, 1, 0, 1 << 20, new Uint8Array(1 << 20).fill(1));
+  new DataView(bytes.buffer).setUint16(4, RequestFlag.Fua);
+  sendSlowly(far, transmission, bytes);
   write(far, request(Command.Flush, 2, 0, 0));
   transmission.turn();
   assert.deepEqual(replies(read(far)), [[1, Errno.ENOMEM], [2, 0]]);
