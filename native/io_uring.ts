@@ -77,6 +77,8 @@ export class IoUring {
   readonly #deferred: boolean;
   readonly #submission: RingOffsets;
   readonly #completion: RingOffsets;
+  /** First word of the first completion. */
+  readonly #completions: number;
   #tail: number;
   #head: number;
   #queued = 0;
@@ -113,8 +115,6 @@ export class IoUring {
     this.#head = this.#words[this.#completion.head]!;
     this.#completions = parameters[25]! >>> 2;
   }
-
-  readonly #completions: number;
 
   /** Whether the kernel knows `operation` (Uring). */
   supports(operation: number): boolean {

@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { Errno } from "../block/errno.ts";
 import { Support } from "../block/export.ts";
 import { RequestFlag } from "../block/request.ts";
+import { closeDescriptor } from "../../native/descriptor.ts";
+import { Open, openFile } from "../../native/file.ts";
 import { DISK_DIRECTORY, fileDevice, pattern, succeeds } from "./file_testing.ts";
 import { TestClient } from "./testing.ts";
 
@@ -29,10 +31,13 @@ function onLoopDevice(directory: string, test: (path: string, image: string) => 
     console.warn("NOT TESTED: a block device (needs root and losetup)");
     return;
   }
+  const fd = openFile(path, Open.ReadOnly);
   try {
+    // Detached when it is closed for the last time, even if this process is killed.
+    succeeds("losetup", "--detach", path);
     test(path, image);
   } finally {
-    succeeds("losetup", "--detach", path);
+    closeDescriptor(fd);
   }
 }
 

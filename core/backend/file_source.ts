@@ -8,6 +8,7 @@ import { closeDescriptor } from "../../native/descriptor.ts";
 import { EntryType, readDirectory } from "../../native/directory.ts";
 import {
   describeFile,
+  type FileKind,
   makeBlocking,
   Open,
   openBeneath,
@@ -137,7 +138,7 @@ export class DirectorySource implements FileSource {
     const label = `"${name}" in ${this.#label}`;
     try {
       // Looked at before it is opened: opening some devices does something.
-      if (!this.#isServed(name, EntryType.Unknown)) throw unknownExport(name);
+      if (!isServable(this.#kindOf(name))) throw unknownExport(name);
       return openHostFile(label, mode, (flags) => openBeneath(this.#fd, name, flags));
     } catch (error) {
       if (error instanceof BlockError && isAbsent(error.errno)) throw unknownExport(name);
@@ -153,13 +154,19 @@ export class DirectorySource implements FileSource {
     if (type === EntryType.Regular || type === EntryType.Block) return true;
     if (type !== EntryType.Link && type !== EntryType.Unknown) return false;
     try {
-      const fd = openBeneath(this.#fd, name, Open.Path);
-      const { kind } = describeFile(fd);
-      closeDescriptor(fd);
-      return kind === "regular" || kind === "block";
+      return isServable(this.#kindOf(name));
     } catch {
       // A link that leads nowhere, or out of the directory.
       return false;
+    }
+  }
+
+  #kindOf(name: string): FileKind {
+    const fd = openBeneath(this.#fd, name, Open.Path);
+    try {
+      return describeFile(fd).kind;
+    } finally {
+      closeDescriptor(fd);
     }
   }
 }
@@ -216,6 +223,10 @@ function requireDefault(name: string): void {
 
 function unknownExport(name: string): BlockError {
   return new BlockError(Errno.ENOENT, `cannot open export "${name}": there is none of that name`);
+}
+
+function isServable(kind: FileKind): boolean {
+  return kind === "regular" || kind === "block";
 }
 
 /** Whether `name` can be the name of an entry of a directory. */

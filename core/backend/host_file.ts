@@ -10,7 +10,7 @@ import {
   type FileKind,
 } from "../../native/file.ts";
 
-/** Alignment of direct I/O where the kernel does not say (before Linux 6.1, and on tmpfs). */
+/** Alignment of direct I/O on files where the kernel does not say (before Linux 6.1, and tmpfs). */
 const DIRECT_ALIGNMENT_ASSUMED = 4096;
 
 /** See the top of this file. */
@@ -55,8 +55,9 @@ export class HostFile {
     if (direct !== null && direct.offset === 0) {
       throw new BlockError(Errno.EOPNOTSUPP, `cannot serve ${label}: it has no direct I/O`);
     }
-    this.directAlignment = direct?.offset ?? DIRECT_ALIGNMENT_ASSUMED;
-    this.directMemoryAlignment = direct?.memory ?? DIRECT_ALIGNMENT_ASSUMED;
+    const assumed = this.isBlockDevice ? this.unitBytes : DIRECT_ALIGNMENT_ASSUMED;
+    this.directAlignment = direct?.offset ?? assumed;
+    this.directMemoryAlignment = direct?.memory ?? assumed;
   }
 
   /** Whether a transfer may go past the page cache, as far as the file is concerned. */
