@@ -175,7 +175,8 @@ const running = {
     help: "How long to poll for the next request before sleeping",
     details:
       "Polling answers sooner and costs CPU time while requests come in. With auto it polls for " +
-      "a little while as long as that pays, and not at all on an idle server.",
+      "a little while as long as that pays, and not at all on an idle server; as root it also keeps " +
+      "the machine's processors out of deep sleep meanwhile (/dev/cpu_dma_latency).",
     default: "auto",
     complete: ["auto", "off"],
     since,
