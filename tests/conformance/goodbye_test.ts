@@ -122,9 +122,8 @@ Deno.test("at SIGTERM idle connections and handshakes are closed and the process
   await silent.take(18);
   await using haggling = await server.connect();
   await haggling.greet();
-  const before = performance.now();
-  assert.deepEqual(await server.stop("SIGTERM"), { code: 0, signal: null });
-  assert.ok(performance.now() - before < 3000, "it took too long");
+  server.signal("SIGTERM");
+  assert.deepEqual(await server.ended(5000), { code: 0, signal: null });
   for (const client of [idle, silent, haggling]) await client.closed();
 });
 

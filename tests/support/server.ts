@@ -60,7 +60,8 @@ export class TestServer implements AsyncDisposable {
     const [program, ...first] = [...options.wrapper ?? [], ...sandblock()];
     const listener = options.ownListeners ? [] : ["--listen", unixUri(directory.file("socket"))];
     const child = new Deno.Command(program!, {
-      args: [...first, "serve", "--print-uri", ...listener, ...args],
+      // Also when the tests are killed nothing stays behind.
+      args: [...first, "serve", "--exit-with-parent", "--print-uri", ...listener, ...args],
       ...options.cwd !== undefined && { cwd: options.cwd },
       ...options.env !== undefined && { env: options.env },
       stdin: "null",
