@@ -33,7 +33,7 @@ const STAGES: Stage[] = [
   },
   {
     name: "unit",
-    timeLimitMinutes: 9,
+    timeLimitMinutes: 12,
     folders: UNIT_FOLDERS,
     steps: [{ deno: ["test", "-A", "--doc", ...UNIT_FOLDERS], tests: true, mayIgnore: true }],
   },
