@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Plugins that trap, loop, exhaust memory or lie. Each request that meets it fails with EIO within
+// Plugins that trap, loop, exhaust memory or lie when they are read from. The read fails with EIO within
 // the deadline; the next request, other clients and the process go on.
 
 import assert from "node:assert/strict";
 import { Command } from "../../core/block/request.ts";
-import { assertSameBytes, filled, noise } from "../support/bytes.ts";
+import { assertSameBytes } from "../support/bytes.ts";
 import { within } from "../support/deadline.ts";
 import { servePlugin } from "../support/plugin_server.ts";
 import type { TestServer } from "../support/server.ts";
 import { rangeCall, textAt, type WatPlugin } from "../support/wat_plugin.ts";
-
-const EIO = 5;
-const TIMEOUT_MS = 300;
-/** What a deadline may be late by on a loaded machine. */
-const SLACK_MS = 3000;
-const OPTIONS = [`--plugin-timeout=${TIMEOUT_MS}ms`, "--plugin-memory=64M"];
+import { data, EIO, OPTIONS, SLACK_MS, TIMEOUT_MS } from "./hostile.ts";
 
 /** `$request` and `$count` are those of a read; 0 on the stack is success. */
 const READS: Record<string, string> = {
@@ -63,11 +58,6 @@ const READS: Record<string, string> = {
     (i32.const 0)`,
   "answer in pieces for ever": `(loop $l ${data("0", "0", "(i64.const 1)")} (br $l)) (i32.const 0)`,
 };
-
-function data(at: string, pointer: string, length: string): string {
-  return `(call $reply_data (local.get $request) (i64.const ${at}) (i32.const ${pointer})
-    ${length} (i32.const 0))`;
-}
 
 const HELPERS = `
   (table 4 funcref)
@@ -146,157 +136,6 @@ Deno.test("plugins that reply to a request of the past fail the present one", as
   assert.equal(await client.perform(Command.Read, 0n, 512n), EIO);
   assert.equal(await client.perform(Command.Read, 0n, 512n), EIO);
 });
-
-const EXTENTS: Record<string, string> = {
-  "report no extents": "(i32.const 0)",
-  "report an extent of no length":
-    "(call $extent (local.get $request) (i64.const 0) (i32.const 0)) (i32.const 0)",
-  "report flags that do not exist":
-    "(call $extent (local.get $request) (local.get $count) (i32.const 4)) (i32.const 0)",
-  "answer extents with data": `${data("0", "0", "(local.get $count)")} (i32.const 0)`,
-  "loop in extents": "(loop $l (br $l)) (i32.const 0)",
-};
-for (const [name, code] of Object.entries(EXTENTS)) {
-  Deno.test(`plugins that ${name} fail BLOCK_STATUS and nothing else`, async () => {
-    await using server = await servePlugin({ body: rangeCall("sb_extents", code) }, OPTIONS);
-    await using client = await server.client({ contexts: ["base:allocation"] });
-    for (let round = 0; round < 2; round++) {
-      assert.equal(await client.perform(Command.BlockStatus, 0n, 65536n), EIO);
-      assert.equal(await client.perform(Command.Read, 0n, 65536n), 0);
-    }
-  });
-}
-
-Deno.test("plugins that report millions of extents have them cut, in time", async () => {
-  const code = `(loop $l
-    (call $extent (local.get $request) (i64.const 512) (i32.const 0))
-    (call $extent (local.get $request) (i64.const 512) (i32.const 3)) (br $l)) (i32.const 0)`;
-  await using server = await servePlugin({ body: rangeCall("sb_extents", code) }, OPTIONS);
-  await using client = await server.client({ contexts: ["base:allocation"] });
-  assert.equal(await client.perform(Command.BlockStatus, 0n, 65536n), EIO);
-  assert.equal(await client.perform(Command.Read, 0n, 512n), 0);
-});
-
-Deno.test("an extent beyond the request is clipped to it", async () => {
-  const code = `(call $extent (local.get $request) (i64.const -1) (i32.const 3)) (i32.const 0)`;
-  await using server = await servePlugin({ body: rangeCall("sb_extents", code) }, OPTIONS);
-  await using client = await server.client({ contexts: ["base:allocation"] });
-  const answer = await client.request({ command: Command.BlockStatus, length: 65536n });
-  assert.deepEqual(answer.extents.get(1), [{ length: 65536n, flags: 3n }]);
-});
-
-const WRITER = (code: string) =>
-  `(func (export "sb_pwrite") (param i32 i32 i32 i64 i64 i32) (result i32) ${code})`;
-
-for (
-  const [name, code] of [
-    ["trap", "unreachable"],
-    ["loop", "(loop $l (br $l)) (i32.const 0)"],
-    ["return rubbish", "(i32.const 99999)"],
-  ] as const
-) {
-  Deno.test(`plugins that ${name} in a write fail it in step`, async () => {
-    await using server = await servePlugin({ body: WRITER(code) }, OPTIONS);
-    await using client = await server.client();
-    for (const length of [512, 1_000_000]) {
-      assert.equal(await client.write(0, noise(length)), EIO);
-      assert.equal(await client.perform(Command.Read, 0n, 512n), 0);
-    }
-  });
-
-  Deno.test(`plugins that ${name} in flush, trim and zero fail those`, async () => {
-    const body = `${WRITER("(i32.const 0)")}
-      (func (export "sb_flush") (param i32 i32 i32) (result i32) ${code})
-      ${rangeCall("sb_trim", code)} ${rangeCall("sb_zero", code)}`;
-    await using server = await servePlugin({ body }, OPTIONS);
-    await using client = await server.client();
-    for (const command of [Command.Flush, Command.Trim, Command.WriteZeroes]) {
-      const length = command === Command.Flush ? 0n : 4096n;
-      assert.equal(await client.perform(command, 0n, length), EIO, `command ${command}`);
-      assert.equal(await client.write(0, filled(512, 1)), 0);
-    }
-  });
-}
-
-const ALLOCATORS: Record<string, string> = {
-  "gives address 0": "(i32.const 0)",
-  "gives an address outside of memory": "(i32.const -4096)",
-  "gives the same memory to everybody": "(i32.const 65536)",
-  "traps": "unreachable",
-  "loops": "(loop $l (br $l)) (i32.const 0)",
-};
-for (const [name, code] of Object.entries(ALLOCATORS)) {
-  Deno.test(`a plugin whose allocator ${name} costs only its own clients`, async () => {
-    const body = `${WRITER("(i32.const 0)")}
-      (func (export "sb_alloc") (param i32 i32) (result i32) ${code})`;
-    let server;
-    try {
-      server = await servePlugin({ body }, OPTIONS);
-    } catch (error) {
-      // It may be found out before there are clients: in words, and with status 1.
-      assert.match((error as Error).message, /sandblock: error: .*test/);
-      return;
-    }
-    await using _ = server;
-    await using client = await server.connect();
-    // Whatever happens to this client, it is told or closed, and the process lives.
-    await client.negotiate().then(() => client.write(0, noise(4096))).catch(() => {});
-    assert.doesNotMatch(server.log.text, /panic|at file:|TypeError/);
-  });
-}
-
-const OPENERS: Record<string, string> = {
-  "trap in sb_open": `(func (export "sb_open") (param i32 i32 i32) (result i32) unreachable)`,
-  "loop in sb_open": `(func (export "sb_open") (param i32 i32 i32) (result i32)
-    (loop $l (br $l)) (i32.const 0))`,
-  "refuse to open": `(func (export "sb_open") (param i32 i32 i32) (result i32) (i32.const -13))`,
-  "have a negative size": `(func (export "sb_size") (param i32) (result i64) (i64.const -5))`,
-  "trap in sb_size": `(func (export "sb_size") (param i32) (result i64) unreachable)`,
-  "have block sizes that are none": info(4, 3),
-  "prefer less than they must have": `${info(4, 4096, "p")}`.replace(
-    "i32.const 0)",
-    "(i32.store offset=8 (local.get 1) (i32.const 512)) i32.const 0)",
-  ),
-  "have a capability that is none": info(16, 7),
-  "trap in sb_info": `(func (export "sb_info") (param i32 i32) (result i32) unreachable)`,
-  "trap in sb_list": `(func (export "sb_list") (result i32) unreachable)`,
-  "loop in sb_list": `(func (export "sb_list") (result i32) (loop $l (br $l)) (i32.const 0))`,
-  "list an export from outside of their memory": `(func (export "sb_list") (result i32)
-    (call $export_add (i32.const -8) (i32.const 100) (i32.const 0) (i32.const 0)) (i32.const 0))`,
-  "list exports for ever": `(func (export "sb_list") (result i32)
-    (loop $l (call $export_add (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 0)) (br $l))
-    (i32.const 0))`,
-};
-
-function info(offset: number, value: number, _name = ""): string {
-  return `(func (export "sb_info") (param i32 i32) (result i32)
-    (i32.store offset=${offset} (local.get 1) (i32.const ${value})) i32.const 0)`;
-}
-
-for (const [name, body] of Object.entries(OPENERS)) {
-  Deno.test(`plugins that ${name} refuse the client in step and serve on`, async () => {
-    const imports = `(import "sandblock:v3" "export_add"
-      (func $export_add (param i32 i32 i32 i32)))`;
-    let server;
-    try {
-      server = await servePlugin({ body, imports }, OPTIONS);
-    } catch (error) {
-      assert.match((error as Error).message, /sandblock: error: .*test/);
-      return;
-    }
-    await using _ = server;
-    for (let round = 0; round < 2; round++) {
-      await using lister = await server.connect();
-      await lister.negotiate({ goal: "list" }).catch((error) =>
-        assert.match(`${error}`, /refused/)
-      );
-      await using client = await server.connect();
-      if (/sb_list/.test(body)) continue;
-      await assert.rejects(client.negotiate(), /refused: .+/);
-    }
-    assert.doesNotMatch(server.log.text, /panic|TypeError/);
-  });
-}
 
 Deno.test("a plugin in an endless loop does not keep the server from stopping", async () => {
   await using server = await servePlugin(hostileReader("(loop $l (br $l)) (i32.const 0)"), OPTIONS);
