@@ -25,6 +25,8 @@ export class StopSignals {
     for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT"] as const) {
       Deno.addSignalListener(signal, () => this.#stop(signal));
     }
+    // A write beyond the limit on file sizes then fails with EFBIG instead of ending the server.
+    Deno.addSignalListener("SIGXFSZ", () => {});
     Deno.addSignalListener("SIGHUP", () => {
       // With a terminal it means that the terminal has gone; without one it is a wish to reload.
       if (Deno.stdin.isTerminal()) this.#stop("SIGHUP");

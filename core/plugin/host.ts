@@ -107,7 +107,11 @@ export class Host {
     const { answer } = this;
     if (status === 0 && answer.lie === "" && answer.failure === 0) answer.complete();
     answer.end();
-    if (status === 0 && answer.lie === "" && answer.failure === 0) return 0;
+    if (status === 0 && answer.lie === "" && answer.failure === 0) {
+      // A part that failed has a text, too.
+      request.errorText = this.errorText;
+      return 0;
+    }
     const errno = this.#errnoOf(call, status);
     request.clear();
     request.errorText = this.errorText;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Blocks of a device's memory, lent to connections for what they receive and send. The sum of all
-// blocks is bounded; sizes are powers of two, so that a block given back fits the next one who asks.
+// blocks is bounded; sizes of usual blocks are powers of two, so that one given back fits the next
+// who asks. Large ones have just the size that is needed and are not kept.
 
 import type { PayloadMemory } from "../block/memory.ts";
 
 /** The smallest block. */
 const BLOCK_BYTES_MIN = 64 * 1024;
+/** The largest block that is kept when it is given back. */
+const KEPT_BYTES_MAX = 4 * 1024 * 1024;
 /** Blocks that lie idle keep at most so much memory; the rest goes back to the device. */
 const IDLE_BYTES_MAX = 8 * 1024 * 1024;
 /** Blocks begin on a page, so that a device may ask for any alignment up to that. */
@@ -39,6 +42,7 @@ export class BufferPool {
   /** A block of at least `bytes`; null when the bound or the device's memory is reached. */
   take(bytes: number): Block | null {
     const size = blockSize(bytes);
+    if (size > KEPT_BYTES_MAX) return this.#allocate(size);
     const block = this.#idle[Math.clz32(size)]!.pop();
     if (block === undefined) return this.#allocate(size);
     this.#idleBytes -= size;
@@ -49,7 +53,9 @@ export class BufferPool {
 
   /** Takes back a block that nobody refers to. */
   give(block: Block): void {
-    if (this.#idleBytes + block.size > IDLE_BYTES_MAX) return this.#release(block);
+    const isKept = block.size <= KEPT_BYTES_MAX &&
+      this.#idleBytes + block.size <= IDLE_BYTES_MAX;
+    if (!isKept) return this.#release(block);
     this.#idle[Math.clz32(block.size)]!.push(block);
     this.#idleBytes += block.size;
   }
@@ -80,5 +86,7 @@ export class BufferPool {
 }
 
 function blockSize(bytes: number): number {
-  return bytes <= BLOCK_BYTES_MIN ? BLOCK_BYTES_MIN : 2 ** (32 - Math.clz32(bytes - 1));
+  if (bytes <= BLOCK_BYTES_MIN) return BLOCK_BYTES_MIN;
+  if (bytes > KEPT_BYTES_MAX) return Math.ceil(bytes / BLOCK_BYTES_MIN) * BLOCK_BYTES_MIN;
+  return 2 ** (32 - Math.clz32(bytes - 1));
 }

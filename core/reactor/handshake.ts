@@ -10,6 +10,8 @@ import { type Phase, Turn } from "./phase.ts";
 
 /** Bytes received at a time; all handshakes of a reactor share the buffer. */
 const RECEIVE_BYTES = 64 * 1024;
+/** When the server stops, so often each client is read from once more. */
+const DRAIN_TURNS_MAX = 16;
 const HIGH = 4294967296;
 
 const buffer = new Uint8Array(RECEIVE_BYTES);
@@ -89,6 +91,8 @@ export class Handshake implements Phase {
 
   drain(): void {
     this.#negotiation.shutdown();
+    // What has reached this machine already is refused in words rather than by closing.
+    for (let i = 0; i < DRAIN_TURNS_MAX && this.turn() === Turn.Worked; i++);
     this.#gone = true;
   }
 

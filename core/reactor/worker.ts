@@ -32,8 +32,11 @@ function report(message: ReactorReport): void {
   thread.postMessage(message);
 }
 
+/** Until the device works, what goes wrong is told once, as the reason why it does not. */
+let starting = true;
+
 function log(level: LogLevel, text: string): void {
-  report({ kind: "log", level, text });
+  report({ kind: "log", level: starting && level === "error" ? "debug" : level, text });
 }
 
 function serve(start: ReactorStart): ReactorReport {
@@ -46,6 +49,7 @@ function serve(start: ReactorStart): ReactorReport {
   } catch (error) {
     return { kind: "failed", message: error instanceof Error ? error.message : String(error) };
   }
+  starting = false;
   report({ kind: "started" });
   reactor.run(() => takeCommands(start, reactor));
   device.close();
@@ -54,7 +58,11 @@ function serve(start: ReactorStart): ReactorReport {
 
 function createDevice(start: ReactorStart): Device {
   const { device, watch } = start;
-  if (device.kind === "file") return FileDevice.create(device.values, { log });
+  if (device.kind === "file") {
+    // Twice, because blocks of many sizes do not fill a memory without gaps.
+    const memoryBytesMax = 2 * start.limits.inflightBytesMax;
+    return FileDevice.create(device.values, { log, memoryBytesMax });
+  }
   return PluginDevice.create(device.prepared, device.values, {
     watch: watch!,
     log,
