@@ -103,6 +103,8 @@ Deno.test("at SIGTERM an option that is waiting is answered SHUTDOWN", async () 
   await using newcomer = await server.connect();
   await newcomer.greet();
   assert.equal(await newcomer.ask(4711), Reply.Unsupported);
+  // Until the thread sleeps it might look at the newcomer before it looks at the signal.
+  await new Promise((resolve) => setTimeout(resolve, 100));
   const slow = await client.post({ command: Command.Read, length: 512n });
   await server.log.match(/begun/);
   // The thread that would answer is busy, so all of these wait together.
