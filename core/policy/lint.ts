@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// Warnings about programs that are right but probably not meant: rules that decide about nothing,
+// tests that say nothing.
+
+import { Command } from "../block/request.ts";
+import { covers } from "./cover.ts";
+import type { Diagnostic } from "./diagnostic.ts";
+import { commandsText } from "./format.ts";
+import { isWithoutRange } from "./interpret.ts";
+import { type Link, lower, type Lowered } from "./lower.ts";
+import { COMMANDS_ALL, type Condition, every, type Program } from "./program.ts";
+import { COMMANDS } from "./vocabulary.ts";
+
+/** Adds warnings, and an error where the program asks too much about clients. */
+export function lint(program: Program, diagnostics: Diagnostic[]): void {
+  const warn = (line: number, message: string) => {
+    diagnostics.push({ severity: "warning", line, column: 1, message });
+  };
+  const { chains } = lower(program);
+  for (const [rule, { commands, when, line }] of program.rules.entries()) {
+    const lost = unreachable(chains, rule, commands);
+    if (lost.commands === commands) warn(line, lost.why);
+    else if (lost.commands !== 0 && commands !== COMMANDS_ALL) {
+      warn(line, `about ${commandsText(lost.commands)}, ${lost.why}`);
+    }
+    if (commands === 1 << Command.Flush && !every(when, isWithoutBytes)) {
+      warn(line, "a flush has no offset and no length, so tests of them say nothing");
+    }
+    if (!every(when, (leaf) => leaf.kind !== "text" || leaf.field !== "tls.identity")) {
+      warn(line, "no client has a tls.identity yet, so a test of it does not hold");
+    }
+  }
+}
+
+function isWithoutBytes(leaf: Condition): boolean {
+  return leaf.kind !== "number" && leaf.kind !== "range" && leaf.kind !== "aligned";
+}
+
+/** The commands of a rule for which it never has a say, and why. */
+function unreachable(
+  chains: readonly (readonly Link[] | null)[],
+  rule: number,
+  commands: number,
+): { commands: number; why: string } {
+  let lost = 0;
+  let why = "";
+  for (const command of COMMANDS.values()) {
+    if ((commands >> command & 1) === 0) continue;
+    const chain = chains[command]!;
+    const at = chain.findIndex((link) => link.rule === rule);
+    if (at < 0) {
+      const end = chain.at(-1)!.rule;
+      const decided = end >= 0 && end < rule;
+      why ||= decided ? ALL_DECIDED : "this rule never applies: its condition cannot hold";
+    } else if (chain.slice(0, at).some((earlier) => decides(earlier, chain[at]!.when))) {
+      why ||= ALL_DECIDED;
+    } else continue;
+    if (!isWithoutRange(command) || commands === 1 << command) lost |= 1 << command;
+    else commands &= ~(1 << command);
+  }
+  return { commands: lost, why };
+}
+
+const ALL_DECIDED = "this rule is never reached: rules above decide about all that it is about";
+
+function decides({ action, when: earlier }: Link, when: Lowered): boolean {
+  return action.kind !== "log" && covers(earlier, when);
+}
