@@ -6,6 +6,7 @@ import { completion } from "./completion.ts";
 import { help } from "./help.ts";
 import { man } from "./man.ts";
 import { plugin } from "./plugin.ts";
+import { policy } from "./policy.ts";
 import { serve } from "./serve.ts";
 import { helpOption } from "./shared_options.ts";
 import { print } from "../output.ts";
@@ -30,7 +31,7 @@ export const root = command({
     },
     help: helpOption,
   },
-  commands: [serve, plugin, completion, man, help],
+  commands: [serve, plugin, policy, completion, man, help],
   examples: [
     { command: "sandblock serve memory 1G", text: "Serve a disk in memory on port 10809:" },
     {

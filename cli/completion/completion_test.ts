@@ -28,8 +28,9 @@ for (const [shell, script] of Object.entries(scripts)) {
 
 /** Lines before the cursor, and what is offered there. */
 const CASES: readonly (readonly [string, readonly string[]])[] = [
-  ["sandblock ", ["completion", "help", "man", "plugin", "serve"]],
+  ["sandblock ", ["completion", "help", "man", "plugin", "policy", "serve"]],
   ["sandblock se", ["serve"]],
+  ["sandblock policy ", ["check", "show", "test"]],
   ["sandblock plugin ", ["list", "pack", "show"]],
   ["sandblock plugin show d", ["disk"]],
   ["sandblock serve ", ["disk", "nothing"]],

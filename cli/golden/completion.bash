@@ -9,6 +9,7 @@ _sandblock_value() {
     'sandblock serve -i' | 'sandblock serve --ipaddr' | 'sandblock serve -b' | 'sandblock serve --bind') REPLY='text' ;;
     'sandblock serve --listen') REPLY='text' ;;
     'sandblock serve -e' | 'sandblock serve --exportname' | 'sandblock serve -x' | 'sandblock serve --export-name' | 'sandblock serve --export') REPLY='text' ;;
+    'sandblock serve --policy') REPLY='file' ;;
     'sandblock serve -t' | 'sandblock serve --threads') REPLY='text' ;;
     'sandblock serve -P' | 'sandblock serve --pidfile') REPLY='file' ;;
     'sandblock serve --run') REPLY='text' ;;
@@ -27,6 +28,7 @@ _sandblock_value() {
     'sandblock serve --fd-replies') REPLY='words:simple structured extended' ;;
     'sandblock serve --fd-export') REPLY='text' ;;
     'sandblock plugin pack -o' | 'sandblock plugin pack --output') REPLY='file' ;;
+    'sandblock policy show -o' | 'sandblock policy show --output') REPLY='file' ;;
   esac
 }
 
@@ -35,11 +37,15 @@ _sandblock_options() {
   REPLY=
   case "$1" in
     'sandblock') REPLY='-V --version -h --help' ;;
-    'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single -e -x --exportname= --export-name= --export= -r --readonly --read-only -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
+    'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
     'sandblock plugin') REPLY='-h --help' ;;
     'sandblock plugin show') REPLY='--json -h --help' ;;
     'sandblock plugin list') REPLY='--json -h --help' ;;
     'sandblock plugin pack') REPLY='-o --output= -h --help' ;;
+    'sandblock policy') REPLY='-h --help' ;;
+    'sandblock policy check') REPLY='--strict -h --help' ;;
+    'sandblock policy test') REPLY='-h --help' ;;
+    'sandblock policy show') REPLY='--code -o --output= -h --help' ;;
     'sandblock completion') REPLY='-h --help' ;;
     'sandblock man') REPLY='-h --help' ;;
     'sandblock help') REPLY='-h --help' ;;
@@ -50,13 +56,18 @@ _sandblock_options() {
 _sandblock_operand() {
   REPLY=
   case "$1 $2" in
-    'sandblock 0') REPLY='words:serve plugin completion man help' ;;
+    'sandblock 0') REPLY='words:serve plugin policy completion man help' ;;
     'sandblock serve 0') REPLY='plugin' ;;
     'sandblock serve'' '*) REPLY='parameters' ;;
     'sandblock plugin 0') REPLY='words:show list pack' ;;
     'sandblock plugin show 0') REPLY='plugin' ;;
     'sandblock plugin pack 0') REPLY='file' ;;
     'sandblock plugin pack 1') REPLY='file' ;;
+    'sandblock policy 0') REPLY='words:check test show' ;;
+    'sandblock policy check 0') REPLY='file' ;;
+    'sandblock policy test 0') REPLY='file' ;;
+    'sandblock policy test 1') REPLY='file' ;;
+    'sandblock policy show 0') REPLY='file' ;;
     'sandblock completion 0') REPLY='words:bash zsh fish' ;;
     'sandblock man 0') REPLY='words:serve plugin' ;;
     'sandblock help'' '*) REPLY='text' ;;
@@ -100,7 +111,7 @@ _sandblock() {
   for word in "${words[@]:1}"; do
     if [[ -n $expected ]]; then expected=; continue; fi
     case "$path $word" in
-      'sandblock serve' | 'sandblock plugin' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
+      'sandblock serve' | 'sandblock plugin' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
     esac
     case $word in
       --*=*) ;;

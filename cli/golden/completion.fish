@@ -6,7 +6,7 @@ function __sandblock_operands
     for word in (commandline -opc)
         if test $skip -eq 1
             set skip 0
-        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '-e' '-x' '--exportname' '--export-name' '--export' '-t' '--threads' '-P' '--pidfile' '--run' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-o' '--output'
+        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '-t' '--threads' '-P' '--pidfile' '--run' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-o' '--output'
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -51,6 +51,7 @@ complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -s V -l version -d
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a serve -d 'serve a device to NBD clients'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a plugin -d 'look into plugins and pack them'
+complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a policy -d 'check, test and show request policies'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a completion -d 'print the completion script of a shell'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a man -d 'show the manual'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a help -d 'show help on a command'
@@ -63,6 +64,7 @@ complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l listen
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s s -l single -d 'Serve one client on standard input and output'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s e -s x -l exportname -l export-name -l export -x -d 'Name by which clients know the default export'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s r -l readonly -l read-only -d 'Refuse everything that would change the device'
+complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l policy -r -F -d 'Rules about which requests clients may make'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s t -l threads -x -d 'Threads that serve clients; more than one helps parallel devices only'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s f -l foreground -d 'Stay in the foreground, which it does anyway'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l fork -d 'Go to the background once clients can connect'
@@ -105,6 +107,20 @@ complete -c sandblock -n '__sandblock_command '\''sandblock plugin pack'\''' -s 
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin pack'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin pack'\'' 0' -F
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin pack'\'' 1' -F
+complete -c sandblock -n '__sandblock_at '\''sandblock policy'\'' 0' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock policy'\'' 0' -a check -d 'check a policy and explain what it does'
+complete -c sandblock -n '__sandblock_at '\''sandblock policy'\'' 0' -a test -d 'run a table of requests through a policy'
+complete -c sandblock -n '__sandblock_at '\''sandblock policy'\'' 0' -a show -d 'show the compiled form of a policy'
+complete -c sandblock -n '__sandblock_command '\''sandblock policy check'\''' -l strict -d 'Take warnings for errors'
+complete -c sandblock -n '__sandblock_command '\''sandblock policy check'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock policy check'\'' 0' -F
+complete -c sandblock -n '__sandblock_command '\''sandblock policy test'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock policy test'\'' 0' -F
+complete -c sandblock -n '__sandblock_at '\''sandblock policy test'\'' 1' -F
+complete -c sandblock -n '__sandblock_command '\''sandblock policy show'\''' -l code -d 'List the instructions as well'
+complete -c sandblock -n '__sandblock_command '\''sandblock policy show'\''' -s o -l output -r -F -d 'Write the module, which is a policy itself, to a file'
+complete -c sandblock -n '__sandblock_command '\''sandblock policy show'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock policy show'\'' 0' -F
 complete -c sandblock -n '__sandblock_command '\''sandblock completion'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock completion'\'' 0' -a 'bash zsh fish'
 complete -c sandblock -n '__sandblock_command '\''sandblock man'\''' -s h -l help -d 'Print this'

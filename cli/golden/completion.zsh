@@ -32,6 +32,7 @@ _sandblock() {
       local -a commands=(
       'serve:serve a device to NBD clients'
       'plugin:look into plugins and pack them'
+      'policy:check, test and show request policies'
       'completion:print the completion script of a shell'
       'man:show the manual'
       'help:show help on a command'
@@ -41,6 +42,7 @@ _sandblock() {
       case $line[1] in
         serve) _sandblock_serve ;;
         plugin) _sandblock_plugin ;;
+        policy) _sandblock_policy ;;
         completion) _sandblock_completion ;;
         man) _sandblock_man ;;
         help) _sandblock_help ;;
@@ -61,6 +63,7 @@ _sandblock_serve() {
     '(-s --single)'{-s,--single}'[Serve one client on standard input and output]' \
     '(-e --exportname -x --export-name --export)'{-e+,--exportname=,-x+,--export-name=,--export=}'[Name by which clients know the default export]:NAME: ' \
     '(-r --readonly --read-only)'{-r,--readonly,--read-only}'[Refuse everything that would change the device]' \
+    '(--policy)'--policy='[Rules about which requests clients may make]:FILE:_files' \
     '(-t --threads)'{-t+,--threads=}'[Threads that serve clients; more than one helps parallel devices only]:N: ' \
     '(-f --foreground)'{-f,--foreground}'[Stay in the foreground, which it does anyway]' \
     '(--fork)'--fork'[Go to the background once clients can connect]' \
@@ -142,6 +145,58 @@ _sandblock_plugin_pack() {
     '(-h --help)'{-h,--help}'[Print this]' \
     '1:module:_files' \
     '2:manifest:_files'
+}
+
+_sandblock_policy() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -C : \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1: :->command' \
+    '*:: :->rest'
+  case $state in
+    command)
+      local -a commands=(
+      'check:check a policy and explain what it does'
+      'test:run a table of requests through a policy'
+      'show:show the compiled form of a policy'
+      )
+      _describe -t commands command commands ;;
+    rest)
+      case $line[1] in
+        check) _sandblock_policy_check ;;
+        test) _sandblock_policy_test ;;
+        show) _sandblock_policy_show ;;
+      esac ;;
+  esac
+}
+
+_sandblock_policy_check() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(--strict)'--strict'[Take warnings for errors]' \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1:file:_files'
+}
+
+_sandblock_policy_test() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1:file:_files' \
+    '2:cases:_files'
+}
+
+_sandblock_policy_show() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(--code)'--code'[List the instructions as well]' \
+    '(-o --output)'{-o+,--output=}'[Write the module, which is a policy itself, to a file]:MODULE:_files' \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1:file:_files'
 }
 
 _sandblock_completion() {

@@ -74,7 +74,7 @@ function conditionOf(node: TestNode, field: Field, definitions: Definitions): Co
     case "transport":
       return { kind: "transport", mask: definitions.mask(items, "transport") };
     case "time":
-      return { kind: "time", of: timesOf(node, definitions) };
+      return timeTest(node, definitions);
     case "weekday":
       return { kind: "weekday", mask: definitions.mask(items, "weekday") };
   }
@@ -110,13 +110,13 @@ function only({ operator }: TestNode, [first, second]: readonly Interval[]): big
   throw new StatementError(operator, `${quoted(operator.text)} takes one value, not a set`);
 }
 
-function timesOf({ operator, items }: TestNode, definitions: Definitions) {
-  if (operator.text === "in") return definitions.times(items);
+function timeTest({ operator, items }: TestNode, definitions: Definitions): Condition {
+  if (operator.text === "in") return { kind: "time", of: definitions.times(items) };
   const [item] = items;
   if (item!.kind !== "value") throw new StatementError(operator, "a time is compared with a time");
   const moment = time(item!.value);
   const [low, high] = operator.text === "<" ? [0, moment - 1] : [moment, DAY_SECONDS - 1];
-  return low <= high ? [{ low, high }] : [];
+  return low <= high ? { kind: "time", of: [{ low, high }] } : NEVER;
 }
 
 function alignment(node: TestNode, definitions: Definitions): bigint {

@@ -20,7 +20,7 @@ const ERRNO_MAX = 133;
 const EIO = 5;
 const SECOND_MS = 1000;
 
-type Log = (level: "info" | "warning" | "error", text: string) => void;
+type Log = (level: "error" | "warning" | "info" | "debug", text: string) => void;
 
 /** A policy on one thread: an instance that serves all guards there, and the clock it sees. */
 export class PolicyInstance {

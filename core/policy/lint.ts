@@ -6,7 +6,6 @@ import { Command } from "../block/request.ts";
 import { covers } from "./cover.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { commandsText } from "./format.ts";
-import { isWithoutRange } from "./interpret.ts";
 import { type Link, lower, type Lowered } from "./lower.ts";
 import { COMMANDS_ALL, type Condition, every, type Program } from "./program.ts";
 import { COMMANDS } from "./vocabulary.ts";
@@ -18,8 +17,9 @@ export function lint(program: Program, diagnostics: Diagnostic[]): void {
   };
   const { chains } = lower(program);
   for (const [rule, { commands, when, line }] of program.rules.entries()) {
-    const lost = unreachable(chains, rule, commands);
-    if (lost.commands === commands) warn(line, lost.why);
+    const about = withoutFlush(commands);
+    const lost = unreachable(chains, rule, about);
+    if (lost.commands === about) warn(line, lost.why);
     else if (lost.commands !== 0 && commands !== COMMANDS_ALL) {
       warn(line, `about ${commandsText(lost.commands)}, ${lost.why}`);
     }
@@ -34,6 +34,11 @@ export function lint(program: Program, diagnostics: Diagnostic[]): void {
 
 function isWithoutBytes(leaf: Condition): boolean {
   return leaf.kind !== "number" && leaf.kind !== "range" && leaf.kind !== "aligned";
+}
+
+/** The commands whose offset and length mean something, or a flush by itself. */
+function withoutFlush(commands: number): number {
+  return commands & ~(1 << Command.Flush) || commands;
 }
 
 /** The commands of a rule for which it never has a say, and why. */
@@ -55,8 +60,7 @@ function unreachable(
     } else if (chain.slice(0, at).some((earlier) => decides(earlier, chain[at]!.when))) {
       why ||= ALL_DECIDED;
     } else continue;
-    if (!isWithoutRange(command) || commands === 1 << command) lost |= 1 << command;
-    else commands &= ~(1 << command);
+    lost |= 1 << command;
   }
   return { commands: lost, why };
 }

@@ -24,7 +24,7 @@ export const POLICY_BYTES_MAX = 1024 * 1024;
 /** Pages of memory that a policy may have, for tables. */
 const PAGES_MAX = 16;
 /** Instructions that one call may take in the worst case. */
-export const STEPS_MAX = 100_000;
+export const STEPS_MAX = 250_000;
 const FUNCTIONS_MAX = 1000;
 
 /** What is known of a module that was accepted. */
