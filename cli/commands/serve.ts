@@ -64,8 +64,10 @@ export const serve = command({
         "SIGTERM, SIGINT and SIGQUIT stop the server in good order: requests under way are finished " +
         "or, after --drain-timeout, refused; socket files and the pidfile that it made are removed; " +
         "the exit status is 0. A second such signal stops it at once, with exit status 1.",
-        "SIGHUP is reserved for reloading and does nothing yet, unless standard input is a terminal: " +
-        "then it means that the terminal has gone, and stops the server like SIGTERM.",
+        "SIGHUP reads the file of --policy again. Clients stay connected, and what they ask for next is " +
+        "decided by the new rules; a file with errors changes nothing but is told of in the log. " +
+        "Where standard input is a terminal, SIGHUP means that the terminal has gone, and stops the " +
+        "server like SIGTERM.",
       ],
     },
     {

@@ -102,6 +102,16 @@ const serving = {
     help: "Refuse everything that would change the device",
     since,
   },
+  policy: {
+    long: "policy",
+    value: "FILE",
+    group: SERVING,
+    help: "Rules about which requests clients may make",
+    details: "See sandblock-policy(1). On SIGHUP the file is read again; clients stay connected. " +
+      "A file with errors changes nothing.",
+    complete: "file",
+    since,
+  },
   threads: {
     short: "t",
     long: "threads",

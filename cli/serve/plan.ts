@@ -32,6 +32,8 @@ export interface Plan {
   pluginMemory?: number;
   fork: boolean;
   pidfile?: string;
+  /** File with the rules about requests. */
+  policy?: string;
   /** Shell command to serve for. */
   run?: string;
   printUris: boolean;
@@ -71,7 +73,7 @@ export function planServe(
     listenFds: surroundings.listenFds,
     connected: connections.length > 0,
   });
-  const { run, pidfile, exportname, pluginMemory } = values;
+  const { run, pidfile, policy, exportname, pluginMemory } = values;
   return {
     plugin,
     parameters,
@@ -94,6 +96,7 @@ export function planServe(
       },
     fork: values.fork ?? false,
     ...pidfile !== undefined && { pidfile },
+    ...policy !== undefined && { policy },
     ...run !== undefined && { run },
     printUris: shouldPrintUris(values, listeners),
   };

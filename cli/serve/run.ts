@@ -16,6 +16,7 @@ import type { ServeValues } from "./options.ts";
 import { stopWithParent } from "./parent.ts";
 import { places } from "./places.ts";
 import { type Plan, planServe } from "./plan.ts";
+import { loadServedPolicy, reloadPolicy } from "./policy.ts";
 import { StopSignals } from "./signals.ts";
 
 /** Serves as the command line says; the exit status. Throws Error with one sentence. */
@@ -33,12 +34,15 @@ export async function runServer(
   if (plan.exitWithParent) await stopWithParent();
   try {
     const device = prepareDevice(plan);
+    const policy = plan.policy === undefined ? null : loadServedPolicy(plan.policy, log);
     const listen = await places(plan.listeners, leftovers, log);
     const server = await startServer(
-      { ...plan, device, listen },
+      { ...plan, device, listen, policy },
       (level, text) => log(level, text),
     );
     for (const address of listen) leftovers.listener(address);
+    const { policy: path } = plan;
+    if (path !== undefined) signals.reload = () => reloadPolicy(path, server, log);
     try {
       announce(plan, server, leftovers, log);
       notifier.send("READY=1", `STATUS=Serving ${plan.plugin}`, `MAINPID=${Deno.pid}`);

@@ -13,6 +13,9 @@ export class StopSignals {
   /** Resolves with the first signal to stop. */
   readonly first: Promise<StopSignal>;
 
+  /** What SIGHUP asks for, where there is something to reload. */
+  reload: (() => void) | null = null;
+
   #resolve: (signal: StopSignal) => void;
   #stopping = false;
   readonly #leftovers: Leftovers;
@@ -30,6 +33,7 @@ export class StopSignals {
     Deno.addSignalListener("SIGHUP", () => {
       // With a terminal it means that the terminal has gone; without one it is a wish to reload.
       if (Deno.stdin.isTerminal()) this.#stop("SIGHUP");
+      else if (this.reload) this.reload();
       else log("info", "ignoring SIGHUP: there is nothing to reload");
     });
   }

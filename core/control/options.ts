@@ -2,6 +2,7 @@
 // What a server is started with: a device, where to listen, limits. Plain data, so that it can be
 // handed to the reactor threads as it is; the command line and an embedding program both fill it in.
 
+import type { Policy } from "../policy/loaded.ts";
 import type { ParameterValue } from "../plugin/parameters.ts";
 import type { PreparedPlugin } from "../plugin/prepare.ts";
 
@@ -73,6 +74,8 @@ export interface ServerOptions {
   /** When set, the default export of the device is known to clients by this name. */
   exportName?: string;
   readOnly: boolean;
+  /** Asked about each request; absent or null: everything is allowed. */
+  policy?: Policy | null;
   /** Reactor threads; more than one only serves devices that are parallel. */
   threads: number;
   /** Microseconds to poll before sleeping; "auto" adapts, 0 never polls. */
@@ -87,6 +90,8 @@ export interface ServerOptions {
 export interface Server {
   /** One NBD URI per listener, with the port that was really bound. */
   readonly uris: string[];
+  /** Decides about requests from now on, also those of clients that are connected. */
+  usePolicy(policy: Policy): void;
   /** Finishes what is under way, closes connections, removes socket files. Resolves when all is done. */
   stop(): Promise<void>;
   /** Resolves when the server has ended, by `stop` or on its own accord (last client, -s at its end). */

@@ -2,6 +2,7 @@
 // Starts a server: listeners, watchdog and reactor threads; and ends it in order.
 
 import { Watchdog } from "../plugin/watch.ts";
+import type { Policy } from "../policy/loaded.ts";
 import type { ReactorStart } from "../reactor/messages.ts";
 import { closeListener, type Listener, listenerUri, openListeners } from "./listeners.ts";
 import type { DeviceOptions, Server, ServerOptions } from "./options.ts";
@@ -61,6 +62,10 @@ class RunningServer implements Server {
     this.ended.catch(() => {});
   }
 
+  usePolicy(policy: Policy): void {
+    for (const reactor of this.#reactors) reactor.send({ kind: "policy", policy });
+  }
+
   async stop(): Promise<void> {
     if (!this.#stopping) {
       this.#stopping = true;
@@ -96,7 +101,7 @@ class RunningServer implements Server {
   }
 
   #start(index: number): Omit<ReactorStart, "wakeFd"> {
-    const { device, exportName, readOnly, busyPollUs, verbose, limits } = this.#options;
+    const { device, exportName, readOnly, busyPollUs, verbose, limits, policy } = this.#options;
     const watch = device.kind === "plugin" ? this.#watchdog.watch(limits.pluginTimeoutMs) : null;
     const { buffer: load } = this.#load;
     const none = { inbox: [], listeners: [], connections: [], others: [] };
@@ -110,6 +115,7 @@ class RunningServer implements Server {
       busyPollUs,
       verbose,
       limits,
+      policy: policy ?? null,
       ...none,
     };
   }

@@ -3,6 +3,7 @@
 // MessagePort and are announced on an eventfd, because a reactor runs no event loop.
 
 import type { DeviceOptions, InheritedConnection, Limits } from "../control/options.ts";
+import type { Policy } from "../policy/loaded.ts";
 import type { LogLevel } from "../plugin/instance.ts";
 import type { Watch } from "../plugin/watch.ts";
 
@@ -32,6 +33,7 @@ export interface ReactorStart {
   load: SharedArrayBuffer;
   exportName: string | undefined;
   readOnly: boolean;
+  policy: Policy | null;
   busyPollUs: number | "auto";
   verbose: boolean;
   limits: Limits;
@@ -41,6 +43,8 @@ export interface ReactorStart {
 export type ReactorCommand =
   /** A connection that another reactor has accepted and counted. */
   | { kind: "connection"; fd: number; peer: string }
+  /** Decide about requests by this from now on. */
+  | { kind: "policy"; policy: Policy }
   /** Stop: finish what is under way, refuse what is new. */
   | { kind: "drain" };
 

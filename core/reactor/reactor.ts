@@ -11,6 +11,9 @@ import { libc } from "../../native/libc.ts";
 import { ProcessorLatency } from "../../native/processor_latency.ts";
 import type { InheritedConnection } from "../control/options.ts";
 import type { LogLevel } from "../plugin/instance.ts";
+import { connectionFacts } from "../policy/connection.ts";
+import { Guard, PolicyInstance } from "../policy/guard.ts";
+import type { Policy } from "../policy/loaded.ts";
 import { Acceptor } from "./acceptor.ts";
 import { BoundDirectory } from "./bound_directory.ts";
 import { BusyPoll } from "./busy_poll.ts";
@@ -62,6 +65,7 @@ export class Reactor implements TransmissionHost {
   #housekeepingMs = 0;
   #drainDeadlineMs = Infinity;
   #takeCommands: () => void = () => {};
+  #policy: PolicyInstance | null = null;
 
   constructor(device: Device, start: ReactorStart, host: ReactorHost) {
     this.#start = start;
@@ -69,6 +73,7 @@ export class Reactor implements TransmissionHost {
     this.#context = new DeviceContext(device, start.limits.inflightBytesMax);
     this.#busyPoll = new BusyPoll(start.busyPollUs, new ProcessorLatency());
     this.#load = new Int32Array(start.load);
+    if (start.policy !== null) this.usePolicy(start.policy);
     this.#epoll.add(start.wakeFd, Poll.In);
     if (device.completionFd >= 0) this.#epoll.add(device.completionFd, Poll.In);
     this.#acceptor = new Acceptor({
@@ -127,6 +132,19 @@ export class Reactor implements TransmissionHost {
       new Transmission(...this.#transmissionArguments(session, connection)),
     );
     this.#heat(connection);
+  }
+
+  /** Decides about requests by `policy` from now on, whoever they come from. */
+  usePolicy(policy: Policy): void {
+    this.#policy = new PolicyInstance(policy, (level, text) => this.log(level, text));
+    for (const [transmission, { peer }] of this.#byTransmission) {
+      transmission.guard = this.#guard(transmission, peer);
+    }
+  }
+
+  #guard({ exportName }: Transmission, peer: string): Guard | null {
+    const policy = this.#policy;
+    return policy && new Guard(policy, connectionFacts(peer, exportName), peer);
   }
 
   /** Stops accepting, refuses what is new and ends the loop once everything is answered. */
@@ -325,6 +343,7 @@ export class Reactor implements TransmissionHost {
 
   #transmit(connection: Connection, transmission: Transmission): void {
     connection.phase = transmission;
+    transmission.guard = this.#guard(transmission, connection.peer);
     this.#byTransmission.set(transmission, connection);
   }
 

@@ -13,6 +13,7 @@ import {
 } from "../nbd/request.ts";
 import type { Session } from "../nbd/session.ts";
 import { ANSWERED, applyStatusPayload, validateRequest } from "../nbd/validate.ts";
+import { type Guard, KILL } from "../policy/guard.ts";
 import { lastErrno } from "../../native/errno.ts";
 import type { DeviceContext } from "./device_context.ts";
 import type { Gather } from "./gather.ts";
@@ -39,6 +40,8 @@ export interface TransmissionHost {
 export class Transmission implements Phase, RequestSink {
   /** Requests that the device has not finished. */
   inflight = 0;
+  /** Decides which valid requests are carried out; null: all. */
+  guard: Guard | null = null;
 
   readonly #session: Session;
   readonly #context: DeviceContext;
@@ -79,6 +82,10 @@ export class Transmission implements Phase, RequestSink {
     this.#inflightMax = inflightRequestsMax;
     this.#headerLength = requestHeaderLength(session.replies);
     this.#received = new ReceiveBuffer(context.pool);
+  }
+
+  get exportName(): string {
+    return this.#session.exportName;
   }
 
   /** Whether it makes sense to look for input. */
@@ -231,8 +238,13 @@ export class Transmission implements Phase, RequestSink {
   }
 
   #execute(request: InflightRequest, verdict: number, payload: number): void {
-    if (verdict !== 0) return this.#answer(request, verdict === ANSWERED ? 0 : verdict);
     const command = request.command;
+    if (this.guard !== null && verdict <= 0 && command !== Command.Disconnect) {
+      const decision = this.guard.check(request);
+      if (decision === KILL) return this.#kill(request);
+      if (decision !== 0) verdict = decision;
+    }
+    if (verdict !== 0) return this.#answer(request, verdict === ANSWERED ? 0 : verdict);
     if (command === Command.Disconnect) {
       this.#ended = true;
       this.#context.requests.give(request);
@@ -272,6 +284,13 @@ export class Transmission implements Phase, RequestSink {
     const { errorText } = request;
     this.#context.requests.give(request);
     if (stream.finish(errno, errorText)) this.#answer(stream.whole, stream.errno);
+  }
+
+  #kill(request: InflightRequest): void {
+    this.#context.requests.give(request);
+    // What was answered before still goes out.
+    this.flush();
+    this.#break();
   }
 
   #answer(request: InflightRequest, errno: number): void {

@@ -76,6 +76,7 @@ function takeCommands(start: ReactorStart, reactor: Reactor): void {
   for (const port of start.inbox) {
     for (let got = receive(port); got !== null; got = receive(port)) {
       if (got.kind === "connection") reactor.adopt(got.fd, got.peer);
+      else if (got.kind === "policy") reactor.usePolicy(got.policy);
       else reactor.drain();
     }
   }
