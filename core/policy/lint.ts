@@ -2,12 +2,14 @@
 // Warnings about programs that are right but probably not meant: rules that decide about nothing,
 // tests that say nothing.
 
+import { errnoName } from "../block/errno.ts";
 import { Command } from "../block/request.ts";
+import { wireErrno } from "../nbd/wire_errno.ts";
 import { covers } from "./cover.ts";
 import type { Diagnostic } from "./diagnostic.ts";
 import { commandsText } from "./format.ts";
 import { type Link, lower, type Lowered } from "./lower.ts";
-import { COMMANDS_ALL, type Condition, every, type Program } from "./program.ts";
+import { type Action, COMMANDS_ALL, type Condition, every, type Program } from "./program.ts";
 import { COMMANDS } from "./vocabulary.ts";
 
 /** Adds warnings, and an error where the program asks too much about clients. */
@@ -16,7 +18,9 @@ export function lint(program: Program, diagnostics: Diagnostic[]): void {
     diagnostics.push({ severity: "warning", line, column: 1, message });
   };
   const { chains } = lower(program);
-  for (const [rule, { commands, when, line }] of program.rules.entries()) {
+  warnOfErrno(program.otherwise, program.otherwiseLine, warn);
+  for (const [rule, { action, commands, when, line }] of program.rules.entries()) {
+    warnOfErrno(action, line, warn);
     const about = withoutFlush(commands);
     const lost = unreachable(chains, rule, about);
     if (lost.commands === about) warn(line, lost.why);
@@ -30,6 +34,13 @@ export function lint(program: Program, diagnostics: Diagnostic[]): void {
       warn(line, "no client has a tls.identity yet, so a test of it does not hold");
     }
   }
+}
+
+/** NBD has few errors, so a client is told the nearest one. */
+function warnOfErrno({ errno }: Action, line: number, warn: (line: number, text: string) => void) {
+  const told = wireErrno(errno, Command.Read, 0);
+  if (errno === 0 || told === errno) return;
+  warn(line, `NBD has no ${errnoName(errno)}, so clients are told ${errnoName(told)}`);
 }
 
 function isWithoutBytes(leaf: Condition): boolean {

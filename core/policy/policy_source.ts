@@ -17,8 +17,16 @@ export interface Analysis {
 export function analyze(source: string): Analysis {
   const diagnostics: Diagnostic[] = [];
   const statements = parsePolicy(source, diagnostics);
-  const program = checkPolicy(statements, diagnostics);
-  if (program) lint(program, diagnostics);
+  let program = checkPolicy(statements, diagnostics);
+  if (program) {
+    try {
+      lint(program, diagnostics);
+    } catch (error) {
+      if (!(error instanceof PolicyError)) throw error;
+      diagnostics.push(...error.diagnostics);
+      program = null;
+    }
+  }
   diagnostics.sort((a, b) => a.line - b.line || a.column - b.column);
   return { program, diagnostics };
 }

@@ -221,6 +221,9 @@ Deno.test("rules that decide about nothing are warned about", () => {
     "2:1 this rule never applies: its condition cannot hold",
   ]);
   assert.match(warnings("kill flush if offset < 1")[0]!, /a flush has no offset/);
+  assert.deepEqual(warnings("errno EROFS write"), [
+    "2:1 NBD has no EROFS, so clients are told EPERM",
+  ]);
   assert.match(warnings("let a = 1K")[0]!, /"a" is defined but not used/);
 });
 
