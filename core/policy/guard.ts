@@ -43,9 +43,13 @@ export class PolicyInstance {
     this.#clock = policy.verified.clock ? exports[CLOCK] as unknown as Check : null;
     this.#now = now;
     this.log = new LogLimit(log);
+    this.tick();
   }
 
-  /** Tells the module the time, once a second, if it wants to know it. */
+  /**
+   * Tells the module the time if it wants to know it and a second has passed. Called before a batch
+   * of requests is looked at: asking the system for each of them would cost more than all rules.
+   */
   tick(): void {
     if (this.#clock === null) return;
     const now = this.#now();
@@ -91,7 +95,6 @@ export class Guard {
    */
   check(request: Request): number {
     const { command, flags } = request;
-    this.#instance.tick();
     // Offset and length of a flush are reserved: nothing may be decided by them.
     const verdict = command === Command.Flush
       ? this.#check(command, flags, 0, 0, 0, 0, this.#high, this.#low)

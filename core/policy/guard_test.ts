@@ -19,7 +19,7 @@ function setUp(source: string | Uint8Array, now = () => 0) {
   const instance = new PolicyInstance(loadPolicy(bytes, "test").policy, log, now);
   const guard = (peer = CLIENT, name = "disk") =>
     new Guard(instance, connectionFacts(peer, name), peer);
-  return { guard, logged };
+  return { guard, instance, logged };
 }
 
 function request(command: number, offset = 0, length = 0): Request {
@@ -80,20 +80,25 @@ Deno.test("offset and length of a flush decide nothing", () => {
 
 Deno.test("time moves on, also backwards", () => {
   let now = Date.UTC(2024, 0, 1, 21, 59, 59, 900);
-  const { guard } = setUp(
+  const { guard, instance } = setUp(
     "default errno EPERM\ntimezone utc\nallow if time in 22:00..23:00 and weekday == mon\n",
     () => now,
   );
   const asked = guard();
   const read = request(Command.Read, 0, 1);
+  instance.tick();
   assert.equal(asked.check(read), Errno.EPERM);
   now += 100;
+  instance.tick();
   assert.equal(asked.check(read), 0);
   now += 3600_000;
+  instance.tick();
   assert.equal(asked.check(read), Errno.EPERM);
   now -= 60_000;
+  instance.tick();
   assert.equal(asked.check(read), 0);
   now += 24 * 3600_000;
+  instance.tick();
   assert.equal(asked.check(read), Errno.EPERM);
 });
 

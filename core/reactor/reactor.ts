@@ -194,6 +194,7 @@ export class Reactor implements TransmissionHost {
 
   /** Gives every hot connection a turn. Whether any of them, or the device, got somewhere. */
   #round(): boolean {
+    this.#policy?.tick();
     let worked = false;
     const hot = this.#hot;
     for (let i = hot.length - 1; i >= 0; i--) {

@@ -9,6 +9,9 @@ import { createSession } from "../nbd/session.ts";
 import { Replies, REQUEST_MAGIC, SIMPLE_REPLY_MAGIC } from "../nbd/wire.ts";
 import { closeDescriptor, setNonBlocking } from "../../native/descriptor.ts";
 import { libc } from "../../native/libc.ts";
+import { connectionFacts } from "../policy/connection.ts";
+import { Guard, PolicyInstance } from "../policy/guard.ts";
+import { loadPolicy } from "../policy/loaded.ts";
 import { DeviceContext } from "./device_context.ts";
 import { Turn } from "./phase.ts";
 import { TestMemory } from "./test_memory.ts";
@@ -382,5 +385,32 @@ Deno.test("draining refuses what is new with ESHUTDOWN and finishes what is unde
   disk.reap();
   assert.equal(transmission.turn(), Turn.Closed);
   assert.deepEqual(replies(read(far)), [[1, 0]]);
+  close();
+});
+
+Deno.test("a guard refuses, and kill ends the connection but not what is under way", () => {
+  const { disk, context, transmission, far, close } = setUp();
+  const rules = "default allow\nerrno EPERM write\nkill trim\n";
+  const { policy } = loadPolicy(new TextEncoder().encode(rules), "test");
+  const facts = connectionFacts("fd:3", "disk");
+  transmission.guard = new Guard(new PolicyInstance(policy, () => {}), facts, "fd:3");
+  write(
+    far,
+    request(Command.Write, 1, 0, 512, new Uint8Array(512).fill(9)),
+    request(Command.Flush, 2, 0, 0),
+  );
+  assert.equal(transmission.turn(), Turn.Worked);
+  assert.deepEqual(replies(read(far)), [[1, Errno.EPERM], [2, 0]]);
+  assert.equal(disk.submitted, 1);
+  disk.late = true;
+  write(far, request(Command.Read, 3, 0, 512), request(Command.Trim, 4, 0, 512));
+  write(far, request(Command.Flush, 5, 0, 0));
+  assert.equal(transmission.turn(), Turn.Worked);
+  assert.equal(disk.submitted, 2, "neither the trim nor what follows it");
+  assert.equal(transmission.turn(), Turn.Idle, "the read is still under way");
+  disk.reap();
+  assert.equal(transmission.turn(), Turn.Closed);
+  assert.equal(read(far).length, 0);
+  assert.equal(context.pending, 0);
   close();
 });
