@@ -204,7 +204,10 @@ const npmPackages: esbuild.Plugin = {
   setup(build) {
     build.onResolve({ filter: /^[a-z@][^:]*$/ }, ({ path, kind }) => {
       if (kind === "entry-point") return null;
-      return { path: decodeURIComponent(new URL(import.meta.resolve(path)).pathname) };
+      const main = decodeURIComponent(new URL(import.meta.resolve(path)).pathname);
+      // Its form for browsers is in modules, of which only what is used gets in.
+      if (path === "yaml") return { path: main.replace(/\/dist\//, "/browser/dist/") };
+      return { path: main };
     });
   },
 };
