@@ -103,9 +103,15 @@ export const subject: fc.Arbitrary<Subject> = fc.record({
   flags: fc.nat(0x1f),
   offset: bytes,
   length: bytes,
+  /** Whether `length` is where it ends rather than how long it is. */
+  toEnd: fc.boolean(),
   weekday: fc.nat(6),
   second: fc.oneof(fc.nat(86399), pick([0, 9000, 21600, 21601, 43200, 79200, 86399])),
-}).map((made) => made.command === 3 ? { ...made, offset: 0n, length: 0n } : made);
+}).map(({ toEnd, ...made }) => {
+  if (made.command === 3) return { ...made, offset: 0n, length: 0n };
+  const { offset, length: end } = made;
+  return toEnd && end > offset ? { ...made, length: end - offset } : made;
+});
 
 /** A client. */
 export const facts: fc.Arbitrary<ConnectionFacts> = fc.tuple(

@@ -237,13 +237,18 @@ export class Transmission implements Phase, RequestSink {
     return true;
   }
 
+  /** Asks the guard, once for each request, about one that is valid so far: `verdict`, an errno or KILL. */
+  #decide(request: InflightRequest, verdict: number): number {
+    if (this.guard === null || verdict > 0 || request.command === Command.Disconnect) {
+      return verdict;
+    }
+    return this.guard.check(request) || verdict;
+  }
+
   #execute(request: InflightRequest, verdict: number, payload: number): void {
     const command = request.command;
-    if (this.guard !== null && verdict <= 0 && command !== Command.Disconnect) {
-      const decision = this.guard.check(request);
-      if (decision === KILL) return this.#kill(request);
-      if (decision !== 0) verdict = decision;
-    }
+    verdict = this.#decide(request, verdict);
+    if (verdict === KILL) return this.#kill(request);
     if (verdict !== 0) return this.#answer(request, verdict === ANSWERED ? 0 : verdict);
     if (command === Command.Disconnect) {
       this.#ended = true;
@@ -313,7 +318,13 @@ export class Transmission implements Phase, RequestSink {
 
   /** The payload of a request has not arrived completely: waits for it, or discards it as it comes. */
   #incomplete(request: InflightRequest, verdict: number, payload: number): boolean {
-    if (verdict === 0 && this.#isStreamed(request, payload)) {
+    const streamed = verdict === 0 && this.#isStreamed(request, payload);
+    if (streamed) verdict = this.#decide(request, verdict);
+    if (verdict === KILL) {
+      this.#kill(request);
+      return false;
+    }
+    if (streamed && verdict === 0) {
       this.#received.consume(this.#headerLength);
       this.#stream = new WriteStream(request, payload, this.#session.alignmentMask + 1);
       return true;

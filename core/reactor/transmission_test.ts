@@ -414,3 +414,38 @@ Deno.test("a guard refuses, and kill ends the connection but not what is under w
   assert.equal(context.pending, 0);
   close();
 });
+
+Deno.test("a guard is asked about the whole of a large write before its first part", () => {
+  const { disk, transmission, far, close } = setUp();
+  const rules = "default allow\nerrno EPERM write if end > 1M\n";
+  const { policy } = loadPolicy(new TextEncoder().encode(rules), "test");
+  const facts = connectionFacts("fd:3", "disk");
+  transmission.guard = new Guard(new PolicyInstance(policy, () => {}), facts, "fd:3");
+  const send = (cookie: number, length: number) => {
+    const whole = request(Command.Write, cookie, 0, length, new Uint8Array(length));
+    for (let at = 0; at < whole.length; at += 65536) {
+      write(far, whole.slice(at, at + 65536));
+      transmission.turn();
+    }
+  };
+  send(1, (1 << 20) + 512);
+  assert.equal(disk.submitted, 0);
+  assert.deepEqual(replies(read(far)), [[1, Errno.EPERM]]);
+  send(2, 1 << 20);
+  assert.ok(disk.submitted > 1, "it is passed on in parts");
+  assert.deepEqual(replies(read(far)), [[2, 0]]);
+  const { submitted } = disk;
+  transmission.guard = new Guard(
+    new PolicyInstance(
+      loadPolicy(new TextEncoder().encode("default kill\n"), "test").policy,
+      () => {},
+    ),
+    facts,
+    "fd:3",
+  );
+  write(far, request(Command.Write, 3, 0, 2 << 20), new Uint8Array(65536));
+  transmission.turn();
+  assert.equal(disk.submitted, submitted);
+  assert.equal(transmission.turn(), Turn.Closed);
+  close();
+});
