@@ -2,7 +2,7 @@
 // Runs all tests in order and says what came of them. Fails when anything failed or did not run.
 //   deno task test [--only STAGE]...
 
-import { installPeers, newerPeers, unpackNewerPeers } from "./peers.ts";
+import { installPeers, installTools, newerPeers, unpackNewerPeers } from "./peers.ts";
 import { type Outcome, runStage, type Stage } from "./stages/stage.ts";
 
 const UNIT_FOLDERS = [
@@ -35,6 +35,7 @@ const STAGES: Stage[] = [
     name: "unit",
     timeLimitMinutes: 12,
     folders: UNIT_FOLDERS,
+    prepare: installTools,
     steps: [{ deno: ["test", "-A", "--doc", ...UNIT_FOLDERS], tests: true, mayIgnore: true }],
   },
   {

@@ -16,6 +16,16 @@ const INSTALLED: Record<string, string> = {
   "qemu-nbd": "qemu-utils",
 };
 
+/** Programs without which some unit tests cannot run, and their packages. */
+const TOOLS: Record<string, string> = {
+  clang: "clang",
+  fish: "fish",
+  gcc: "gcc",
+  man: "man-db",
+  "wasm-ld": "lld",
+  zsh: "zsh",
+};
+
 /** libnbd has extended headers since 1.18; trixie has 1.22. */
 const SUITE = "trixie";
 const UNPACKED = ["libnbd-bin", "nbd-server", "nbdkit", "python3-libnbd", "qemu-utils"];
@@ -48,9 +58,22 @@ export function peerCommand(program: string, which: "installed" | "newer"): stri
  * names them where it may not or cannot.
  */
 export async function installPeers(): Promise<void> {
-  const missing = Object.keys(INSTALLED).filter((program) => findProgram(program) === null);
+  await install(INSTALLED);
+}
+
+/** The same for what unit tests use. Where it may not or cannot, they are ignored: says so. */
+export async function installTools(): Promise<void> {
+  try {
+    await install(TOOLS);
+  } catch (error) {
+    console.warn(`${(error as Error).message}\nTests that need them are ignored.`);
+  }
+}
+
+async function install(programs: Record<string, string>): Promise<void> {
+  const missing = Object.keys(programs).filter((program) => findProgram(program) === null);
   if (missing.length === 0) return;
-  const packages = [...new Set(missing.map((program) => INSTALLED[program]!))];
+  const packages = [...new Set(missing.map((program) => programs[program]!))];
   const command = `apt-get install --no-install-recommends ${packages.join(" ")}`;
   if (Deno.uid() !== 0) {
     throw new Error(`cannot find ${missing.join(", ")}: they are not installed; run ${command}`);

@@ -14,7 +14,7 @@ import type { ParameterValue } from "../plugin/parameters.ts";
 /** A directory on tmpfs. */
 export const MEMORY_DIRECTORY = "/dev/shm";
 /** A directory on a disk, where the system's temporary directory may be in memory. */
-export const DISK_DIRECTORY = [Deno.env.get("TMPDIR") ?? "/tmp", "."].find(isOnDisk)!;
+export const DISK_DIRECTORY = [Deno.env.get("TMPDIR") ?? "/tmp", Deno.cwd()].find(isOnDisk)!;
 if (DISK_DIRECTORY === undefined) {
   throw new Error("cannot test files on a disk: both TMPDIR and . are in memory");
 }
