@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // epoll(7), level-triggered.
 
-import { check, lastErrno } from "./errno.ts";
+import { check, lastErrno, SystemError } from "./errno.ts";
 import { closeDescriptor } from "./descriptor.ts";
 import { libc } from "./libc.ts";
 
@@ -42,6 +42,18 @@ export class Epoll {
 
   remove(fd: number): void {
     this.#control(EPOLL_CTL_DEL, fd, 0);
+  }
+
+  /** Whether the descriptor can be watched: those of regular files cannot. */
+  takes(fd: number): boolean {
+    try {
+      this.add(fd, Poll.None);
+      this.remove(fd);
+      return true;
+    } catch (error) {
+      if (error instanceof SystemError && error.code === "EPERM") return false;
+      throw error;
+    }
   }
 
   /** Waits up to `timeoutMs` (-1: for ever) and returns how many descriptors are ready. */

@@ -5,6 +5,7 @@ import { BlockError, errnoName } from "../core/block/errno.ts";
 
 const { symbols } = Deno.dlopen("libc.so.6", {
   __errno_location: { parameters: [], result: "pointer" },
+  strerror: { parameters: ["i32"], result: "pointer" },
 });
 
 // The location never changes within a thread, so a look at errno is a load, not a call.
@@ -17,13 +18,20 @@ export function lastErrno(): number {
   return errnoView[0]!;
 }
 
-/** A system call that failed. The message reads `cannot <action>: <errno name>`. */
+/** An errno for people: `No such file or directory (ENOENT)`. */
+function errnoWords(errno: number): string {
+  const words = symbols.strerror(errno);
+  const name = errnoName(errno);
+  return words === null ? name : `${Deno.UnsafePointerView.getCString(words)} (${name})`;
+}
+
+/** A system call that failed. The message reads `cannot <action>: <words> (<errno name>)`. */
 export class SystemError extends BlockError {
   /** Symbolic errno name, such as `EADDRINUSE`. */
   readonly code: string;
 
   constructor(action: string, errno: number) {
-    super(errno, `cannot ${action}: ${errnoName(errno)}`);
+    super(errno, `cannot ${action}: ${errnoWords(errno)}`);
     this.code = errnoName(errno);
   }
 }

@@ -55,16 +55,20 @@ export function captiveVariables(
     unixsocket: "",
     exportname: exportName,
   };
+  let host = "localhost";
   for (const text of uris.toReversed()) {
     const uri = parseUri(text);
     if ("socket" in uri) variables.unixsocket = uri.socket.replace(/^\0/, "@");
-    else variables.port = `${uri.port}`;
+    else {
+      variables.port = `${uri.port}`;
+      if ("host" in uri) host = uri.host.includes(":") ? `[${uri.host}]` : uri.host;
+    }
   }
   const suffix = exportName === "" ? "" : `:exportname=${exportName}`;
   const { unixsocket, port } = variables;
   // The form that qemu had before there were NBD URIs.
   if (unixsocket !== "") variables.nbd = `nbd:unix:${unixsocket}${suffix}`;
-  else if (port !== "") variables.nbd = `nbd:localhost:${port}${suffix}`;
+  else if (port !== "") variables.nbd = `nbd:${host}:${port}${suffix}`;
   return variables;
 }
 

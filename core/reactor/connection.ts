@@ -18,6 +18,8 @@ export class Connection {
   cooledMs: number;
   /** Events that epoll watches `inputFd` and `outputFd` for; -1: not watched. */
   watched = -1;
+  /** Descriptors that never make a call wait, such as those of files, which epoll does not take. */
+  unwatchable: readonly number[] = [];
   /** Must be in transmission by then; Infinity afterwards. */
   handshakeDeadlineMs: number;
 

@@ -123,6 +123,7 @@ export class Reactor implements TransmissionHost {
       now,
       this.#limits.handshakeTimeoutMs,
     );
+    connection.unwatchable = [inputFd, outputFd].filter((fd) => !this.#epoll.takes(fd));
     Atomics.add(this.#load, this.#start.index, 1);
     if (!transmission) return this.#open(connection);
     const session = createSession(agreedTerms(this.#directory(peer), transmission));
@@ -267,7 +268,9 @@ export class Reactor implements TransmissionHost {
   #event(fd: number, events: number, now: number): void {
     const connection = this.#connections.get(fd);
     if (connection !== undefined) {
-      if ((events & (Poll.HangUp | Poll.Error)) !== 0 && (connection.events & Poll.In) === 0) {
+      const isGone = (events & (Poll.HangUp | Poll.Error)) !== 0 &&
+        connection.inputFd === connection.outputFd && (connection.events & Poll.In) === 0;
+      if (isGone) {
         this.#unwatch(connection);
         connection.phase.hangUp();
       }
@@ -290,6 +293,10 @@ export class Reactor implements TransmissionHost {
 
   /** Leaves the connection to epoll. */
   #cool(connection: Connection): void {
+    // Nothing would wake it: its input never makes anybody wait.
+    const isReady = connection.unwatchable.includes(connection.inputFd) &&
+      (connection.events & Poll.In) !== 0;
+    if (isReady) return;
     connection.phase.pause();
     connection.cooledMs = performance.now();
     this.#remove(connection);
@@ -305,25 +312,34 @@ export class Reactor implements TransmissionHost {
   }
 
   #watch(connection: Connection): void {
-    const events = connection.events;
-    if (events === connection.watched) return;
-    const { inputFd, outputFd, watched } = connection;
-    if (inputFd === outputFd) this.#watchDescriptor(inputFd, watched, events);
-    else {
-      this.#watchDescriptor(inputFd, watched, events & Poll.In);
-      this.#watchDescriptor(outputFd, watched, events & Poll.Out);
-    }
+    const { events, watched, inputFd, outputFd } = connection;
+    if (events === watched) return;
+    if (inputFd !== outputFd) {
+      this.#watchOneWay(connection, inputFd, Poll.In);
+      this.#watchOneWay(connection, outputFd, Poll.Out);
+    } else if (watched === -1) this.#epoll.add(inputFd, events);
+    else this.#epoll.modify(inputFd, events);
     connection.watched = events;
   }
 
-  #watchDescriptor(fd: number, before: number, events: number): void {
-    if (before === -1) this.#epoll.add(fd, events);
-    else this.#epoll.modify(fd, events);
+  /** Pipes and files: each is watched only while it is wanted, as its end says nothing else. */
+  #watchOneWay(connection: Connection, fd: number, event: number): void {
+    if (connection.unwatchable.includes(fd)) return;
+    const before = connection.watched === -1 ? 0 : connection.watched & event;
+    const now = connection.events & event;
+    if (now !== 0 && before === 0) this.#epoll.add(fd, event);
+    else if (now === 0 && before !== 0) this.#epoll.remove(fd);
   }
 
   #unwatch(connection: Connection): void {
-    if (connection.watched === -1) return;
-    for (const fd of new Set([connection.inputFd, connection.outputFd])) this.#epoll.remove(fd);
+    const { watched, inputFd, outputFd } = connection;
+    if (watched === -1) return;
+    if (inputFd === outputFd) this.#epoll.remove(inputFd);
+    else {
+      const isWatched = (fd: number) => !connection.unwatchable.includes(fd);
+      if ((watched & Poll.In) !== 0 && isWatched(inputFd)) this.#epoll.remove(inputFd);
+      if ((watched & Poll.Out) !== 0 && isWatched(outputFd)) this.#epoll.remove(outputFd);
+    }
     connection.watched = -1;
   }
 

@@ -106,12 +106,15 @@ export class ReceiveBuffer {
     this.#drop();
   }
 
-  /** The client has paused within a request of `needed` bytes: keeps no more memory than that. */
+  /** The client pauses within a request of `needed` bytes: keeps no more memory than needed. */
   shrink(needed: number): void {
     const block = this.#block;
-    if (block === null || block.references > 0 || 2 * needed > block.size) return;
+    if (block === null || block.references > 0) return;
     const left = this.#end - this.#start;
-    const smaller = this.#pool.take(needed);
+    // Whole requests may be waiting as well, and then there is more than one of them needs.
+    const kept = Math.max(needed, left);
+    if (2 * kept > block.size) return;
+    const smaller = this.#pool.take(kept);
     if (smaller !== null) this.#move(smaller, left);
   }
 
@@ -157,6 +160,9 @@ export class ReceiveBuffer {
 
   /** Goes on in `next` with the `left` bytes there are, or else with those set aside. */
   #move(next: Block, left: number): void {
+    if (left > next.size) {
+      throw new RangeError("A receive block is too small for what it is to hold");
+    }
     const memory = this.#pool.memory.bytes;
     if (left > 0) {
       const from = this.pointer;

@@ -113,3 +113,18 @@ Deno.test("the bound on memory is said, and the end of the stream told apart", (
   assert.equal(buffer.receive(near, 0, HEADER), 0);
   close();
 });
+
+Deno.test("a pause keeps all that has arrived, however little the first request needs", () => {
+  const { memory, pool, near, far, close, buffer } = setUp();
+  const bytes = Uint8Array.from({ length: 150_000 }, (_, i) => i * 7 + (i >> 9));
+  libc.write(far, bytes, bytes.length);
+  assert.equal(buffer.receive(near, 0, HEADER), bytes.length);
+  const neighbour = pool.take(64 * 1024)!;
+  memory.bytes.fill(0xee, neighbour.pointer, neighbour.pointer + neighbour.size);
+  for (const needed of [0, 28, 100_000]) buffer.shrink(needed);
+  const got = memory.bytes.slice(buffer.pointer, buffer.pointer + bytes.length);
+  assert.equal(got.findIndex((byte, i) => byte !== bytes[i]), -1);
+  const other = memory.bytes.subarray(neighbour.pointer, neighbour.pointer + neighbour.size);
+  assert.ok(other.every((byte) => byte === 0xee));
+  close();
+});

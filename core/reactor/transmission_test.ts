@@ -449,3 +449,30 @@ Deno.test("a guard is asked about the whole of a large write before its first pa
   assert.equal(transmission.turn(), Turn.Closed);
   close();
 });
+
+Deno.test("writes behind answers that a client does not take arrive unharmed", () => {
+  const { disk, transmission, far, close } = setUp({ inflightBytesMax: 16 << 20 });
+  for (let i = 0; i < 3; i++) write(far, request(Command.Read, i, 2 << 20, 1 << 20));
+  const blocks = Array.from({ length: 40 }, (_, i) => noise(4096).map((byte) => byte ^ (i * 37)));
+  for (const [i, block] of blocks.entries()) {
+    write(far, request(Command.Write, 100 + i, i * 8192, 4096, block));
+  }
+  // The reactor leaves the connection to epoll again and again meanwhile.
+  for (let i = 0; i < 20; i++) {
+    transmission.turn();
+    transmission.pause();
+  }
+  assert.ok(disk.submitted < 43, "the client's reluctance holds it up");
+  let bytes = 0;
+  for (let i = 0; i < 300 && bytes < 3 * (16 + (1 << 20)) + 40 * 16; i++) {
+    bytes += read(far).length;
+    transmission.turn();
+    transmission.pause();
+  }
+  assert.equal(bytes, 3 * (16 + (1 << 20)) + 40 * 16);
+  for (const [i, block] of blocks.entries()) {
+    const at = disk.disk + i * 8192;
+    assert.deepEqual(disk.memory.bytes.slice(at, at + 4096), block, `block ${i}`);
+  }
+  close();
+});

@@ -51,7 +51,12 @@ function serve(start: ReactorStart): ReactorReport {
   }
   starting = false;
   report({ kind: "started" });
-  reactor.run(() => takeCommands(start, reactor));
+  try {
+    reactor.run(() => takeCommands(start, reactor));
+  } catch (error) {
+    log("debug", error instanceof Error && error.stack || String(error));
+    return { kind: "failed", message: `the server has failed: ${(error as Error).message}` };
+  }
   device.close();
   return { kind: "ended" };
 }
