@@ -127,7 +127,10 @@ Deno.test("a descriptor is opened again with other rights and its own position",
     assert.deepEqual(openFlags(again), { readable: true, writable: true, direct: false });
     closeDescriptor(fd);
     closeDescriptor(again);
-    const expected = { errno: EBADF, message: `cannot use descriptor ${NO_DESCRIPTOR}: EBADF` };
+    const expected = {
+      errno: EBADF,
+      message: `cannot use descriptor ${NO_DESCRIPTOR}: Bad file descriptor (EBADF)`,
+    };
     assert.throws(() => openFlags(NO_DESCRIPTOR), expected);
   });
 });

@@ -131,7 +131,7 @@ Deno.test("where io_uring is forbidden the log says so once and everything works
   ).finally(() => worker.terminate());
   Deno.removeSync(directory, { recursive: true });
   assert.equal(answer.logged.length, 1);
-  assert.match(answer.logged[0]!, /^warning: cannot set up an io_uring: EPERM: /);
+  assert.match(answer.logged[0]!, /^warning: cannot set up an io_uring: .*\(EPERM\): /);
   assert.deepEqual(answer.bytes, new Uint8Array([0, 1, 0, 3, 0]));
   assert.ok(answer.pended > 0);
 });

@@ -261,12 +261,18 @@ Deno.test("what cannot be served is refused with a reason", () => {
     Deno.writeFileSync(file, pattern(10, 1));
     const refuse = (given: Record<string, string | number | boolean>, message: RegExp) =>
       assert.throws(() => fileDevice(given), message);
-    refuse({ file: join(path, "none") }, /^BlockError: cannot open ".*none": ENOENT$/);
+    refuse(
+      { file: join(path, "none") },
+      /^BlockError: cannot open ".*none": No such file or directory \(ENOENT\)$/,
+    );
     refuse({ file: path }, /^BlockError: cannot serve ".*": it is a directory; use "dir="/);
     refuse({ file: "/dev/null" }, /neither a regular file nor a block device$/);
     refuse({ file: "/proc/version", direct: true }, /its filesystem has no direct I\/O$/);
-    refuse({ dir: file }, /ENOTDIR$/);
-    refuse({ fd: 987_654 }, /^BlockError: cannot use descriptor 987654: EBADF$/);
+    refuse({ dir: file }, /Not a directory \(ENOTDIR\)$/);
+    refuse(
+      { fd: 987_654 },
+      /^BlockError: cannot use descriptor 987654: Bad file descriptor \(EBADF\)$/,
+    );
     assert.throws(() => fileDevice({}), ParameterError);
     assert.throws(() => fileDevice({ file, dir: path }), ParameterError);
   });

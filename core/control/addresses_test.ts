@@ -48,7 +48,7 @@ Deno.test("with port 0 all addresses get the same port", async () => {
 Deno.test("an address that is not ours is an error that names it", async () => {
   await assert.rejects(
     listenAddresses([LOOPBACK, NOT_OURS_4], 0, unexpected),
-    /cannot listen on 192\.0\.2\.1:\d+: EADDRNOTAVAIL/,
+    /cannot listen on 192\.0\.2\.1:\d+: Cannot assign requested address \(EADDRNOTAVAIL\)/,
   );
 });
 

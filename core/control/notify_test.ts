@@ -48,6 +48,7 @@ Deno.test("a socket that is not there is worth a warning", async () => {
   const notifier = await takeNotifier(variables, (text) => failures.push(text));
   notifier.send("READY=1", "STATUS=x");
   assert.deepEqual(failures, [
-    "cannot tell the service manager READY=1: cannot send to /nonexistent/notify: ENOENT",
+    "cannot tell the service manager READY=1: cannot send to /nonexistent/notify: " +
+    "No such file or directory (ENOENT)",
   ]);
 });
