@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import type { Device, OpenExport } from "../block/device.ts";
+import type { PayloadMemory } from "../block/memory.ts";
 import { errnoName } from "../block/errno.ts";
 import {
   Command,
@@ -47,10 +48,15 @@ export class TestClient implements ReplySpace, RequestSink {
 
   constructor(readonly device: Device, readonly opened: OpenExport) {}
 
+  get memory(): PayloadMemory {
+    return this.device.memory;
+  }
+
   take(_request: Request, length: number): number {
     const pointer = this.device.memory.allocate(length, this.device.bufferAlignment);
-    if (pointer !== 0) this.#lent.push({ pointer, length });
-    return pointer;
+    if (pointer === 0) return 0;
+    this.#lent.push({ pointer, length });
+    return this.memory.address + pointer;
   }
 
   completed(request: Request, errno: number): void {
@@ -83,7 +89,7 @@ export class TestClient implements ReplySpace, RequestSink {
         break;
       }
       if (kind === Piece.Hole) holes += request.pieceLength(i);
-      else bytes.set(this.#memory(pointer, request.pieceLength(i)), at);
+      else bytes.set(this.bytesAt(pointer, request.pieceLength(i)), at);
       at += request.pieceLength(i);
     }
     if (errno === 0) assert.equal(at, length, "pieces cover the request");
@@ -136,8 +142,8 @@ export class TestClient implements ReplySpace, RequestSink {
     const pointer = this.device.memory.allocate(length, 4096);
     assert.notEqual(pointer, 0, "no memory for the payload");
     this.#lent.push({ pointer, length });
-    request.payload = pointer + this.payloadShift;
-    this.#memory(request.payload, data.length).set(data);
+    request.payload = this.memory.address + pointer + this.payloadShift;
+    this.bytesAt(request.payload, data.length).set(data);
     return request;
   }
 
@@ -193,7 +199,9 @@ export class TestClient implements ReplySpace, RequestSink {
     return result;
   }
 
-  #memory(pointer: number, length: number): Uint8Array {
+  /** The bytes at an address in the device's memory. */
+  bytesAt(address: number, length: number): Uint8Array {
+    const pointer = address - this.memory.address;
     return this.device.memory.bytes.subarray(pointer, pointer + length);
   }
 

@@ -93,13 +93,13 @@ export class Answer {
     this.#next = at + length;
     if (this.#expect === Expect.DiscardedData) return;
     if (flags & DataFlag.Stable) {
-      this.#request!.data(at, pointer, length, true);
+      this.#request!.data(at, this.#memory.address + pointer, length, true);
       return;
     }
     const room = this.#take(length);
     if (room === 0) return;
     this.#memory.bytes.copyWithin(room, pointer, pointer + length);
-    this.#request!.data(at, room, length, false);
+    this.#request!.data(at, this.#memory.address + room, length, false);
   }
 
   buffer(id: number, at: number, length: number): number {
@@ -107,7 +107,7 @@ export class Answer {
     this.#next = at + length;
     if (this.#expect === Expect.DiscardedData) return this.scratch + at;
     const room = this.#take(length);
-    if (room !== 0) this.#request!.data(at, room, length, false);
+    if (room !== 0) this.#request!.data(at, this.#memory.address + room, length, false);
     return room;
   }
 
@@ -186,8 +186,9 @@ export class Answer {
   }
 
   #take(length: number): number {
-    const room = this.#request!.space.take(this.#request!, length);
+    const address = this.#request!.space.take(this.#request!, length);
     this.#memory.refresh();
+    const room = address === 0 ? 0 : address - this.#memory.address;
     if (room === 0) this.failure = Errno.ENOMEM;
     else if (!this.#memory.contains(room, length)) {
       throw new RangeError("Room for an answer lies outside of the memory");

@@ -109,7 +109,11 @@ export class PluginExport implements OpenExport, Emulation {
     if (this.info.can.write === Support.None) {
       return refuse(request, Errno.EPERM, "the export is read-only");
     }
-    const status = this.write(request, request.payload, this.#fuaFlag(request));
+    const status = this.write(
+      request,
+      request.payload - this.host.memory.address,
+      this.#fuaFlag(request),
+    );
     return status === 0 ? this.#flushIfForced(request) : status;
   }
 

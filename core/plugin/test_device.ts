@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import type { OpenExport } from "../block/device.ts";
 import { BlockError } from "../block/errno.ts";
 import { Command, Piece, Request } from "../block/request.ts";
+import { spaceIn } from "../block/testing.ts";
 import { type LogLevel, PluginDevice, type PluginOptions } from "./instance.ts";
 import { parseParameters } from "./parameters.ts";
 import { preparePlugin } from "./prepare.ts";
@@ -25,7 +26,7 @@ export interface TestRequest {
   flags?: number;
 }
 
-/** A piece of an answer; `bytes` is the data of one that has data. */
+/** A piece of an answer; the value of data is a pointer to it in the memory of the device. */
 export interface TestPiece {
   kind: number;
   at: number;
@@ -54,7 +55,7 @@ export class TestPlugin {
       instances: 1,
       ...rest,
     });
-    this.request.space = { take: (_request, length) => this.device.memory.allocate(length, 16) };
+    this.request.space = spaceIn(this.device.memory);
   }
 
   /** The default export, opened when it is first asked for. */
@@ -77,7 +78,7 @@ export class TestPlugin {
   write(offset: number, bytes: Uint8Array, flags = 0): number {
     const pointer = this.device.memory.allocate(bytes.length, 16);
     this.device.memory.bytes.set(bytes, pointer);
-    this.request.payload = pointer;
+    this.request.payload = this.device.memory.address + pointer;
     return this.submit(Command.Write, { offset, length: bytes.length, flags });
   }
 
@@ -101,8 +102,14 @@ export class TestPlugin {
       kind: request.pieceKind(index),
       at: request.pieceAt(index),
       length: request.pieceLength(index),
-      value: request.pieceValue(index),
+      value: this.#valueOf(index),
     }));
+  }
+
+  #valueOf(index: number): number {
+    const value = this.request.pieceValue(index);
+    const isData = this.request.pieceKind(index) <= Piece.StableData;
+    return isData ? value - this.device.memory.address : value;
   }
 }
 
