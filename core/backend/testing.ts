@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A stand-in for the reactor, for tests and microbenchmarks of backends: submits one request at a time
-// and waits for the answer as the reactor does, by polling `completionFd` and calling `reap`.
+// and waits for the answer as the reactor does, by polling `completionFds` and calling `reap`.
 
 import assert from "node:assert/strict";
 import type { Device, OpenExport } from "../block/device.ts";
@@ -184,7 +184,7 @@ export class TestClient implements ReplySpace, RequestSink {
     const { device } = this;
     if (this.#epoll === null) {
       this.#epoll = new Epoll(1);
-      this.#epoll.add(device.completionFd, Poll.In);
+      for (const fd of device.completionFds) this.#epoll.add(fd, Poll.In);
     }
     const deadline = performance.now() + WAIT_MS_MAX;
     let result = PENDING;

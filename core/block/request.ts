@@ -101,6 +101,8 @@ export class Request {
   payload = 0;
   /** Why it failed, for the client; set by the device together with an errno. */
   errorText = "";
+  /** The client's request that this is part of, or this one itself. */
+  root: Request = this;
   /** Set by the reactor; told when a pending request is finished. */
   sink!: RequestSink;
   /** Set by the reactor; where the device finds room for the data of its answer. */
@@ -169,6 +171,12 @@ export class Request {
   /** Address (data), errno (error) or status flags (extent). */
   pieceValue(index: number): number {
     return this.#pieces[index * PIECE_WIDTH + 3]!;
+  }
+
+  /** Makes the data of a piece lie at `address`, where it stays until the answer is sent. */
+  replaceData(index: number, address: number): void {
+    this.#pieces[index * PIECE_WIDTH] = Piece.Data;
+    this.#pieces[index * PIECE_WIDTH + 3] = address;
   }
 
   #add(kind: number, at: number, length: number, value: number): void {

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import type { OpenExport } from "../block/device.ts";
 import { BlockError } from "../block/errno.ts";
 import { Command, Piece, Request } from "../block/request.ts";
+import { copyFrom } from "../block/memory.ts";
 import { spaceIn } from "../block/testing.ts";
 import { type LogLevel, PluginDevice, type PluginOptions } from "./instance.ts";
 import { parseParameters } from "./parameters.ts";
@@ -41,6 +42,9 @@ export class TestPlugin {
   readonly request = new Request();
   #opened: OpenExport | null = null;
 
+  /** Errno of each request that was pending, in the order in which they ended. */
+  readonly ended: number[] = [];
+
   constructor(wat: string, options: TestOptions = {}) {
     const { manifest, parameters = [], memoryMaximum, ...rest } = options;
     const limit = memoryMaximum === undefined ? {} : { memoryMaximum };
@@ -56,6 +60,7 @@ export class TestPlugin {
       ...rest,
     });
     this.request.space = spaceIn(this.device.memory);
+    this.request.sink = { completed: (_request, errno) => void this.ended.push(errno) };
   }
 
   /** The default export, opened when it is first asked for. */
@@ -82,17 +87,24 @@ export class TestPlugin {
     return this.submit(Command.Write, { offset, length: bytes.length, flags });
   }
 
+  /** The bytes that the last answer has at its place, wherever they lie. */
+  bytes(length: number): Uint8Array<ArrayBuffer> {
+    const { request } = this;
+    const out = new Uint8Array(length).fill(0xee);
+    for (let index = 0; index < request.pieceCount; index++) {
+      const at = request.pieceAt(index);
+      const part = out.subarray(at, at + request.pieceLength(index));
+      if (request.pieceKind(index) <= Piece.StableData) copyFrom(request.pieceValue(index), part);
+      else part.fill(0);
+    }
+    return out;
+  }
+
   /** What the device answers a read with, put together; throws where the read fails. */
   read(offset: number, length: number): Uint8Array {
     const errno = this.submit(Command.Read, { offset, length });
     if (errno !== 0) throw new Error(`errno ${errno}: ${this.request.errorText}`);
-    const out = new Uint8Array(length).fill(0xee);
-    for (const { kind, at, length, value } of this.pieces()) {
-      const data = kind === Piece.Data || kind === Piece.StableData;
-      if (data) out.set(this.device.memory.bytes.subarray(value, value + length), at);
-      else out.fill(0, at, at + length);
-    }
-    return out;
+    return this.bytes(length);
   }
 
   /** The pieces of the last answer. */

@@ -36,7 +36,7 @@ export class ReplyArena implements ReplySpace {
     }
     const address = this.#pool.memory.address + block.pointer + block.used;
     block.used += bytes;
-    (request as InflightRequest).hold(block);
+    (request.root as InflightRequest).hold(block);
     return address;
   }
 

@@ -20,7 +20,9 @@ const DISK_BYTES = 4 << 20;
 class TestDisk implements Device, OpenExport {
   readonly memory = new TestMemory(32 << 20);
   readonly bufferAlignment = 64;
-  readonly completionFd = -1;
+  readonly completionFds = [];
+  readonly nextMs = Infinity;
+  readonly busy = false;
   readonly info: ExportInfo = {
     name: "disk",
     description: "",
@@ -53,6 +55,7 @@ class TestDisk implements Device, OpenExport {
   defaultExport() {
     return "disk";
   }
+  connect() {}
   open() {
     return this;
   }
