@@ -56,8 +56,10 @@ export interface PluginOptions {
   memoryRelease?: MemoryRelease;
   /** What a filter stands on. They are closed together with it. */
   children?: readonly Device[];
-  /** Shared with the nodes below; whoever made it runs it. Absent: one of its own. */
+  /** Shared with the nodes below. Absent: one of its own. */
   agenda?: Agenda;
+  /** Whether `reap` of this device runs the agenda that it is given; exactly one does. */
+  runsAgenda?: boolean;
 }
 
 /** Which function answers a command. */
@@ -89,7 +91,7 @@ export class PluginDevice implements Device {
   readonly #node: NodeManifest;
   readonly #below: Below;
   readonly #agenda: Agenda;
-  readonly #ownsAgenda: boolean;
+  readonly #runsAgenda: boolean;
 
   private constructor(prepared: PreparedPlugin, options: PluginOptions) {
     const { name } = prepared.manifest;
@@ -106,7 +108,7 @@ export class PluginDevice implements Device {
     this.bufferAlignment = Math.max(16, this.#node.alignment, ...alignments);
     this.completionFds = this.#children.flatMap(({ completionFds }) => completionFds);
     this.#agenda = options.agenda ?? new Agenda();
-    this.#ownsAgenda = options.agenda === undefined;
+    this.#runsAgenda = options.agenda === undefined || options.runsAgenda === true;
     const log = (level: LogLevel, text: string) => options.log(level, text);
     const counter = new CallCounter(options.watch);
     this.#host = new Host(
@@ -188,7 +190,7 @@ export class PluginDevice implements Device {
   }
 
   get nextMs(): number {
-    let nextMs = this.#ownsAgenda ? this.#agenda.nextMs : Infinity;
+    let nextMs = this.#runsAgenda ? this.#agenda.nextMs : Infinity;
     for (const child of this.#children) nextMs = Math.min(nextMs, child.nextMs);
     return nextMs;
   }
@@ -219,7 +221,7 @@ export class PluginDevice implements Device {
 
   reap(): void {
     for (const child of this.#children) child.reap();
-    if (this.#ownsAgenda) this.#agenda.run(performance.now());
+    if (this.#runsAgenda) this.#agenda.run(performance.now());
   }
 
   submitQueued(): void {

@@ -3,8 +3,7 @@
 
 import { type MessagePort as NodeMessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Device } from "../block/device.ts";
-import { FileDevice } from "../backend/file.ts";
-import { PluginDevice } from "../plugin/instance.ts";
+import { buildDevice } from "../graph/build.ts";
 import { clearEvent } from "../../native/descriptor.ts";
 import type { LogLevel } from "../plugin/instance.ts";
 import type { ReactorCommand, ReactorReport, ReactorStart } from "./messages.ts";
@@ -53,14 +52,9 @@ function serve(start: ReactorStart): ReactorReport {
 }
 
 function createDevice(start: ReactorStart): Device {
-  const { device, watch } = start;
-  if (device.kind === "file") return FileDevice.create(device.values, { log });
-  return PluginDevice.create(device.prepared, device.values, {
-    watch: watch!,
-    log,
-    instances: new Int32Array(start.load).length,
-    memoryRelease,
-  });
+  const { device, watches } = start;
+  const instances = new Int32Array(start.load).length;
+  return buildDevice(device, { watches, log, instances, memoryRelease });
 }
 
 function takeCommands(start: ReactorStart, reactor: Reactor): void {
