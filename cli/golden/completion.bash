@@ -8,6 +8,7 @@ _sandblock_value() {
     'sandblock serve -p' | 'sandblock serve --port') REPLY='text' ;;
     'sandblock serve -i' | 'sandblock serve --ipaddr' | 'sandblock serve -b' | 'sandblock serve --bind') REPLY='text' ;;
     'sandblock serve --listen') REPLY='text' ;;
+    'sandblock serve --filter') REPLY='plugin' ;;
     'sandblock serve -e' | 'sandblock serve --exportname' | 'sandblock serve -x' | 'sandblock serve --export-name' | 'sandblock serve --export') REPLY='text' ;;
     'sandblock serve -t' | 'sandblock serve --threads') REPLY='text' ;;
     'sandblock serve -P' | 'sandblock serve --pidfile') REPLY='file' ;;
@@ -35,7 +36,7 @@ _sandblock_options() {
   REPLY=
   case "$1" in
     'sandblock') REPLY='-V --version -h --help' ;;
-    'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single -e -x --exportname= --export-name= --export= -r --readonly --read-only -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
+    'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single --filter= -e -x --exportname= --export-name= --export= -r --readonly --read-only -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
     'sandblock plugin') REPLY='-h --help' ;;
     'sandblock plugin show') REPLY='--json -h --help' ;;
     'sandblock plugin list') REPLY='--json -h --help' ;;

@@ -6,7 +6,7 @@ function __sandblock_operands
     for word in (commandline -opc)
         if test $skip -eq 1
             set skip 0
-        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '-e' '-x' '--exportname' '--export-name' '--export' '-t' '--threads' '-P' '--pidfile' '--run' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-o' '--output'
+        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--filter' '-e' '-x' '--exportname' '--export-name' '--export' '-t' '--threads' '-P' '--pidfile' '--run' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-o' '--output'
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -61,6 +61,7 @@ complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s 4 -l i
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s 6 -l ipv6-only -d 'Listen on IPv6 addresses only'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l listen -x -d 'Listen on nbd://HOST:PORT or nbd+unix:///?socket=PATH as well'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s s -l single -d 'Serve one client on standard input and output'
+complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l filter -x -a '(__sandblock_plugins)' -d 'Put a filter above the plugin; the first one given is nearest to the clients'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s e -s x -l exportname -l export-name -l export -x -d 'Name by which clients know the default export'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s r -l readonly -l read-only -d 'Refuse everything that would change the device'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s t -l threads -x -d 'Threads that serve clients; more than one helps parallel devices only'

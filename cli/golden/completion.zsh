@@ -59,6 +59,7 @@ _sandblock_serve() {
     '(-6 --ipv6-only)'{-6,--ipv6-only}'[Listen on IPv6 addresses only]' \
     '*'--listen='[Listen on nbd://HOST:PORT or nbd+unix:///?socket=PATH as well]:URI: ' \
     '(-s --single)'{-s,--single}'[Serve one client on standard input and output]' \
+    '*'--filter='[Put a filter above the plugin; the first one given is nearest to the clients]:FILTER:_sandblock_plugins' \
     '(-e --exportname -x --export-name --export)'{-e+,--exportname=,-x+,--export-name=,--export=}'[Name by which clients know the default export]:NAME: ' \
     '(-r --readonly --read-only)'{-r,--readonly,--read-only}'[Refuse everything that would change the device]' \
     '(-t --threads)'{-t+,--threads=}'[Threads that serve clients; more than one helps parallel devices only]:N: ' \

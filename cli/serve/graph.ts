@@ -23,21 +23,17 @@ export function parseGraph(words: readonly string[]): GraphNode {
   throw new UsageError(`cannot read the graph: there is a "]" without "["`);
 }
 
-/** A node without anything that could be mistaken for a bracket. */
-export function hasBrackets(words: readonly string[]): boolean {
-  return words.some((word) => word === OPEN || word === CLOSE);
-}
-
 function parseNode(
   words: readonly string[],
   start: number,
   depth: number,
 ): { node: GraphNode; next: number } {
+  if (depth > DEPTH_MAX) throw new UsageError("cannot read the graph: it is too deep");
   const name = words[start];
   if (name === undefined || name === OPEN || name === CLOSE) {
-    throw new UsageError(`cannot read the graph: the name of a plugin is missing before "${name}"`);
+    const where = name === undefined ? "at the end" : `before "${name}"`;
+    throw new UsageError(`cannot read the graph: the name of a plugin is missing ${where}`);
   }
-  if (depth > DEPTH_MAX) throw new UsageError("cannot read the graph: it is too deep");
   const node: GraphNode = { name, parameters: [], children: [] };
   let at = start + 1;
   while (at < words.length && words[at] !== CLOSE) {

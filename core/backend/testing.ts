@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import type { Device, OpenExport } from "../block/device.ts";
-import type { PayloadMemory } from "../block/memory.ts";
+import { copyFrom, type PayloadMemory } from "../block/memory.ts";
 import { errnoName } from "../block/errno.ts";
 import {
   Command,
@@ -192,17 +192,24 @@ export class TestClient implements ReplySpace, RequestSink {
       device.submitQueued();
       result = this.#results.get(request) ?? PENDING;
       if (result !== PENDING) break;
-      if (this.#epoll.wait(1000) > 0) device.reap();
+      const timeoutMs = Math.max(0, Math.min(1000, Math.ceil(device.nextMs - performance.now())));
+      if (this.#epoll.wait(timeoutMs) > 0 || device.nextMs <= performance.now()) device.reap();
       assert.ok(performance.now() < deadline, "a pending request was never completed");
     }
     this.#results.delete(request);
     return result;
   }
 
-  /** The bytes at an address in the device's memory. */
+  /** The bytes at an address, in the device's memory or, as a copy, in that of a part of it. */
   bytesAt(address: number, length: number): Uint8Array {
+    const { bytes } = this.memory;
     const pointer = address - this.memory.address;
-    return this.device.memory.bytes.subarray(pointer, pointer + length);
+    if (pointer >= 0 && pointer + length <= bytes.length) {
+      return bytes.subarray(pointer, pointer + length);
+    }
+    const copy = new Uint8Array(length);
+    copyFrom(address, copy);
+    return copy;
   }
 
   #giveBack(): void {
