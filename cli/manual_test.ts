@@ -16,6 +16,7 @@ Deno.test("there is a page per command that has one, and per plugin", () => {
     "sandblock",
     "sandblock-serve",
     "sandblock-plugin",
+    "sandblock-graph",
     "sandblock-disk-plugin",
     "sandblock-nothing-plugin",
   ]);

@@ -28,7 +28,7 @@ for (const [shell, script] of Object.entries(scripts)) {
 
 /** Lines before the cursor, and what is offered there. */
 const CASES: readonly (readonly [string, readonly string[]])[] = [
-  ["sandblock ", ["completion", "help", "man", "plugin", "serve"]],
+  ["sandblock ", ["completion", "graph", "help", "man", "plugin", "serve"]],
   ["sandblock se", ["serve"]],
   ["sandblock plugin ", ["list", "pack", "show"]],
   ["sandblock plugin show d", ["disk"]],

@@ -28,6 +28,7 @@ _sandblock_value() {
     'sandblock serve --fd-replies') REPLY='words:simple structured extended' ;;
     'sandblock serve --fd-export') REPLY='text' ;;
     'sandblock plugin pack -o' | 'sandblock plugin pack --output') REPLY='file' ;;
+    'sandblock graph show --filter') REPLY='plugin' ;;
   esac
 }
 
@@ -41,6 +42,8 @@ _sandblock_options() {
     'sandblock plugin show') REPLY='--json -h --help' ;;
     'sandblock plugin list') REPLY='--json -h --help' ;;
     'sandblock plugin pack') REPLY='-o --output= -h --help' ;;
+    'sandblock graph') REPLY='-h --help' ;;
+    'sandblock graph show') REPLY='--filter= -r --readonly --read-only --json -h --help' ;;
     'sandblock completion') REPLY='-h --help' ;;
     'sandblock man') REPLY='-h --help' ;;
     'sandblock help') REPLY='-h --help' ;;
@@ -51,13 +54,16 @@ _sandblock_options() {
 _sandblock_operand() {
   REPLY=
   case "$1 $2" in
-    'sandblock 0') REPLY='words:serve plugin completion man help' ;;
+    'sandblock 0') REPLY='words:serve plugin graph completion man help' ;;
     'sandblock serve 0') REPLY='plugin' ;;
     'sandblock serve'' '*) REPLY='parameters' ;;
     'sandblock plugin 0') REPLY='words:show list pack' ;;
     'sandblock plugin show 0') REPLY='plugin' ;;
     'sandblock plugin pack 0') REPLY='file' ;;
     'sandblock plugin pack 1') REPLY='file' ;;
+    'sandblock graph 0') REPLY='words:show' ;;
+    'sandblock graph show 0') REPLY='plugin' ;;
+    'sandblock graph show'' '*) REPLY='parameters' ;;
     'sandblock completion 0') REPLY='words:bash zsh fish' ;;
     'sandblock man 0') REPLY='words:serve plugin' ;;
     'sandblock help'' '*) REPLY='text' ;;
@@ -101,7 +107,7 @@ _sandblock() {
   for word in "${words[@]:1}"; do
     if [[ -n $expected ]]; then expected=; continue; fi
     case "$path $word" in
-      'sandblock serve' | 'sandblock plugin' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
+      'sandblock serve' | 'sandblock plugin' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
     esac
     case $word in
       --*=*) ;;

@@ -51,6 +51,7 @@ complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -s V -l version -d
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a serve -d 'serve a device to NBD clients'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a plugin -d 'look into plugins and pack them'
+complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a graph -d 'look at devices that consist of several nodes'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a completion -d 'print the completion script of a shell'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a man -d 'show the manual'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a help -d 'show help on a command'
@@ -106,6 +107,13 @@ complete -c sandblock -n '__sandblock_command '\''sandblock plugin pack'\''' -s 
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin pack'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin pack'\'' 0' -F
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin pack'\'' 1' -F
+complete -c sandblock -n '__sandblock_at '\''sandblock graph'\'' 0' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock graph'\'' 0' -a show -d 'show the nodes of a device and which of them limits what'
+complete -c sandblock -n '__sandblock_command '\''sandblock graph show'\''' -l filter -x -a '(__sandblock_plugins)' -d 'Put a filter above the plugin; the first one given is nearest to the clients'
+complete -c sandblock -n '__sandblock_command '\''sandblock graph show'\''' -s r -l readonly -l read-only -d 'Refuse everything that would change the device'
+complete -c sandblock -n '__sandblock_command '\''sandblock graph show'\''' -l json -d 'Print JSON'
+complete -c sandblock -n '__sandblock_command '\''sandblock graph show'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock graph show'\'' 0' -a '(__sandblock_plugins)'
 complete -c sandblock -n '__sandblock_command '\''sandblock completion'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock completion'\'' 0' -a 'bash zsh fish'
 complete -c sandblock -n '__sandblock_command '\''sandblock man'\''' -s h -l help -d 'Print this'

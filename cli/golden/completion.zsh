@@ -32,6 +32,7 @@ _sandblock() {
       local -a commands=(
       'serve:serve a device to NBD clients'
       'plugin:look into plugins and pack them'
+      'graph:look at devices that consist of several nodes'
       'completion:print the completion script of a shell'
       'man:show the manual'
       'help:show help on a command'
@@ -41,6 +42,7 @@ _sandblock() {
       case $line[1] in
         serve) _sandblock_serve ;;
         plugin) _sandblock_plugin ;;
+        graph) _sandblock_graph ;;
         completion) _sandblock_completion ;;
         man) _sandblock_man ;;
         help) _sandblock_help ;;
@@ -143,6 +145,38 @@ _sandblock_plugin_pack() {
     '(-h --help)'{-h,--help}'[Print this]' \
     '1:module:_files' \
     '2:manifest:_files'
+}
+
+_sandblock_graph() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -C : \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1: :->command' \
+    '*:: :->rest'
+  case $state in
+    command)
+      local -a commands=(
+      'show:show the nodes of a device and which of them limits what'
+      )
+      _describe -t commands command commands ;;
+    rest)
+      case $line[1] in
+        show) _sandblock_graph_show ;;
+      esac ;;
+  esac
+}
+
+_sandblock_graph_show() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '*'--filter='[Put a filter above the plugin; the first one given is nearest to the clients]:FILTER:_sandblock_plugins' \
+    '(-r --readonly --read-only)'{-r,--readonly,--read-only}'[Refuse everything that would change the device]' \
+    '(--json)'--json'[Print JSON]' \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1:plugin:_sandblock_plugins' \
+    '*:key=value:_sandblock_parameters'
 }
 
 _sandblock_completion() {

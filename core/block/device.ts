@@ -50,6 +50,8 @@ export interface OpenExport {
    * or a positive errno. Never throws.
    */
   submit(request: Request): number;
+  /** What is open below it, in a graph. */
+  readonly children?: readonly OpenExport[];
   /** Who answers a command where this one would only pass it on; absent: this one itself. */
   route?(command: number): OpenExport;
   /** Ends the use of the export. No request may be pending. */

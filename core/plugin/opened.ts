@@ -69,6 +69,11 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     this.#routes = below === null ? null : routesBelow(this, below);
   }
 
+  /** What is open below. */
+  get children(): readonly OpenExport[] {
+    return this.#below?.handle.children ?? [];
+  }
+
   /** Who answers `command`: this one, or somebody below. */
   route(command: number): OpenExport {
     return this.#routes?.[command] ?? this;
