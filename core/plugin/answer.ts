@@ -62,6 +62,8 @@ export class Answer {
   owner: RequestSink | null = null;
   /** What is open below; null for a plugin that has nothing below it. */
   handle: NextHandle | null = null;
+  /** Nothing was forwarded and nothing has to be given back: the usual case, and the fast one. */
+  simple = true;
   /** Parts that are under way below, and the first errno of one of them. */
   partsPending = 0;
   partErrno = 0;
@@ -101,6 +103,10 @@ export class Answer {
     this.failure = 0;
     this.lie = "";
     this.state = State.Called;
+    this.owner = null;
+    this.handle = null;
+    if (this.simple) return;
+    this.simple = true;
     this.partErrno = 0;
     this.automatic = false;
     this.#partCount = 0;
@@ -143,10 +149,6 @@ export class Answer {
   /** Forgets the request. */
   end(): void {
     this.request = null;
-    this.#target = null;
-    this.owner = null;
-    this.handle = null;
-    this.expect = Expect.Nothing;
   }
 
   /** Remembers the first lie; "" is none. */
@@ -241,6 +243,7 @@ export class Answer {
         return false;
       }
     }
+    this.simple = false;
     if (this.#partCount++ < PARTS_MAX) return true;
     this.lied(`${call}: more than ${PARTS_MAX} parts`);
     return false;
@@ -256,6 +259,7 @@ export class Answer {
 
   /** Notes that a part will be answered later. */
   awaitPart(part: Part): void {
+    this.simple = false;
     this.partsPending++;
     if (this.expect === Expect.Nothing) return;
     this.#next = this.expect === Expect.Extents ? 1 : part.at + part.count;
@@ -326,7 +330,10 @@ export class Answer {
   #lend(address: number, length: number): number {
     const pointer = this.#memory.allocate(length, 16);
     if (pointer === 0) this.failure = Errno.ENOMEM;
-    else this.#loans.push({ pointer, length, address });
+    else {
+      this.simple = false;
+      this.#loans.push({ pointer, length, address });
+    }
     return pointer;
   }
 

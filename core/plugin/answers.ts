@@ -9,9 +9,9 @@ import { PartPool } from "./part.ts";
 /** Requests that one instance may have under way. */
 export const REQUESTS_MAX = 65535;
 /** A number is a place in the table, from 1, and above that, how often the place was used. */
-const PLACE_BITS = 16;
 const PLACE_MASK = 0xffff;
-const USES_MAX = 0x7fff;
+const USE = 0x10000;
+const ID_MAX = 0x7fffffff;
 
 /** See the top of this file. */
 export class Answers {
@@ -19,6 +19,8 @@ export class Answers {
   readonly #memory: PluginMemory;
   readonly #table: Answer[] = [];
   readonly #idle: Answer[] = [];
+  /** The idle one that is taken first: where requests do not pend, it serves all of them. */
+  #spare: Answer | null = null;
   /** The answer of the call under way; null where there is none. */
   #current: Answer | null = null;
 
@@ -28,11 +30,17 @@ export class Answers {
 
   /** Requests that are under way. */
   get count(): number {
-    return this.#table.length - this.#idle.length;
+    return this.#table.length - this.#idle.length - (this.#spare === null ? 0 : 1);
   }
 
   /** The answer to a new request; null when there are too many. Its number is in `id`. */
   take(): Answer | null {
+    const spare = this.#spare;
+    if (spare !== null) {
+      this.#spare = null;
+      this.#current = spare;
+      return spare;
+    }
     const answer = this.#idle.pop() ?? this.#make();
     this.#current = answer;
     return answer;
@@ -41,10 +49,10 @@ export class Answers {
   /** The request of `answer` is finished. */
   give(answer: Answer): void {
     answer.end();
-    const uses = (answer.id >>> PLACE_BITS) + 1;
-    answer.id = ((uses > USES_MAX ? 0 : uses) << PLACE_BITS) | (answer.id & PLACE_MASK);
+    answer.id = (answer.id + USE) & ID_MAX;
     if (this.#current === answer) this.#current = null;
-    this.#idle.push(answer);
+    if (this.#spare === null) this.#spare = answer;
+    else this.#idle.push(answer);
   }
 
   /** The call has returned, and the request is still under way. */

@@ -121,6 +121,13 @@ export class Host implements TimerOwner {
    * dropped and `request.errorText` set.
    */
   settle(call: string, answer: Answer, status: number): number {
+    if (status === 0 && answer.simple && this.#isClean(answer)) {
+      answer.complete();
+      if (answer.lie === "") {
+        this.answers.give(answer);
+        return 0;
+      }
+    }
     answer.call = call;
     if (
       status === Status.Pending && this.pends && this.lie === "" && answer.lie === "" &&

@@ -172,6 +172,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
       return -1;
     }
     copyFrom(request.payload, memory.bytes.subarray(copy, copy + length));
+    answer.simple = false;
     answer.copy = copy;
     answer.copyLength = length;
     return copy;
