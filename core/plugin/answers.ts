@@ -22,7 +22,7 @@ export class Answers {
   /** The idle one that is taken first: where requests do not pend, it serves all of them. */
   #spare: Answer | null = null;
   /** The answer of the call under way; null where there is none. */
-  #current: Answer | null = null;
+  current: Answer | null = null;
 
   constructor(memory: PluginMemory) {
     this.#memory = memory;
@@ -38,11 +38,11 @@ export class Answers {
     const spare = this.#spare;
     if (spare !== null) {
       this.#spare = null;
-      this.#current = spare;
+      this.current = spare;
       return spare;
     }
     const answer = this.#idle.pop() ?? this.#make();
-    this.#current = answer;
+    this.current = answer;
     return answer;
   }
 
@@ -50,14 +50,14 @@ export class Answers {
   give(answer: Answer): void {
     answer.end();
     answer.id = (answer.id + USE) & ID_MAX;
-    if (this.#current === answer) this.#current = null;
+    if (this.current === answer) this.current = null;
     if (this.#spare === null) this.#spare = answer;
     else this.#idle.push(answer);
   }
 
   /** The call has returned, and the request is still under way. */
   leave(): void {
-    this.#current = null;
+    this.current = null;
   }
 
   /** The answer to the request that the plugin calls `id`; null where it is not under way. */
@@ -69,9 +69,9 @@ export class Answers {
   /** What is wrong with naming the request `id` in `call`. */
   complaint(call: string, id: number): string {
     if (this.count === 0) return `${call}: there is no request`;
-    return this.#current === null
+    return this.current === null
       ? `${call}: request ${id} is not under way`
-      : `${call}: request ${id} is not the one under way, ${this.#current.id}`;
+      : `${call}: request ${id} is not the one under way, ${this.current.id}`;
   }
 
   /** Calls `use` with every answer to a request that is under way. */

@@ -150,6 +150,8 @@ export class Host implements TimerOwner {
 
   /** The request `id` for a call of `call`; null, which is a lie, where it is not under way. */
   find(call: string, id: number): Answer | null {
+    const { current } = this.answers;
+    if (current !== null && current.id === id) return current;
     const answer = this.answers.find(id);
     if (answer !== null && answer.state !== State.Settled) return answer;
     // What comes after the first lie of a call says nothing new.

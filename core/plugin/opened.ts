@@ -272,7 +272,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     if (answer === null) return tooMany(request);
     host.enter();
     this.#begin(answer, request, expect, rest);
-    answer.scratch = scratch;
+    if (scratch !== 0) answer.scratch = scratch;
     let status: number;
     try {
       status = call(
@@ -295,7 +295,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     answer.begin(request, expect, request.length);
     if (rest !== Rest.Nothing) answer.owner = this;
     if (this.#below !== null) answer.handle = this.#below.handle;
-    request.token = rest;
+    if (request.token !== rest) request.token = rest;
   }
 
   #fuaFlag(request: Request): number {
