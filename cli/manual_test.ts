@@ -17,6 +17,7 @@ Deno.test("there is a page per command that has one, and per plugin", () => {
     "sandblock-serve",
     "sandblock-plugin",
     "sandblock-policy",
+    "sandblock-graph",
     "sandblock-disk-plugin",
     "sandblock-nothing-plugin",
   ]);

@@ -3,6 +3,7 @@
 
 import { command } from "../declare/declaration.ts";
 import { completion } from "./completion.ts";
+import { graph } from "./graph.ts";
 import { help } from "./help.ts";
 import { man } from "./man.ts";
 import { plugin } from "./plugin.ts";
@@ -31,7 +32,7 @@ export const root = command({
     },
     help: helpOption,
   },
-  commands: [serve, plugin, policy, completion, man, help],
+  commands: [serve, plugin, policy, graph, completion, man, help],
   examples: [
     { command: "sandblock serve memory 1G", text: "Serve a disk in memory on port 10809:" },
     {

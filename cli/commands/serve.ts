@@ -19,6 +19,8 @@ export const serve = command({
     "name of a bundled plugin, or the path of a .wasm file, which has a / in it or ends in .wasm. " +
     'What follows are its parameters; "serve --help PLUGIN" explains them. Without an option that ' +
     "says where to listen, all addresses of the machine are listened on at TCP port 10809.",
+    "What stands in brackets behind the name of a filter is below it, with parameters and brackets " +
+    "of its own: mirror [ file a.img ] [ file b.img ].",
     "Options may stand before, between and after the arguments, and after -- nothing is an option.",
   ],
   arguments: [
@@ -51,6 +53,14 @@ export const serve = command({
     {
       command: "sandblock serve file dir=/images",
       text: "Serve every file of a directory under its own name:",
+    },
+    {
+      command: "sandblock serve --filter cow --filter offset file disk.img offset=1M",
+      text: "Serve what lies behind the first MiB of an image, and keep all changes in memory:",
+    },
+    {
+      command: "sandblock serve mirror [ file a.img ] [ file b.img ]",
+      text: "Keep two images the same:",
     },
     {
       command: "nbdinfo [ sandblock serve memory 1M ]",

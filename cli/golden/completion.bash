@@ -8,6 +8,7 @@ _sandblock_value() {
     'sandblock serve -p' | 'sandblock serve --port') REPLY='text' ;;
     'sandblock serve -i' | 'sandblock serve --ipaddr' | 'sandblock serve -b' | 'sandblock serve --bind') REPLY='text' ;;
     'sandblock serve --listen') REPLY='text' ;;
+    'sandblock serve --filter') REPLY='plugin' ;;
     'sandblock serve -e' | 'sandblock serve --exportname' | 'sandblock serve -x' | 'sandblock serve --export-name' | 'sandblock serve --export') REPLY='text' ;;
     'sandblock serve --policy') REPLY='file' ;;
     'sandblock serve -t' | 'sandblock serve --threads') REPLY='text' ;;
@@ -29,6 +30,7 @@ _sandblock_value() {
     'sandblock serve --fd-export') REPLY='text' ;;
     'sandblock plugin pack -o' | 'sandblock plugin pack --output') REPLY='file' ;;
     'sandblock policy show -o' | 'sandblock policy show --output') REPLY='file' ;;
+    'sandblock graph show --filter') REPLY='plugin' ;;
   esac
 }
 
@@ -37,7 +39,7 @@ _sandblock_options() {
   REPLY=
   case "$1" in
     'sandblock') REPLY='-V --version -h --help' ;;
-    'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
+    'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single --filter= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
     'sandblock plugin') REPLY='-h --help' ;;
     'sandblock plugin show') REPLY='--json -h --help' ;;
     'sandblock plugin list') REPLY='--json -h --help' ;;
@@ -46,6 +48,8 @@ _sandblock_options() {
     'sandblock policy check') REPLY='--strict -h --help' ;;
     'sandblock policy test') REPLY='-h --help' ;;
     'sandblock policy show') REPLY='--code -o --output= -h --help' ;;
+    'sandblock graph') REPLY='-h --help' ;;
+    'sandblock graph show') REPLY='--filter= -r --readonly --read-only --json -h --help' ;;
     'sandblock completion') REPLY='-h --help' ;;
     'sandblock man') REPLY='-h --help' ;;
     'sandblock help') REPLY='-h --help' ;;
@@ -56,7 +60,7 @@ _sandblock_options() {
 _sandblock_operand() {
   REPLY=
   case "$1 $2" in
-    'sandblock 0') REPLY='words:serve plugin policy completion man help' ;;
+    'sandblock 0') REPLY='words:serve plugin policy graph completion man help' ;;
     'sandblock serve 0') REPLY='plugin' ;;
     'sandblock serve'' '*) REPLY='parameters' ;;
     'sandblock plugin 0') REPLY='words:show list pack' ;;
@@ -68,6 +72,9 @@ _sandblock_operand() {
     'sandblock policy test 0') REPLY='file' ;;
     'sandblock policy test 1') REPLY='file' ;;
     'sandblock policy show 0') REPLY='file' ;;
+    'sandblock graph 0') REPLY='words:show' ;;
+    'sandblock graph show 0') REPLY='plugin' ;;
+    'sandblock graph show'' '*) REPLY='parameters' ;;
     'sandblock completion 0') REPLY='words:bash zsh fish' ;;
     'sandblock man 0') REPLY='words:serve plugin' ;;
     'sandblock help'' '*) REPLY='text' ;;
@@ -111,7 +118,7 @@ _sandblock() {
   for word in "${words[@]:1}"; do
     if [[ -n $expected ]]; then expected=; continue; fi
     case "$path $word" in
-      'sandblock serve' | 'sandblock plugin' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
+      'sandblock serve' | 'sandblock plugin' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
     esac
     case $word in
       --*=*) ;;

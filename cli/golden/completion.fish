@@ -6,7 +6,7 @@ function __sandblock_operands
     for word in (commandline -opc)
         if test $skip -eq 1
             set skip 0
-        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '-t' '--threads' '-P' '--pidfile' '--run' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-o' '--output'
+        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--filter' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '-t' '--threads' '-P' '--pidfile' '--run' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-o' '--output'
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -52,6 +52,7 @@ complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -s h -l help -d 'P
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a serve -d 'serve a device to NBD clients'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a plugin -d 'look into plugins and pack them'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a policy -d 'check, test and show request policies'
+complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a graph -d 'look at devices that consist of several nodes'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a completion -d 'print the completion script of a shell'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a man -d 'show the manual'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a help -d 'show help on a command'
@@ -62,6 +63,7 @@ complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s 4 -l i
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s 6 -l ipv6-only -d 'Listen on IPv6 addresses only'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l listen -x -d 'Listen on nbd://HOST:PORT or nbd+unix:///?socket=PATH as well'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s s -l single -d 'Serve one client on standard input and output'
+complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l filter -x -a '(__sandblock_plugins)' -d 'Put a filter above the plugin; the first one given is nearest to the clients'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s e -s x -l exportname -l export-name -l export -x -d 'Name by which clients know the default export'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s r -l readonly -l read-only -d 'Refuse everything that would change the device'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l policy -r -F -d 'Rules about which requests clients may make'
@@ -121,6 +123,13 @@ complete -c sandblock -n '__sandblock_command '\''sandblock policy show'\''' -l 
 complete -c sandblock -n '__sandblock_command '\''sandblock policy show'\''' -s o -l output -r -F -d 'Write the module, which is a policy itself, to a file'
 complete -c sandblock -n '__sandblock_command '\''sandblock policy show'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock policy show'\'' 0' -F
+complete -c sandblock -n '__sandblock_at '\''sandblock graph'\'' 0' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock graph'\'' 0' -a show -d 'show the nodes of a device and which of them limits what'
+complete -c sandblock -n '__sandblock_command '\''sandblock graph show'\''' -l filter -x -a '(__sandblock_plugins)' -d 'Put a filter above the plugin; the first one given is nearest to the clients'
+complete -c sandblock -n '__sandblock_command '\''sandblock graph show'\''' -s r -l readonly -l read-only -d 'Refuse everything that would change the device'
+complete -c sandblock -n '__sandblock_command '\''sandblock graph show'\''' -l json -d 'Print JSON'
+complete -c sandblock -n '__sandblock_command '\''sandblock graph show'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock graph show'\'' 0' -a '(__sandblock_plugins)'
 complete -c sandblock -n '__sandblock_command '\''sandblock completion'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock completion'\'' 0' -a 'bash zsh fish'
 complete -c sandblock -n '__sandblock_command '\''sandblock man'\''' -s h -l help -d 'Print this'

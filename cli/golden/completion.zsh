@@ -33,6 +33,7 @@ _sandblock() {
       'serve:serve a device to NBD clients'
       'plugin:look into plugins and pack them'
       'policy:check, test and show request policies'
+      'graph:look at devices that consist of several nodes'
       'completion:print the completion script of a shell'
       'man:show the manual'
       'help:show help on a command'
@@ -43,6 +44,7 @@ _sandblock() {
         serve) _sandblock_serve ;;
         plugin) _sandblock_plugin ;;
         policy) _sandblock_policy ;;
+        graph) _sandblock_graph ;;
         completion) _sandblock_completion ;;
         man) _sandblock_man ;;
         help) _sandblock_help ;;
@@ -61,6 +63,7 @@ _sandblock_serve() {
     '(-6 --ipv6-only)'{-6,--ipv6-only}'[Listen on IPv6 addresses only]' \
     '*'--listen='[Listen on nbd://HOST:PORT or nbd+unix:///?socket=PATH as well]:URI: ' \
     '(-s --single)'{-s,--single}'[Serve one client on standard input and output]' \
+    '*'--filter='[Put a filter above the plugin; the first one given is nearest to the clients]:FILTER:_sandblock_plugins' \
     '(-e --exportname -x --export-name --export)'{-e+,--exportname=,-x+,--export-name=,--export=}'[Name by which clients know the default export]:NAME: ' \
     '(-r --readonly --read-only)'{-r,--readonly,--read-only}'[Refuse everything that would change the device]' \
     '(--policy)'--policy='[Rules about which requests clients may make]:FILE:_files' \
@@ -197,6 +200,38 @@ _sandblock_policy_show() {
     '(-o --output)'{-o+,--output=}'[Write the module, which is a policy itself, to a file]:MODULE:_files' \
     '(-h --help)'{-h,--help}'[Print this]' \
     '1:file:_files'
+}
+
+_sandblock_graph() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -C : \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1: :->command' \
+    '*:: :->rest'
+  case $state in
+    command)
+      local -a commands=(
+      'show:show the nodes of a device and which of them limits what'
+      )
+      _describe -t commands command commands ;;
+    rest)
+      case $line[1] in
+        show) _sandblock_graph_show ;;
+      esac ;;
+  esac
+}
+
+_sandblock_graph_show() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '*'--filter='[Put a filter above the plugin; the first one given is nearest to the clients]:FILTER:_sandblock_plugins' \
+    '(-r --readonly --read-only)'{-r,--readonly,--read-only}'[Refuse everything that would change the device]' \
+    '(--json)'--json'[Print JSON]' \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1:plugin:_sandblock_plugins' \
+    '*:key=value:_sandblock_parameters'
 }
 
 _sandblock_completion() {

@@ -1,30 +1,107 @@
 // SPDX-License-Identifier: MIT
-// From the plugin that a command line names and its parameters to a device that can be started.
+// From what a command line names, with its parameters, to a device that can be started.
 
 import type { DeviceOptions } from "../../core/control/options.ts";
 import { ParameterError } from "../../core/plugin/errors.ts";
-import { type ParameterValue, parseParameters } from "../../core/plugin/parameters.ts";
+import { parameterKey, parseParameters } from "../../core/plugin/parameters.ts";
 import { preparePlugin } from "../../core/plugin/prepare.ts";
+import { didYouMean } from "../../core/plugin/suggest.ts";
 import { UsageError } from "../errors.ts";
 import { findPlugin, type Source, withReason } from "../plugins.ts";
+import { type GraphNode, parseGraph } from "./graph.ts";
 import type { Plan } from "./plan.ts";
 
-/** Finds, checks and compiles the plugin and parses its parameters. Throws Error. */
-export function prepareDevice(plan: Plan): DeviceOptions {
-  const source = findPlugin(plan.plugin);
-  const values = parameterValues(source, plan);
-  if (source.kind === "backend") return { kind: "file", values };
-  const { pluginMemory } = plan;
-  const limits = pluginMemory === undefined ? {} : { memoryMaximum: pluginMemory };
-  const prepared = withReason(plan.plugin, () => preparePlugin(source.bytes, limits));
-  return { kind: "plugin", prepared, values };
+/** What is needed of a plan. */
+export type DevicePlan = Pick<Plan, "plugin" | "parameters" | "filters" | "pluginMemory">;
+
+/** Finds, checks and compiles the plugins and parses their parameters. Throws Error. */
+export function prepareDevice(plan: DevicePlan): DeviceOptions {
+  const { plugin, parameters, filters = [] } = plan;
+  const node = parseGraph([plugin, ...parameters]);
+  const leaf = findPlugin(node.name);
+  const layers = filters.map((name) => ({ name, source: findFilter(name) }));
+  const shared = [...layers, { name: node.name, source: leaf }];
+  const given = distribute(shared, node.parameters);
+  let device = prepareNode({ ...node, parameters: given.pop()! }, leaf, plan);
+  // The first filter on the command line is the first that a request gets to.
+  for (const { name, source } of layers.toReversed()) {
+    device = prepareLayer(name, source, given.pop()!, plan, [device]);
+  }
+  return device;
 }
 
-function parameterValues({ manifest }: Source, plan: Plan): ParameterValue[] {
+function findFilter(name: string): Source {
+  const source = findPlugin(name);
+  if (source.manifest.kind === "filter") return source;
+  throw new UsageError(`cannot use --filter "${name}": it is a plugin, which has nothing below it`);
+}
+
+function prepareNode(node: GraphNode, source: Source, plan: DevicePlan): DeviceOptions {
+  const { name, parameters } = node;
+  const isFilter = source.manifest.kind === "filter";
+  if (!isFilter && node.children.length > 0) {
+    throw new UsageError(
+      `cannot put "[ ${node.children[0]!.name} ]" below "${name}": only filters stand on others`,
+    );
+  }
+  if (isFilter && node.children.length === 0) {
+    throw new UsageError(
+      `cannot serve the filter "${name}" by itself: ` +
+        `write --filter ${name} before a plugin, or ${name} [ PLUGIN ]`,
+    );
+  }
+  const children = node.children.map((child) => prepareNode(child, findPlugin(child.name), plan));
+  return prepareLayer(name, source, parameters, plan, children);
+}
+
+function prepareLayer(
+  name: string,
+  source: Source,
+  parameters: readonly string[],
+  { pluginMemory }: DevicePlan,
+  children: DeviceOptions[],
+): DeviceOptions {
+  const values = parameterValues(name, source, parameters);
+  if (source.kind === "backend") return { kind: "file", values };
+  const limits = pluginMemory === undefined ? {} : { memoryMaximum: pluginMemory };
+  const prepared = withReason(name, () => preparePlugin(source.bytes, limits));
+  checkChildren(name, source, children.length);
+  return { kind: "plugin", prepared, values, ...children.length > 0 && { children } };
+}
+
+function checkChildren(name: string, { manifest }: Source, count: number): void {
+  const { minimum, maximum } = manifest.node?.children ?? { minimum: 0, maximum: 0 };
+  if (count >= minimum && count <= maximum) return;
+  const range = minimum === maximum ? `${minimum}` : `${minimum} to ${maximum}`;
+  throw new UsageError(`cannot put "${name}" above ${count} devices: it takes ${range}`);
+}
+
+function parameterValues(name: string, { manifest }: Source, parameters: readonly string[]) {
   try {
-    return parseParameters(manifest.parameters, plan.parameters);
+    return parseParameters(manifest.parameters, parameters);
   } catch (error) {
     if (!(error instanceof ParameterError)) throw error;
-    throw new UsageError(error.message, `sandblock serve --help ${plan.plugin}`);
+    throw new UsageError(error.message, `sandblock serve --help ${name}`);
   }
+}
+
+/** Gives each of `args` to every layer that has a parameter of its name; the rest is the last one's. */
+function distribute(layers: { source: Source }[], args: readonly string[]): string[][] {
+  const names = layers.map(({ source }) => source.manifest.parameters.map(({ name }) => name));
+  const given = layers.map((): string[] => []);
+  const last = layers.length - 1;
+  for (const arg of args) {
+    const key = parameterKey(arg);
+    const takers = names.flatMap((known, index) =>
+      key !== null && known.includes(key) ? index : []
+    );
+    if (key !== null && takers.length === 0 && layers.length > 1) {
+      throw new UsageError(
+        `cannot set "${key}": neither the plugin nor a filter has such a parameter` +
+          didYouMean(key, names.flat()),
+      );
+    }
+    for (const index of takers.length > 0 ? takers : [last]) given[index]!.push(arg);
+  }
+  return given;
 }

@@ -85,6 +85,19 @@ const listening = {
 } as const satisfies OptionTable;
 
 const serving = {
+  filter: {
+    long: "filter",
+    value: "FILTER",
+    repeated: true,
+    group: SERVING,
+    help: "Put a filter above the plugin; the first one given is nearest to the clients",
+    details:
+      "FILTER is the name of a bundled filter or the path of a .wasm file. Its parameters are given " +
+      "among those of the plugin: each goes to every filter, and to the plugin, that has one of its " +
+      "name.",
+    complete: "plugin",
+    since,
+  },
   exportname: {
     short: "e",
     long: "exportname",

@@ -18,6 +18,8 @@ export interface Plan {
   plugin: string;
   /** Its parameters as given: `key=value`, or a bare value. */
   parameters: string[];
+  /** Filters above it, the first nearest to the client; absent where there are none. */
+  filters?: string[];
   listeners: Listener[];
   connections: InheritedConnection[];
   exportName?: string;
@@ -77,6 +79,7 @@ export function planServe(
   return {
     plugin,
     parameters,
+    ...values.filter !== undefined && { filters: values.filter },
     listeners,
     connections,
     ...exportname !== undefined && { exportName: checkedExportName(exportname) },

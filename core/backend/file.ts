@@ -42,7 +42,10 @@ export interface FileOptions {
 export class FileDevice implements Device {
   readonly memory: HostMemory;
   readonly bufferAlignment: number;
-  readonly completionFd: number;
+  readonly completionFds: readonly number[];
+  /** Nothing happens here but what the kernel reports. */
+  readonly nextMs = Infinity;
+  readonly busy = false;
 
   readonly #source: FileSource;
   readonly #direct: boolean;
@@ -60,7 +63,7 @@ export class FileDevice implements Device {
     this.memory = new HostMemory(options.memoryBytesMax);
     this.bufferAlignment = values.direct ? DIRECT_BUFFER_ALIGNMENT : BUFFER_ALIGNMENT;
     this.#queue = createQueue(options);
-    this.completionFd = this.#queue.completionFd;
+    this.completionFds = [this.#queue.completionFd];
     this.#zeroes = reserve(ZEROES_BYTES);
     const zeroes = { address: this.#zeroes.address, length: ZEROES_BYTES };
     const { memory } = this;
@@ -89,6 +92,9 @@ export class FileDevice implements Device {
   defaultExport(): string | null {
     return this.#source.defaultExport;
   }
+
+  /** Everybody may connect. */
+  connect(_peer: string): void {}
 
   open(name: string, options: OpenOptions): OpenExport {
     const { readOnly } = options;

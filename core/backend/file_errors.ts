@@ -24,20 +24,20 @@ export function failed(
 }
 
 /**
- * Answers a read of which only `done` bytes at `pointer` could be read: those, and `errno` for the
+ * Answers a read of which only `done` bytes at `address` could be read: those, and `errno` for the
  * rest. Returns what the request ends with.
  */
 export function failedRead(
   services: FileServices,
   file: HostFile,
   request: Request,
-  pointer: number,
+  address: number,
   done: number,
   errno: number,
 ): number {
   failed(services, file, request, "read", errno);
   if (done === 0) return errno;
-  request.data(0, pointer, done, false);
+  request.data(0, address, done, false);
   request.fail(done, request.lengthLow - done, errno);
   return 0;
 }
@@ -47,10 +47,10 @@ export function endedRead(
   services: FileServices,
   file: HostFile,
   request: Request,
-  pointer: number,
+  address: number,
   done: number,
 ): number {
-  const result = failedRead(services, file, request, pointer, done, Errno.EIO);
+  const result = failedRead(services, file, request, address, done, Errno.EIO);
   request.errorText = "the file has become shorter since it was opened";
   return result;
 }

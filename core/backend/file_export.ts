@@ -29,7 +29,6 @@ export class FileExport implements OpenExport {
   readonly #fd: number;
   readonly #traits: FileTraits;
   readonly #services: FileServices;
-  readonly #address: number;
   readonly #transfers: FileTransfers;
   readonly #syncs: FileSyncs;
   readonly #clearing: FileClearing;
@@ -49,7 +48,6 @@ export class FileExport implements OpenExport {
     this.#fd = file.fd;
     this.#traits = traits;
     this.#services = services;
-    this.#address = services.memory.address;
     this.#transfers = new FileTransfers(file, traits, services);
     this.#syncs = new FileSyncs(file, traits, services);
     this.#clearing = new FileClearing(file, traits, services);
@@ -88,47 +86,47 @@ export class FileExport implements OpenExport {
       return Status.Done;
     }
     if (length === 0) return Status.Done;
-    const pointer = request.space.take(request, length);
-    if (pointer === 0) return outOfMemory(request);
+    const address = request.space.take(request, length);
+    if (address === 0) return outOfMemory(request);
     const file = this.#file;
     if (file.directFd >= 0 && file.isAligned(request.offsetLow, length)) {
-      return this.#transfers.read(request, pointer, 0, file.directFd);
+      return this.#transfers.read(request, address, 0, file.directFd);
     }
     const traits = this.#traits;
     if (traits.nowaitReads) {
-      const count = this.#readAt(request, pointer, Rwf.Nowait);
+      const count = this.#readAt(request, address, Rwf.Nowait);
       if (count === length) {
-        request.data(0, pointer, length, false);
+        request.data(0, address, length, false);
         return Status.Done;
       }
-      if (count !== -Errno.EOPNOTSUPP) return this.#readOn(request, pointer, count);
+      if (count !== -Errno.EOPNOTSUPP) return this.#readOn(request, address, count);
       traits.nowaitReads = false;
     }
-    if (traits.inMemory) return this.#readOn(request, pointer, this.#readAt(request, pointer, 0));
-    if (!traits.mayCall()) return this.#transfers.read(request, pointer, 0, this.#fd);
-    const count = this.#readAt(request, pointer, 0);
+    if (traits.inMemory) return this.#readOn(request, address, this.#readAt(request, address, 0));
+    if (!traits.mayCall()) return this.#transfers.read(request, address, 0, this.#fd);
+    const count = this.#readAt(request, address, 0);
     traits.called();
-    return this.#readOn(request, pointer, count);
+    return this.#readOn(request, address, count);
   }
 
-  #readAt(request: Request, pointer: number, flags: number): number {
+  #readAt(request: Request, address: number, flags: number): number {
     const { offsetHigh, offsetLow, lengthLow } = request;
-    return readAt(this.#fd, this.#address + pointer, lengthLow, offsetHigh, offsetLow, flags);
+    return readAt(this.#fd, address, lengthLow, offsetHigh, offsetLow, flags);
   }
 
   /** Goes on after a read on the spot has returned `count`. */
-  #readOn(request: Request, pointer: number, count: number): number {
+  #readOn(request: Request, address: number, count: number): number {
     if (count === request.lengthLow) {
-      request.data(0, pointer, count, false);
+      request.data(0, address, count, false);
       return Status.Done;
     }
-    if (count > 0) return this.#transfers.read(request, pointer, count, this.#fd);
+    if (count > 0) return this.#transfers.read(request, address, count, this.#fd);
     if (count === -Errno.EAGAIN || count === -Errno.EINTR) {
-      return this.#transfers.read(request, pointer, 0, this.#fd);
+      return this.#transfers.read(request, address, 0, this.#fd);
     }
     return count === 0
-      ? endedRead(this.#services, this.#file, request, pointer, 0)
-      : failedRead(this.#services, this.#file, request, pointer, 0, -count);
+      ? endedRead(this.#services, this.#file, request, address, 0)
+      : failedRead(this.#services, this.#file, request, address, 0, -count);
   }
 
   #write(request: Request): number {
@@ -162,7 +160,7 @@ export class FileExport implements OpenExport {
 
   #writeAt(request: Request, flags: number): number {
     const { offsetHigh, offsetLow, lengthLow, payload } = request;
-    return writeAt(this.#fd, this.#address + payload, lengthLow, offsetHigh, offsetLow, flags);
+    return writeAt(this.#fd, payload, lengthLow, offsetHigh, offsetLow, flags);
   }
 
   /** Goes on after a write on the spot has returned `count`. */

@@ -3,6 +3,7 @@
 // completely or fails.
 
 import { Errno } from "../block/errno.ts";
+import { copyFrom } from "../block/memory.ts";
 import type { Request } from "../block/request.ts";
 import { Rwf } from "../../native/file_data.ts";
 import { endedRead, failedRead, outOfMemory } from "./file_errors.ts";
@@ -11,12 +12,12 @@ import { type Operation, OperationKind } from "./operation.ts";
 
 /** See the top of this file. */
 export class FileTransfers extends FileSteps {
-  /** Reads from `fd` what is missing behind the first `done` bytes at `pointer`. */
-  read(request: Request, pointer: number, done: number, fd: number): number {
+  /** Reads from `fd` what is missing behind the first `done` bytes at `address`. */
+  read(request: Request, address: number, done: number, fd: number): number {
     const operation = this.take(request, OperationKind.Read);
     if (operation === null) return outOfMemory(request);
     operation.fd = fd;
-    operation.address = this.services.memory.address + pointer;
+    operation.address = address;
     this.#advance(operation, request, done);
     return this.start(operation);
   }
@@ -26,7 +27,7 @@ export class FileTransfers extends FileSteps {
     const operation = this.take(request, OperationKind.Write);
     if (operation === null) return outOfMemory(request);
     operation.fd = fd;
-    operation.address = this.services.memory.address + request.payload;
+    operation.address = request.payload;
     if (this.mustSync(request)) operation.flags = Rwf.Dsync;
     if (fd === this.file.directFd) this.#align(operation, request);
     this.#advance(operation, request, done);
@@ -47,18 +48,18 @@ export class FileTransfers extends FileSteps {
     const length = request.lengthLow;
     const { services, file } = this;
     const { done } = operation;
-    const pointer = operation.address - services.memory.address - done;
+    const address = operation.address - done;
     if (result > 0 && done + result < length) {
       this.#advance(operation, request, result);
       return this.restart(operation);
     }
     if (result > 0) {
-      request.data(0, pointer, length, false);
+      request.data(0, address, length, false);
       this.end(operation, request, 0);
     } else if (result === 0) {
-      this.end(operation, request, endedRead(services, file, request, pointer, done));
+      this.end(operation, request, endedRead(services, file, request, address, done));
     } else {
-      this.end(operation, request, failedRead(services, file, request, pointer, done, -result));
+      this.end(operation, request, failedRead(services, file, request, address, done, -result));
     }
   }
 
@@ -90,7 +91,7 @@ export class FileTransfers extends FileSteps {
       operation.fd = this.file.fd;
       return;
     }
-    memory.bytes.copyWithin(bounce, request.payload, request.payload + length);
+    copyFrom(request.payload, memory.bytes.subarray(bounce, bounce + length));
     operation.bounce = bounce;
     operation.bounceLength = length;
     operation.address = memory.address + bounce;

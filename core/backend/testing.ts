@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // A stand-in for the reactor, for tests and microbenchmarks of backends: submits one request at a time
-// and waits for the answer as the reactor does, by polling `completionFd` and calling `reap`.
+// and waits for the answer as the reactor does, by polling `completionFds` and calling `reap`.
 
 import assert from "node:assert/strict";
 import type { Device, OpenExport } from "../block/device.ts";
+import { copyFrom, type PayloadMemory } from "../block/memory.ts";
 import { errnoName } from "../block/errno.ts";
 import {
   Command,
@@ -47,10 +48,15 @@ export class TestClient implements ReplySpace, RequestSink {
 
   constructor(readonly device: Device, readonly opened: OpenExport) {}
 
+  get memory(): PayloadMemory {
+    return this.device.memory;
+  }
+
   take(_request: Request, length: number): number {
     const pointer = this.device.memory.allocate(length, this.device.bufferAlignment);
-    if (pointer !== 0) this.#lent.push({ pointer, length });
-    return pointer;
+    if (pointer === 0) return 0;
+    this.#lent.push({ pointer, length });
+    return this.memory.address + pointer;
   }
 
   completed(request: Request, errno: number): void {
@@ -83,7 +89,7 @@ export class TestClient implements ReplySpace, RequestSink {
         break;
       }
       if (kind === Piece.Hole) holes += request.pieceLength(i);
-      else bytes.set(this.#memory(pointer, request.pieceLength(i)), at);
+      else bytes.set(this.bytesAt(pointer, request.pieceLength(i)), at);
       at += request.pieceLength(i);
     }
     if (errno === 0) assert.equal(at, length, "pieces cover the request");
@@ -138,8 +144,8 @@ export class TestClient implements ReplySpace, RequestSink {
     const pointer = this.device.memory.allocate(length, 4096);
     assert.notEqual(pointer, 0, "no memory for the payload");
     this.#lent.push({ pointer, length });
-    request.payload = pointer + this.payloadShift;
-    this.#memory(request.payload, data.length).set(data);
+    request.payload = this.memory.address + pointer + this.payloadShift;
+    this.bytesAt(request.payload, data.length).set(data);
     return request;
   }
 
@@ -180,7 +186,7 @@ export class TestClient implements ReplySpace, RequestSink {
     const { device } = this;
     if (this.#epoll === null) {
       this.#epoll = new Epoll(1);
-      this.#epoll.add(device.completionFd, Poll.In);
+      for (const fd of device.completionFds) this.#epoll.add(fd, Poll.In);
     }
     const deadline = performance.now() + WAIT_MS_MAX;
     let result = PENDING;
@@ -188,15 +194,24 @@ export class TestClient implements ReplySpace, RequestSink {
       device.submitQueued();
       result = this.#results.get(request) ?? PENDING;
       if (result !== PENDING) break;
-      if (this.#epoll.wait(1000) > 0) device.reap();
+      const timeoutMs = Math.max(0, Math.min(1000, Math.ceil(device.nextMs - performance.now())));
+      if (this.#epoll.wait(timeoutMs) > 0 || device.nextMs <= performance.now()) device.reap();
       assert.ok(performance.now() < deadline, "a pending request was never completed");
     }
     this.#results.delete(request);
     return result;
   }
 
-  #memory(pointer: number, length: number): Uint8Array {
-    return this.device.memory.bytes.subarray(pointer, pointer + length);
+  /** The bytes at an address, in the device's memory or, as a copy, in that of a part of it. */
+  bytesAt(address: number, length: number): Uint8Array {
+    const { bytes } = this.memory;
+    const pointer = address - this.memory.address;
+    if (pointer >= 0 && pointer + length <= bytes.length) {
+      return bytes.subarray(pointer, pointer + length);
+    }
+    const copy = new Uint8Array(length);
+    copyFrom(address, copy);
+    return copy;
   }
 
   /** Ends the use of all memory that answers and payloads lie in. */

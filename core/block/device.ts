@@ -20,12 +20,18 @@ export interface Device {
   readonly memory: PayloadMemory;
   /** Alignment that `ReplySpace.take` gives, a power of two from 1 to 4096. */
   readonly bufferAlignment: number;
-  /** Descriptor that becomes readable when `reap` has work; -1 where requests never pend. */
-  readonly completionFd: number;
+  /** Descriptors that become readable when `reap` has work; none where the kernel is not involved. */
+  readonly completionFds: readonly number[];
+  /** `reap` has work from then on (performance.now()); Infinity for never, 0 for at once. */
+  readonly nextMs: number;
+  /** Whether something is under way that is not part of a client's request. */
+  readonly busy: boolean;
   /** The exports there are now. Throws BlockError. */
   list(): ExportEntry[];
   /** The name that stands for the empty export name; null where there is none. */
   defaultExport(): string | null;
+  /** A client comes, described by `peer`. Throws BlockError where it may not. */
+  connect(peer: string): void;
   /** Opens an export. Throws BlockError: ENOENT for a name that does not exist. */
   open(name: string, options: OpenOptions): OpenExport;
   /** Finishes requests whose work is done (see Status.Pending). */
@@ -44,6 +50,10 @@ export interface OpenExport {
    * or a positive errno. Never throws.
    */
   submit(request: Request): number;
+  /** What is open below it, in a graph. */
+  readonly children?: readonly OpenExport[];
+  /** Who answers a command where this one would only pass it on; absent: this one itself. */
+  route?(command: number): OpenExport;
   /** Ends the use of the export. No request may be pending. */
   close(): void;
 }

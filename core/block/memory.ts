@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The memory of a device in which the payloads of its requests lie: the linear memory of a plugin,
 // or memory of the host's own for a backend. Sockets receive into it and send from it directly.
+// Requests name places in it by their address in this process: `address` + pointer.
 
 /** See the top of this file. Pointers are byte offsets from the start of the memory; 0 is "none". */
 export interface PayloadMemory {
@@ -17,4 +18,9 @@ export interface PayloadMemory {
   allocate(length: number, alignment: number): number;
   /** Gives back what `allocate` returned, with the same `length` and `alignment`. */
   free(pointer: number, length: number, alignment: number): void;
+}
+
+/** Copies the bytes at `address` in this process, whosever they are, to `target`. */
+export function copyFrom(address: number, target: Uint8Array<ArrayBuffer>): void {
+  new Deno.UnsafePointerView(Deno.UnsafePointer.create(BigInt(address))!).copyInto(target);
 }

@@ -2,6 +2,8 @@
 // One request to a block device and the answer to it, in one reusable object. A request is filled
 // in by the protocol, checked once, submitted to an export, and answered by it in pieces.
 
+import type { PayloadMemory } from "./memory.ts";
+
 /** What a request asks for. The numbers are NBD's (proto.md, "Request types"). */
 export const Command = {
   Read: 0,
@@ -40,7 +42,7 @@ export const Status = {
 
 /** Kinds of answer pieces. */
 export const Piece = {
-  /** Bytes in the device's memory that the device will not change until the answer is sent. */
+  /** Bytes in memory that nobody will change until the answer is sent. */
   Data: 0,
   /** Bytes that stay as they are only until the next request that changes the device. */
   StableData: 1,
@@ -70,9 +72,11 @@ export interface RequestSink {
   completed(request: Request, errno: number): void;
 }
 
-/** Lends memory of the device to put an answer in. It stays lent until the answer is sent. */
+/** Lends memory to put an answer in. It stays lent until the answer is sent. */
 export interface ReplySpace {
-  /** Pointer to `length` bytes at a multiple of `Device.bufferAlignment`; 0 when there is no memory. */
+  /** What `take` lends parts of. */
+  readonly memory: PayloadMemory;
+  /** Address of `length` bytes at a multiple of `Device.bufferAlignment`; 0 when there is no memory. */
   take(request: Request, length: number): number;
 }
 
@@ -93,10 +97,12 @@ export class Request {
   tail = 0;
   /** BlockStatus: which metadata contexts to report, bit by bit. Devices ignore it. */
   contexts = 0;
-  /** Write: where the payload lies in the device's memory. */
+  /** Write: address of the payload in this process. */
   payload = 0;
   /** Why it failed, for the client; set by the device together with an errno. */
   errorText = "";
+  /** The client's request that this is part of, or this one itself. */
+  root: Request = this;
   /** Set by the reactor; told when a pending request is finished. */
   sink!: RequestSink;
   /** Set by the reactor; where the device finds room for the data of its answer. */
@@ -125,11 +131,12 @@ export class Request {
   }
 
   /**
-   * Answers `length` bytes at `at` (relative to the request) with the bytes at `pointer` in the
-   * device's memory. Pieces of a read come in ascending order, do not overlap and cover the request.
+   * Answers `length` bytes at `at` (relative to the request) with the bytes at `address` in this
+   * process, so that one answer may lie in the memories of several devices. Pieces of a read come in
+   * ascending order, do not overlap and cover the request.
    */
-  data(at: number, pointer: number, length: number, stable: boolean): void {
-    this.#add(stable ? Piece.StableData : Piece.Data, at, length, pointer);
+  data(at: number, address: number, length: number, stable: boolean): void {
+    this.#add(stable ? Piece.StableData : Piece.Data, at, length, address);
   }
 
   /** Answers `length` bytes at `at` with zeroes. */
@@ -161,9 +168,15 @@ export class Request {
     return this.#pieces[index * PIECE_WIDTH + 2]!;
   }
 
-  /** Pointer (data), errno (error) or status flags (extent). */
+  /** Address (data), errno (error) or status flags (extent). */
   pieceValue(index: number): number {
     return this.#pieces[index * PIECE_WIDTH + 3]!;
+  }
+
+  /** Makes the data of a piece lie at `address`, where it stays until the answer is sent. */
+  replaceData(index: number, address: number): void {
+    this.#pieces[index * PIECE_WIDTH] = Piece.Data;
+    this.#pieces[index * PIECE_WIDTH + 3] = address;
   }
 
   #add(kind: number, at: number, length: number, value: number): void {

@@ -8,7 +8,13 @@ import type { PreparedPlugin } from "../plugin/prepare.ts";
 
 /** What stands behind the exports. */
 export type DeviceOptions =
-  | { kind: "plugin"; prepared: PreparedPlugin; values: ParameterValue[] }
+  /** A plugin, or a filter above `children`. */
+  | {
+    kind: "plugin";
+    prepared: PreparedPlugin;
+    values: ParameterValue[];
+    children?: DeviceOptions[];
+  }
   | { kind: "file"; values: ParameterValue[] };
 
 /** Where to accept connections. */

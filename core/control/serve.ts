@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Starts a server: listeners, watchdog and reactor threads; and ends it in order.
 
+import { isParallel, pluginNodes } from "../graph/nodes.ts";
 import { Watchdog } from "../plugin/watch.ts";
 import type { Policy } from "../policy/loaded.ts";
 import type { ReactorStart } from "../reactor/messages.ts";
@@ -33,8 +34,7 @@ export async function startServer(
 
 /** Reactors that a device can use: one, unless each may have a device of its own. */
 function reactorCount(device: DeviceOptions, threads: number): number {
-  const parallel = device.kind === "file" || device.prepared.manifest.threads === "parallel";
-  return parallel ? threads : 1;
+  return isParallel(device) ? threads : 1;
 }
 
 class RunningServer implements Server {
@@ -102,13 +102,13 @@ class RunningServer implements Server {
 
   #start(index: number): Omit<ReactorStart, "wakeFd"> {
     const { device, exportName, readOnly, busyPollUs, verbose, limits, policy } = this.#options;
-    const watch = device.kind === "plugin" ? this.#watchdog.watch(limits.pluginTimeoutMs) : null;
+    const watches = pluginNodes(device).map(() => this.#watchdog.watch(limits.pluginTimeoutMs));
     const { buffer: load } = this.#load;
     const none = { inbox: [], listeners: [], connections: [], others: [] };
     return {
       index,
       device,
-      watch,
+      watches,
       load,
       exportName,
       readOnly,

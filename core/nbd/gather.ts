@@ -11,8 +11,8 @@ export interface Gather {
    */
   header(length: number): number;
   readonly headerView: DataView;
-  /** Appends `length` > 0 bytes of the device's memory; `stable` as in Piece.StableData. */
-  memory(pointer: number, length: number, stable: boolean): void;
+  /** Appends `length` > 0 bytes at `address` in this process; `stable` as in Piece.StableData. */
+  memory(address: number, length: number, stable: boolean): void;
   /** Appends `length` > 0 zero bytes. */
   zeroes(length: number): void;
   /** Appends a copy of `data`, at most 4096 bytes. */

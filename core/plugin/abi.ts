@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The functions of plugin ABI v3.0, both ways, as one table: their signatures and how their values
+// The functions of plugin ABI v3.1, both ways, as one table: their signatures and how their values
 // cross between wasm and the host (wasm-plugins/abi/README.md). Loader and instance read it.
 
 import { Crossing, type Crossings } from "./wasm/boundary.ts";
@@ -7,7 +7,7 @@ import { ValueType } from "./wasm/format.ts";
 
 /** The version of the ABI that this host speaks. */
 export const ABI_MAJOR = 3;
-export const ABI_MINOR = 0;
+export const ABI_MINOR = 1;
 /** Module name of everything that a plugin imports. */
 export const IMPORT_MODULE = "sandblock:v3";
 /** What the names of all functions that a plugin exports for the host begin with. */
@@ -38,6 +38,8 @@ function abi(parameters: Value[], ...results: Value[]): AbiFunction {
   return { parameters, results };
 }
 
+const NEXT_RANGE = abi([I32, I32, Count, Count, I32, I32], I32);
+const NEXT_TRANSFER = abi([I32, I32, Pointer, Count, Count, I32, I32], I32);
 const RANGE_CALL = abi([I32, I32, Count, Count, I32], I32);
 
 /** Functions that a plugin may import. */
@@ -53,6 +55,25 @@ export const IMPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   peer: abi([Pointer, Pointer], Pointer),
   log: abi([I32, Pointer, Pointer]),
   release: abi([Pointer, Pointer]),
+  complete: abi([I32, I32]),
+  timer: abi([Count, I32], I32),
+  cancel: abi([I32], I32),
+  metric: abi([I32, Count]),
+  resize: abi([I32, Count], I32),
+  feature: abi([Pointer, Pointer], I32),
+  next_count: abi([], I32),
+  next_size: abi([I32, I32], Big),
+  next_info: abi([I32, I32, Pointer], I32),
+  next_open: abi([Pointer, Pointer, I32], I32),
+  next_close: abi([I32]),
+  next_forward: abi([I32, I32, Count, Count, Count, I32, I32], I32),
+  next_pread: NEXT_TRANSFER,
+  next_pwrite: NEXT_TRANSFER,
+  next_flush: abi([I32, I32, I32, I32], I32),
+  next_trim: NEXT_RANGE,
+  next_zero: NEXT_RANGE,
+  next_cache: NEXT_RANGE,
+  next_extents: NEXT_TRANSFER,
 }));
 
 /** Functions that a plugin may export. */
@@ -77,12 +98,31 @@ export const EXPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   sb_cache: RANGE_CALL,
   sb_extents: RANGE_CALL,
   sb_stop: abi([]),
+  sb_connect: abi([Pointer, Pointer], I32),
+  sb_done: abi([I32, I32]),
 }));
+
+/** Functions that 3.0 does not have, both ways; all of them came with 3.1. */
+export const SINCE_3_1: ReadonlySet<string> = new Set([
+  ...[...IMPORTS.keys()].slice([...IMPORTS.keys()].indexOf("complete")),
+  "sb_connect",
+  "sb_done",
+]);
+
+/** What a plugin may need or use by name (ABI, "Features"). */
+export const FEATURES: ReadonlySet<string> = new Set([
+  "connect",
+  "metrics",
+  "next",
+  "pending",
+  "resize",
+  "timers",
+]);
 
 /** What compilers call the function that runs constructors; called before all others. */
 export const INITIALIZE = "_initialize";
 
-/** Exports without which nothing works. */
+/** Exports without which nothing works; a filter may leave them to what is below it. */
 export const MANDATORY_EXPORTS = ["sb_open", "sb_size", "sb_pread"] as const;
 
 /** Flags of data calls. */

@@ -251,7 +251,7 @@ Deno.test("extents are taken as they come, also beyond the end of the request", 
 
 Deno.test("when there is no memory for an answer the request fails with ENOMEM", () => {
   const disk = reader(`${data("0", "4096", 0)} ${OK}`);
-  disk.request.space = { take: () => 0 };
+  disk.request.space = { memory: disk.device.memory, take: () => 0 };
   assert.equal(disk.submit(Command.Read), Errno.ENOMEM);
   assert.match(disk.request.errorText, /^there is no memory in plugin "test" for the answer$/);
   assert.deepEqual(disk.lines, []);
@@ -281,12 +281,14 @@ Deno.test("a request within a call of the same plugin is refused", () => {
   const disk = reader(`${data("0", "4096", 0)} ${OK}`);
   const inner = new Request();
   let status = 0;
+  const { memory } = disk.device;
   disk.request.space = {
+    memory,
     take: (_request, length) => {
       inner.command = Command.Read;
       inner.lengthLow = 10;
       status = disk.opened.submit(inner);
-      return disk.device.memory.allocate(length, 16);
+      return memory.address + memory.allocate(length, 16);
     },
   };
   assert.equal(disk.submit(Command.Read), 0);

@@ -25,7 +25,7 @@ export type WriteCall = (
   flags: number,
 ) => number;
 
-/** The exports of a plugin. Those that are mandatory are always there; see check.ts. */
+/** The exports of a plugin. Which are mandatory is in check.ts. */
 export interface PluginCalls {
   sb_alloc?: (size: number, alignment: number) => number;
   sb_free?: (pointer: number, size: number, alignment: number) => void;
@@ -34,12 +34,12 @@ export interface PluginCalls {
   sb_ready?: () => number;
   sb_list?: () => number;
   sb_default?: () => number;
-  sb_open: (name: number, length: number, flags: number) => number;
+  sb_open?: (name: number, length: number, flags: number) => number;
   sb_close?: (handle: number) => void;
-  sb_size: (handle: number) => bigint;
+  sb_size?: (handle: number) => bigint;
   sb_describe?: (handle: number) => number;
   sb_info?: (handle: number, out: number) => number;
-  sb_pread: RangeCall;
+  sb_pread?: RangeCall;
   sb_pwrite?: WriteCall;
   sb_flush?: (handle: number, id: number, flags: number) => number;
   sb_trim?: RangeCall;
@@ -47,5 +47,7 @@ export interface PluginCalls {
   sb_cache?: RangeCall;
   sb_extents?: RangeCall;
   sb_stop?: () => void;
+  sb_connect?: (peer: number, length: number) => number;
+  sb_done?: (token: number, result: number) => void;
   _initialize?: () => void;
 }

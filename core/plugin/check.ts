@@ -12,10 +12,13 @@ import {
   IMPORTS,
   INITIALIZE,
   MANDATORY_EXPORTS,
+  SINCE_3_1,
   wasmTypes,
 } from "./abi.ts";
 import { PluginError } from "./errors.ts";
 import type { Manifest } from "./manifest.ts";
+import { abiMinor } from "./manifest_check.ts";
+import { PLAIN_NODE } from "./manifest_node.ts";
 import { didYouMean } from "./suggest.ts";
 import { quoted } from "./text.ts";
 import { isNumberParameter } from "./values.ts";
@@ -50,7 +53,11 @@ export function checkImportKinds(shape: ModuleShape): void {
 }
 
 /** How the imports of a module cross, one for each. Throws PluginError. */
-export function checkImports(shape: ModuleShape, is64: boolean): Crossings[] {
+export function checkImports(
+  shape: ModuleShape,
+  is64: boolean,
+  manifest: Manifest,
+): Crossings[] {
   return shape.imports.map(({ module, name }, index) => {
     if (module !== IMPORT_MODULE) {
       throw new PluginError(
@@ -65,6 +72,7 @@ export function checkImports(shape: ModuleShape, is64: boolean): Crossings[] {
           didYouMean(name, IMPORTS.keys()),
       );
     }
+    checkMinor("imports", name, manifest);
     checkSignature("import", name, functionType(shape, index), expected, is64);
     return importCrossings(expected);
   });
@@ -81,6 +89,7 @@ export function checkExports(shape: ModuleShape, is64: boolean, manifest: Manife
           `it exports the unknown function ${quoted(name)}${didYouMean(name, EXPORTS.keys())}`,
         );
       }
+      checkMinor("exports", name, manifest);
       if (kind !== External.Function) {
         throw new PluginError(
           `its export ${quoted(name)} is a ${EXTERNAL_NAMES[kind]}, not a function`,
@@ -104,7 +113,16 @@ function neededExports(
   exported: ReadonlySet<string>,
   manifest: Manifest,
 ): [string, string][] {
-  const needed = MANDATORY_EXPORTS.map((name): [string, string] => [name, ""]);
+  const { children } = manifest.node ?? PLAIN_NODE;
+  const needed: [string, string][] = [];
+  // With one child, everything that a filter does not do itself is done by that.
+  if (children === null) { for (const name of MANDATORY_EXPORTS) needed.push([name, ""]); }
+  else if (children.maximum > 1) {
+    for (const name of ["sb_size", "sb_pread"]) needed.push([name, "it has several children"]);
+  }
+  if (shape.imports.some(({ name }) => name === "timer")) {
+    needed.push(["sb_done", `it imports "timer"`]);
+  }
   for (const parameter of manifest.parameters) {
     const because = `it has the parameter "${parameter.name}"`;
     if (isNumberParameter(parameter.type)) needed.push(["sb_param_int", because]);
@@ -121,11 +139,23 @@ function reasonToAllocate(
   exported: ReadonlySet<string>,
   needed: [string, string][],
 ): string {
-  for (const name of ["sb_pwrite", "sb_list", "sb_info"]) {
+  for (const name of ["sb_pwrite", "sb_list", "sb_info", "sb_connect"]) {
     if (exported.has(name)) return `it exports ${quoted(name)}`;
   }
   if (shape.imports.some(({ name }) => name === "reply_buffer")) return `it imports "reply_buffer"`;
   return needed.find(([name]) => name === "sb_param_bytes")?.[1] ?? "";
+}
+
+/** Throws PluginError where a plugin uses a function of a later minor than it says. */
+function checkMinor(verb: string, name: string, { abi, kind }: Manifest): void {
+  if (SINCE_3_1.has(name) && abiMinor(abi) < 1) {
+    throw new PluginError(
+      `it ${verb} the function ${quoted(name)} of ABI 3.1, but its manifest says ${abi}`,
+    );
+  }
+  if (name.startsWith("next_") && kind !== "filter") {
+    throw new PluginError(`it ${verb} the function ${quoted(name)}, which only a filter may call`);
+  }
 }
 
 function checkSignature(

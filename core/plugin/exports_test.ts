@@ -135,7 +135,7 @@ Deno.test("several exports are open at the same time, each with its handle", () 
     request.command = 0;
     request.lengthLow = 1;
     assert.equal(opened.submit(request), 0);
-    return plugin.device.memory.bytes[request.pieceValue(0)];
+    return plugin.device.memory.bytes[request.pieceValue(0) - plugin.device.memory.address];
   };
   assert.deepEqual([read(three), read(six), read(three)], [3, 6, 3]);
 });

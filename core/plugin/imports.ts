@@ -16,7 +16,7 @@ export function makeImports(host: Host, listing: Listing): WebAssembly.ModuleImp
   return { ...answerImports(host), ...controlImports(host, listing) };
 }
 
-function answerImports({ answer }: Host): WebAssembly.ModuleImports {
+function answerImports(host: Host): WebAssembly.ModuleImports {
   return {
     reply_data: (
       id: number,
@@ -29,7 +29,8 @@ function answerImports({ answer }: Host): WebAssembly.ModuleImports {
       flags: number,
     ) => {
       const length = joined(lengthHigh, lengthLow);
-      answer.data(id, joined(atHigh, atLow), joined(pointerHigh, pointerLow), length, flags);
+      const pointer = joined(pointerHigh, pointerLow);
+      host.find("reply_data", id)?.data(joined(atHigh, atLow), pointer, length, flags);
     },
     reply_buffer: (
       id: number,
@@ -37,7 +38,10 @@ function answerImports({ answer }: Host): WebAssembly.ModuleImports {
       atLow: number,
       lengthHigh: number,
       lengthLow: number,
-    ) => answer.buffer(id, joined(atHigh, atLow), joined(lengthHigh, lengthLow)),
+    ) => {
+      const length = joined(lengthHigh, lengthLow);
+      return host.find("reply_buffer", id)?.buffer(joined(atHigh, atLow), length) ?? 0;
+    },
     reply_zero: (
       id: number,
       atHigh: number,
@@ -45,7 +49,10 @@ function answerImports({ answer }: Host): WebAssembly.ModuleImports {
       lengthHigh: number,
       lengthLow: number,
       flags: number,
-    ) => answer.zero(id, joined(atHigh, atLow), joined(lengthHigh, lengthLow), flags),
+    ) => {
+      const length = joined(lengthHigh, lengthLow);
+      host.find("reply_zero", id)?.zero(joined(atHigh, atLow), length, flags);
+    },
     reply_error: (
       id: number,
       atHigh: number,
@@ -53,9 +60,12 @@ function answerImports({ answer }: Host): WebAssembly.ModuleImports {
       lengthHigh: number,
       lengthLow: number,
       errno: number,
-    ) => answer.error(id, joined(atHigh, atLow), joined(lengthHigh, lengthLow), errno),
+    ) => {
+      const length = joined(lengthHigh, lengthLow);
+      host.find("reply_error", id)?.error(joined(atHigh, atLow), length, errno);
+    },
     extent: (id: number, lengthHigh: number, lengthLow: number, flags: number) => {
-      answer.extent(id, lengthHigh >>> 0, lengthLow >>> 0, flags);
+      host.find("extent", id)?.extent(lengthHigh >>> 0, lengthLow >>> 0, flags);
     },
   };
 }
@@ -81,11 +91,11 @@ function controlImports(host: Host, listing: Listing): WebAssembly.ModuleImports
       const descriptionLength = joined(descriptionLengthHigh, descriptionLengthLow);
       const description = textBytes(host, "export_add", joined(dh, dl), descriptionLength);
       if (name === null || description === null) return;
-      host.answer.lied(listing.add(name, printable(description)));
+      host.lied(listing.add(name, printable(description)));
     },
     export_default: (ph: number, pl: number, lh: number, ll: number) => {
       const name = nameAt(host, "export_default", joined(ph, pl), joined(lh, ll));
-      if (name !== null) host.answer.lied(listing.setDefault(name));
+      if (name !== null) host.lied(listing.setDefault(name));
     },
     peer: (ph: number, pl: number, ch: number, cl: number) => {
       return givePeer(host, joined(ph, pl), joined(ch, cl));
@@ -93,26 +103,31 @@ function controlImports(host: Host, listing: Listing): WebAssembly.ModuleImports
     log: (level: number, ph: number, pl: number, lh: number, ll: number) => {
       const bytes = textBytes(host, "log", joined(ph, pl), joined(lh, ll));
       const name = LOG_LEVELS[level];
-      if (name === undefined) host.answer.lied(`log: ${level} is no level; they are 0 to 3`);
+      if (name === undefined) host.lied(`log: ${level} is no level; they are 0 to 3`);
       else if (bytes !== null) host.log(`log ${name}`, name, printable(bytes));
     },
     release: (ph: number, pl: number, lh: number, ll: number) => {
-      const { memory, answer } = host;
+      const { memory } = host;
       const pointer = joined(ph, pl);
       const length = joined(lh, ll);
       memory.refresh();
       if (memory.contains(pointer, length)) memory.release(pointer, length);
-      else answer.lied(`release: ${length} bytes at ${pointer} are not in its memory`);
+      else host.lied(`release: ${length} bytes at ${pointer} are not in its memory`);
     },
   };
 }
 
 /** A text in the plugin's memory, cut to TEXT_BYTES_MAX; null where there is none. */
-function textBytes(host: Host, call: string, pointer: number, length: number): Uint8Array | null {
-  const { memory, answer } = host;
+export function textBytes(
+  host: Host,
+  call: string,
+  pointer: number,
+  length: number,
+): Uint8Array | null {
+  const { memory } = host;
   memory.refresh();
   if (!memory.contains(pointer, length)) {
-    answer.lied(`${call}: ${length} bytes at ${pointer} are not in its memory`);
+    host.lied(`${call}: ${length} bytes at ${pointer} are not in its memory`);
     return null;
   }
   const bytes = memory.bytes.subarray(pointer, pointer + length);
@@ -120,23 +135,23 @@ function textBytes(host: Host, call: string, pointer: number, length: number): U
 }
 
 /** The name of an export in the plugin's memory; null where there is none. */
-function nameAt(host: Host, call: string, pointer: number, length: number): string | null {
+export function nameAt(host: Host, call: string, pointer: number, length: number): string | null {
   const bytes = textBytes(host, call, pointer, length);
   if (bytes === null) return null;
   if (length > TEXT_BYTES_MAX) {
-    host.answer.lied(`${call}: a name of ${length} bytes; it may have ${TEXT_BYTES_MAX}`);
+    host.lied(`${call}: a name of ${length} bytes; it may have ${TEXT_BYTES_MAX}`);
     return null;
   }
   const name = exportName(bytes);
-  if (name === null) host.answer.lied(`${call}: a name that is not UTF-8, or contains NUL`);
+  if (name === null) host.lied(`${call}: a name that is not UTF-8, or contains NUL`);
   return name;
 }
 
 function givePeer(host: Host, pointer: number, capacity: number): number {
-  const { memory, answer } = host;
+  const { memory } = host;
   memory.refresh();
   if (!memory.contains(pointer, capacity)) {
-    answer.lied(`peer: ${capacity} bytes at ${pointer} are not in its memory`);
+    host.lied(`peer: ${capacity} bytes at ${pointer} are not in its memory`);
     return 0;
   }
   const text = encoder.encode(host.peer);

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
 // What a plugin says about an export in sb_info, on top of what its functions say (ABI, "Info").
 
-import { BLOCK_SIZE_DEFAULT, type BlockSize, type Capabilities, Support } from "../block/export.ts";
+import {
+  BLOCK_SIZE_DEFAULT,
+  type BlockSize,
+  type Capabilities,
+  type ExportInfo,
+  Support,
+} from "../block/export.ts";
+import type { DataCall, NodeManifest } from "./manifest_node.ts";
 
 /** Fields of the struct in order; each is a u32. */
 const FIELDS = [
@@ -76,14 +83,92 @@ export function writeInfo(view: DataView, pointer: number, info: Info): void {
   FIELDS.forEach((field, index) => view.setUint32(pointer + index * 4, info[field], true));
 }
 
+/** An export as the struct describes it. */
+export function infoOf({ blockSize, can, rotational }: ExportInfo): Info {
+  return {
+    structSize: INFO_BYTES,
+    blockMinimum: blockSize.minimum,
+    blockPreferred: blockSize.preferred,
+    blockMaximum: blockSize.maximum,
+    ...can,
+    rotational: rotational ? 1 : 0,
+  };
+}
+
 /** Reads what the plugin has made of it. */
 export function readInfo(view: DataView, pointer: number): Info {
   const values = FIELDS.map((field, index) => [field, view.getUint32(pointer + index * 4, true)]);
   return Object.fromEntries(values) as Info;
 }
 
-/** What is wrong with `info` for a plugin with these `exports`; "" if nothing is. */
-export function infoFault(info: Info, exports: ReadonlySet<string>): string {
+/** What is assumed of a filter above `children`, which does what `node` says with calls. */
+export function filterInfo(
+  exports: ReadonlySet<string>,
+  node: NodeManifest,
+  children: readonly ExportInfo[],
+): Info {
+  const least = (name: keyof Capabilities) =>
+    Math.min(...children.map(({ can }) => can[name])) as Support;
+  const passes = children.length === 1;
+  // What it writes by other means, nothing below knows of.
+  const itself = exports.has("sb_pwrite") && node.calls.pwrite === "transform";
+  /** A call that is passed on can do what is below; one that is answered otherwise stands for itself. */
+  const support = (name: keyof Capabilities, call: DataCall): Support => {
+    if (!exports.has(`sb_${call}`)) {
+      if (itself && call === "zero") return Support.Emulate;
+      if (itself && (call === "trim" || call === "extents")) return Support.None;
+      return passes ? least(name) : Support.None;
+    }
+    if (node.calls[call] === "transform") return Support.Native;
+    return least(name) === Support.None ? Support.None : Support.Native;
+  };
+  const write = support("write", "pwrite");
+  return {
+    structSize: INFO_BYTES,
+    blockMinimum: Math.max(...children.map(({ blockSize }) => blockSize.minimum)),
+    blockPreferred: Math.max(...children.map(({ blockSize }) => blockSize.preferred)),
+    blockMaximum: Math.min(...children.map(({ blockSize }) => blockSize.maximum)),
+    write,
+    flush: support("flush", "flush"),
+    fua: filterFua(write, itself, least("fua"), exports),
+    trim: support("trim", "trim"),
+    zero: support("zero", "zero"),
+    fastZero: fastZero(support("zero", "zero"), least("fastZero")),
+    cache: support("cache", "cache"),
+    extents: support("extents", "extents"),
+    multiConn: least("multiConn"),
+    rotational: children.some(({ rotational }) => rotational) ? 1 : 0,
+  };
+}
+
+function fastZero(zero: Support, below: Support): Support {
+  if (zero === Support.None) return Support.None;
+  // Emulated zeroes are always slow, and saying so is what a fast zero request asks for.
+  return zero === Support.Emulate ? Support.Emulate : below;
+}
+
+/** A filter that writes by other means has no durable writes but those followed by a flush. */
+function filterFua(
+  write: Support,
+  own: boolean,
+  below: Support,
+  exports: ReadonlySet<string>,
+): Support {
+  if (write === Support.None) return Support.None;
+  if (own) return exports.has("sb_flush") ? Support.Emulate : Support.None;
+  if (!exports.has("sb_pwrite")) return below;
+  return below === Support.None ? Support.None : Support.Native;
+}
+
+/**
+ * What is wrong with `info` for a plugin with these `exports`; "" if nothing is. `assumed`: what a filter
+ * was told that it can do, part of which is done by what is below it.
+ */
+export function infoFault(
+  info: Info,
+  exports: ReadonlySet<string>,
+  assumed: Info | null = null,
+): string {
   if (info.structSize > INFO_BYTES) {
     return `struct_size is ${info.structSize}; the host knows ${INFO_BYTES} bytes`;
   }
@@ -91,15 +176,16 @@ export function infoFault(info: Info, exports: ReadonlySet<string>): string {
   for (const [name, needed, emulated] of CAPABILITIES) {
     const value = info[name];
     if (value > Support.Native) return `${name} is ${value}; it must be 0, 1 or 2`;
+    if (assumed !== null && value === assumed[name]) continue;
     if (value === Support.Emulate && !emulated) return `the host cannot emulate ${name}`;
     if (value === Support.Native && needed !== "" && !exports.has(needed)) {
       return `${name} is native, but there is no function "${needed}"`;
     }
   }
-  if (info.fua === Support.Emulate && !exports.has("sb_flush")) {
+  if (info.fua === Support.Emulate && !exports.has("sb_flush") && assumed?.fua !== info.fua) {
     return `fua is emulated, but there is no function "sb_flush"`;
   }
-  if (info.zero === Support.Emulate && !exports.has("sb_pwrite")) {
+  if (info.zero === Support.Emulate && !exports.has("sb_pwrite") && assumed?.zero !== info.zero) {
     return `zero is emulated, but there is no function "sb_pwrite"`;
   }
   if (info.fastZero === Support.Native && info.zero !== Support.Native) {

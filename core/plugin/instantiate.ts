@@ -6,6 +6,7 @@ import { IMPORT_MODULE } from "./abi.ts";
 import type { PluginCalls } from "./calls.ts";
 import type { Host, StackPointer } from "./host.ts";
 import { makeImports } from "./imports.ts";
+import { makeNodeImports, type NodeServices } from "./node_imports.ts";
 import type { Listing } from "./listing.ts";
 import { type MemoryShape, type PreparedPlugin, STACK_POINTER } from "./prepare.ts";
 import { ADDED_IMPORTS } from "./wasm/rewrite.ts";
@@ -17,10 +18,17 @@ export function instantiate(
   epoch: WebAssembly.Memory,
   host: Host,
   listing: Listing,
+  node: NodeServices,
 ): PluginCalls {
   const added: Record<string, WebAssembly.Memory> = { epoch };
   memories.forEach((memory, index) => added[`memory ${index}`] = memory);
-  const imports = { [IMPORT_MODULE]: makeImports(host, listing), [ADDED_IMPORTS]: added };
+  const imports = {
+    [IMPORT_MODULE]: {
+      ...makeImports(host, listing),
+      ...makeNodeImports(host, node),
+    },
+    [ADDED_IMPORTS]: added,
+  };
   const instance = host.control("its start function", () => {
     return new WebAssembly.Instance(prepared.module, imports);
   });

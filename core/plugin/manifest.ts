@@ -4,6 +4,7 @@
 
 import { PluginError } from "./errors.ts";
 import { checkManifest } from "./manifest_check.ts";
+import type { NodeManifest } from "./manifest_node.ts";
 import type { ParameterDeclaration } from "./parameters.ts";
 import { oneLine } from "./text.ts";
 import { Section } from "./wasm/format.ts";
@@ -21,13 +22,16 @@ export interface Manifest {
   /** Letters, digits, `-`, `_` and `.`; at most 64. */
   name: string;
   version: string;
-  kind: "plugin";
+  /** A filter stands above other devices. */
+  kind: "plugin" | "filter";
   /** One line for people. */
   description: string;
   /** `parallel`: instances share no state, so the host may run one per thread. */
   threads: "serialized" | "parallel";
   parameters: ParameterDeclaration[];
   limits: { /** Bytes of memory that it asks for. */ memory?: number };
+  /** What came with ABI 3.1; absent where there is nothing of it. */
+  node?: NodeManifest;
 }
 
 /** The manifest of a plugin. Throws PluginError. */

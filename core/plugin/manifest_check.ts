@@ -6,6 +6,7 @@ import { ABI_MAJOR, ABI_MINOR } from "./abi.ts";
 import { ParameterError, PluginError } from "./errors.ts";
 import type { Manifest } from "./manifest.ts";
 import { Fields } from "./manifest_fields.ts";
+import { checkNode, NODE_KEYS } from "./manifest_node.ts";
 import { checkParameters } from "./manifest_parameters.ts";
 import { parseSize } from "./quantities.ts";
 
@@ -16,22 +17,31 @@ const KEYS = ["abi", "name", "version", "kind", "description", "threads", "param
 
 /** The manifest that `json` is. Throws PluginError. */
 export function checkManifest(json: unknown): Manifest {
-  const fields = new Fields(json, "its manifest", KEYS);
+  const fields = new Fields(json, "its manifest", [...KEYS, ...NODE_KEYS]);
   const abi = checkAbi(fields);
+  const minor = abiMinor(abi);
+  if (minor < 1) new Fields(json, "its manifest", KEYS);
   const name = fields.line("name", 64);
   if (!NAME.test(name)) {
     fields.fail("name", "it may have letters, digits, dots, dashes and underscores");
   }
+  const kind = fields.oneOf("kind", minor < 1 ? ["plugin"] : ["plugin", "filter"]);
   return {
     abi,
     name,
     version: fields.line("version", VERSION_LENGTH_MAX),
-    kind: fields.oneOf("kind", ["plugin"]),
+    kind,
     description: fields.description(),
     threads: fields.oneOf("threads", ["serialized", "parallel"], "serialized"),
     parameters: checkParameters(fields.get("parameters") ?? []),
     limits: checkLimits(fields.get("limits") ?? {}),
+    ...(minor < 1 ? {} : { node: checkNode(fields, kind) }),
   };
+}
+
+/** The minor version in `abi`, which is `MAJOR.MINOR`. */
+export function abiMinor(abi: string): number {
+  return Number(abi.slice(abi.indexOf(".") + 1));
 }
 
 function checkAbi(fields: Fields): string {

@@ -79,10 +79,10 @@ Deno.test("what is no plugin is told so", () => {
 });
 
 Deno.test("another ABI than this one is refused, an older minor is not", () => {
-  refuses({ abi: "4.0" }, /^it needs plugin ABI 4.0; this sandblock speaks 3.0$/);
-  refuses({ abi: "2.9" }, /^it needs plugin ABI 2.9; this sandblock speaks 3.0$/);
-  refuses({ abi: "3.1" }, /^it needs plugin ABI 3.1; this sandblock speaks 3.0$/);
-  refuses({ abi: "3" }, /^its manifest has a wrong "abi": it must be a version like "3.0"$/);
+  refuses({ abi: "4.0" }, /^it needs plugin ABI 4.0; this sandblock speaks 3.1$/);
+  refuses({ abi: "2.9" }, /^it needs plugin ABI 2.9; this sandblock speaks 3.1$/);
+  refuses({ abi: "3.2" }, /^it needs plugin ABI 3.2; this sandblock speaks 3.1$/);
+  refuses({ abi: "3" }, /^its manifest has a wrong "abi": it must be a version like "3.1"$/);
   refuses({ abi: 3 }, /^its manifest has a wrong "abi": it must be a string$/);
   refuses({ abi: undefined }, /^its manifest lacks "abi"$/);
 });
@@ -152,4 +152,24 @@ Deno.test("writeManifest replaces a manifest and refuses a wrong one", () => {
   assert.throws(() => writeManifest(new Uint8Array(4), manifestJson()), {
     message: "not a WebAssembly module",
   });
+});
+
+Deno.test("what came with 3.1 is checked field by field, and unknown to 3.0", () => {
+  const since = (more: Record<string, unknown>) => ({ abi: "3.1", ...more });
+  const filter = (more: Record<string, unknown>) => since({ kind: "filter", ...more });
+  refuses({ kind: "filter" }, /"kind": it must be "plugin"/);
+  refuses({ needs: [] }, /^its manifest has the unknown key "needs"/);
+  refuses(since({ children: {} }), /"children": only a filter has something below it$/);
+  refuses(filter({ children: { minimum: 0 } }), /"minimum": it must be a number from 1 to 64$/);
+  refuses(filter({ children: { minimum: 3, maximum: 2 } }), /"maximum": .* from 3 to 64$/);
+  refuses(filter({ calls: { pwrite: "skip" } }), /"pwrite": it must be "forward" or "transform"$/);
+  refuses(filter({ calls: { sb_pwrite: "forward" } }), /has the unknown key "sb_pwrite"/);
+  refuses(since({ needs: "timers" }), /"needs": it must be a list of words$/);
+  refuses(
+    since({ metrics: [{ name: "a", type: "sum" }] }),
+    /"type": it must be "counter" or "gauge"/,
+  );
+  const twice = [{ name: "a", type: "gauge" }, { name: "a", type: "gauge" }];
+  refuses(since({ metrics: twice }), /"metrics": "a" is there twice$/);
+  refuses(since({ alignment: 24 }), /"alignment": it must be a power of two, 1 to 4096$/);
 });

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { BlockError, ERRNO_MAX } from "../block/errno.ts";
 import { Piece, Request } from "../block/request.ts";
+import { spaceIn } from "../block/testing.ts";
 import { PluginError } from "./errors.ts";
 import { PluginDevice } from "./instance.ts";
 import { type PreparedPlugin, preparePlugin } from "./prepare.ts";
@@ -72,8 +73,8 @@ function checkRead(request: Request, device: PluginDevice): void {
     at += request.pieceLength(index);
     const kind = request.pieceKind(index);
     if (kind !== Piece.Data && kind !== Piece.StableData) continue;
-    const end = request.pieceValue(index) + request.pieceLength(index);
-    assert(end <= device.memory.bytes.length);
+    const from = request.pieceValue(index) - device.memory.address;
+    assert(from >= 0 && from + request.pieceLength(index) <= device.memory.bytes.length);
   }
   assert.equal(at, request.length);
 }
@@ -89,12 +90,13 @@ function exercise(
     const device = PluginDevice.create(prepared, [], { watch, log: () => {}, instances: 1 });
     const opened = device.open("", { readOnly: random(4) === 0, peer: "test" });
     const request = new Request();
-    request.space = { take: (_request, length) => device.memory.allocate(length, 16) };
-    request.payload = device.memory.allocate(4096, 16);
+    request.space = spaceIn(device.memory);
+    const payload = device.memory.allocate(4096, 16);
+    request.payload = device.memory.address + payload;
     for (let command = 0; command < 16; command++) {
       request.clear();
       request.command = command % 8;
-      if (request.command === 1 && request.payload === 0) continue;
+      if (request.command === 1 && payload === 0) continue;
       request.flags = random(32);
       request.offsetLow = random(60000);
       request.lengthLow = 1 + random(4096);

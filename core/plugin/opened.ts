@@ -5,18 +5,32 @@
 import type { OpenExport } from "../block/device.ts";
 import { Errno } from "../block/errno.ts";
 import { type ExportInfo, Support } from "../block/export.ts";
-import { Command, type Request, RequestFlag } from "../block/request.ts";
+import { copyFrom } from "../block/memory.ts";
+import { Command, type Request, RequestFlag, type RequestSink, Status } from "../block/request.ts";
 import { CallFlag } from "./abi.ts";
-import { Expect } from "./answer.ts";
+import { type Answer, Expect } from "./answer.ts";
 import type { PluginCalls, RangeCall, WriteCall } from "./calls.ts";
 import { type Emulation, readAndForget, writeZeroes } from "./emulate.ts";
 import type { Host } from "./host.ts";
+import { type NextHandle, routesOf } from "./next_handle.ts";
 
 /** Stands in for a function that the plugin does not have; nobody calls it. */
 const absent = () => Errno.EOPNOTSUPP;
 
+/** What is left to do for a request when the plugin has finished it, as bits of `request.token`. */
+const Rest = { Nothing: 0, Flush: 1, Zeroes: 2 } as const;
+
+/** What an export of a filter has below it. */
+export interface Below {
+  handle: NextHandle;
+  /** Commands that the filter does nothing for go to the first child. */
+  passes(command: number): boolean;
+  /** The filter passes payloads on and never looks at them. */
+  forwardsPayloads: boolean;
+}
+
 /** See the top of this file. */
-export class PluginExport implements OpenExport, Emulation {
+export class PluginExport implements OpenExport, Emulation, RequestSink {
   readonly info: ExportInfo;
   readonly host: Host;
   readonly #handle: number;
@@ -28,6 +42,9 @@ export class PluginExport implements OpenExport, Emulation {
   readonly #zero: RangeCall;
   readonly #cache: RangeCall;
   readonly #extents: RangeCall;
+  readonly #below: Below | null;
+  /** Who answers each command; null where there is nothing below. */
+  readonly #routes: OpenExport[] | null;
 
   constructor(
     host: Host,
@@ -35,21 +52,39 @@ export class PluginExport implements OpenExport, Emulation {
     handle: number,
     info: ExportInfo,
     onClose: (handle: number) => void,
+    below: Below | null = null,
   ) {
     this.host = host;
     this.info = info;
     this.#handle = handle;
     this.#onClose = onClose;
-    this.#pread = calls.sb_pread;
+    this.#pread = calls.sb_pread ?? absent;
     this.#pwrite = calls.sb_pwrite ?? absent;
     this.#flush = calls.sb_flush ?? absent;
     this.#trim = calls.sb_trim ?? absent;
     this.#zero = calls.sb_zero ?? absent;
     this.#cache = calls.sb_cache ?? absent;
     this.#extents = calls.sb_extents ?? absent;
+    this.#below = below;
+    this.#routes = below === null ? null : routesBelow(this, below);
+  }
+
+  /** What is open below. */
+  get children(): readonly OpenExport[] {
+    return this.#below?.handle.children ?? [];
+  }
+
+  /** Who answers `command`: this one, or somebody below. */
+  route(command: number): OpenExport {
+    return this.#routes?.[command] ?? this;
   }
 
   submit(request: Request): number {
+    const routes = this.#routes;
+    if (routes !== null) {
+      const to = routes[request.command];
+      if (to !== undefined && to !== this) return to.submit(request);
+    }
     if (this.host.depth !== 0) return refuse(request, Errno.EDEADLK, "a request within a call");
     if (request.command === Command.Flush) return this.#flushAll(request);
     // The protocol says what an empty request means; here there is nothing to do for one.
@@ -76,47 +111,86 @@ export class PluginExport implements OpenExport, Emulation {
     this.#onClose(this.#handle);
   }
 
-  /** Reads what `request` says, or has it read and forgets it. */
-  read(request: Request, expect: number): number {
-    return this.#range("sb_pread", this.#pread, request, expect, 0);
+  /** Goes on with a request that was pending and that the plugin has finished. */
+  completed(request: Request, errno: number): void {
+    const rest = request.token;
+    let status = errno;
+    if ((rest & Rest.Zeroes) !== 0 && errno === Errno.EOPNOTSUPP) {
+      request.token = rest & Rest.Flush;
+      request.errorText = "";
+      status = writeZeroes(this, request, this.#fuaFlag(request));
+    }
+    if (status === 0 && (rest & Rest.Flush) !== 0) status = this.#callFlush(request);
+    if (status !== Status.Pending) request.sink.completed(request, status);
   }
 
-  /** Writes `request.length` bytes at `pointer`. */
-  write(request: Request, pointer: number, flags: number): number {
+  /** Reads what `request` says, or has it read and forgets it. `scratch`: where it then goes. */
+  read(request: Request, expect: number, scratch = 0): number {
+    return this.#range("sb_pread", this.#pread, request, expect, 0, Rest.Nothing, scratch);
+  }
+
+  /** Writes the payload of `request`. */
+  write(request: Request, flags: number, rest: number = Rest.Nothing): number {
     const { host } = this;
+    const answer = host.answers.take();
+    if (answer === null) return tooMany(request);
     host.enter();
-    const id = host.answer.begin(request, Expect.Nothing, 0);
+    this.#begin(answer, request, Expect.Nothing, rest);
+    const pointer = this.#payload(answer, request);
     let status: number;
-    try {
-      status = this.#pwrite(
-        this.#handle,
-        id,
-        pointer,
-        request.lengthHigh,
-        request.lengthLow,
-        request.offsetHigh,
-        request.offsetLow,
-        flags,
-      );
-    } catch (error) {
-      status = host.caught("sb_pwrite", error);
+    if (pointer < 0) status = Errno.ENOMEM;
+    else {
+      try {
+        status = this.#pwrite(
+          this.#handle,
+          answer.id,
+          pointer,
+          request.lengthHigh,
+          request.lengthLow,
+          request.offsetHigh,
+          request.offsetLow,
+          flags,
+        );
+      } catch (error) {
+        status = host.caught("sb_pwrite", error);
+      }
     }
     host.leave();
-    return host.settle("sb_pwrite", request, status);
+    return host.settle("sb_pwrite", answer, status);
+  }
+
+  /** Pointer to the payload for the plugin, which has to be copied where it lies elsewhere. */
+  #payload(answer: Answer, request: Request): number {
+    const { memory } = this.host;
+    const pointer = request.payload - memory.address;
+    const length = request.lengthLow;
+    if (memory.contains(pointer, length)) return pointer;
+    if (this.#below !== null && this.#below.forwardsPayloads) return 0;
+    const copy = memory.allocate(length, 16);
+    if (copy === 0) {
+      answer.failure = Errno.ENOMEM;
+      return -1;
+    }
+    copyFrom(request.payload, memory.bytes.subarray(copy, copy + length));
+    answer.simple = false;
+    answer.copy = copy;
+    answer.copyLength = length;
+    return copy;
   }
 
   #write(request: Request): number {
     if (this.info.can.write === Support.None) {
       return refuse(request, Errno.EPERM, "the export is read-only");
     }
-    const status = this.write(request, request.payload, this.#fuaFlag(request));
+    const status = this.write(request, this.#fuaFlag(request), this.#flushRest(request));
     return status === 0 ? this.#flushIfForced(request) : status;
   }
 
   #trimRange(request: Request): number {
     if (this.info.can.trim === Support.None) return unsupported(request, "trim");
     const flags = this.#fuaFlag(request);
-    const status = this.#range("sb_trim", this.#trim, request, Expect.Nothing, flags);
+    const rest = this.#flushRest(request);
+    const status = this.#range("sb_trim", this.#trim, request, Expect.Nothing, flags, rest);
     return status === 0 ? this.#flushIfForced(request) : status;
   }
 
@@ -127,14 +201,18 @@ export class PluginExport implements OpenExport, Emulation {
     if (fast && fastZero !== Support.Native) {
       return refuse(request, Errno.EOPNOTSUPP, "zeroing would be as slow as writing");
     }
+    // A plugin may leave some ranges to the host, but not when it was to be fast.
+    const emulate = !fast && this.info.can.write !== Support.None;
+    const rest = this.#flushRest(request);
     let status: number = Errno.EOPNOTSUPP;
     if (zero === Support.Native) {
       const hole = (request.flags & RequestFlag.NoHole) === 0 ? CallFlag.MayTrim : 0;
       const flags = this.#fuaFlag(request) | hole | (fast ? CallFlag.FastZero : 0);
-      status = this.#range("sb_zero", this.#zero, request, Expect.Nothing, flags);
+      const then = emulate ? rest | Rest.Zeroes : rest;
+      status = this.#range("sb_zero", this.#zero, request, Expect.Nothing, flags, then);
     }
-    // A plugin may leave some ranges to the host, but not when it was to be fast.
-    if (status === Errno.EOPNOTSUPP && !fast && this.info.can.write !== Support.None) {
+    if (status === Errno.EOPNOTSUPP && emulate) {
+      request.token = rest;
       status = writeZeroes(this, request, this.#fuaFlag(request));
     }
     return status === 0 ? this.#flushIfForced(request) : status;
@@ -142,8 +220,11 @@ export class PluginExport implements OpenExport, Emulation {
 
   #cacheRange(request: Request): number {
     if (this.info.can.cache === Support.None) return unsupported(request, "cache");
-    if (this.info.can.cache === Support.Emulate) return readAndForget(this, request);
-    return this.#range("sb_cache", this.#cache, request, Expect.Nothing, 0);
+    if (this.info.can.cache === Support.Emulate) {
+      request.token = Rest.Nothing;
+      return readAndForget(this, request);
+    }
+    return this.#range("sb_cache", this.#cache, request, Expect.Nothing, 0, Rest.Nothing);
   }
 
   #status(request: Request): number {
@@ -152,7 +233,8 @@ export class PluginExport implements OpenExport, Emulation {
       return 0;
     }
     const flags = (request.flags & RequestFlag.ReqOne) !== 0 ? CallFlag.ReqOne : 0;
-    return this.#range("sb_extents", this.#extents, request, Expect.Extents, flags);
+    const expect = Expect.Extents;
+    return this.#range("sb_extents", this.#extents, request, expect, flags, Rest.Nothing);
   }
 
   #flushAll(request: Request): number {
@@ -162,16 +244,18 @@ export class PluginExport implements OpenExport, Emulation {
 
   #callFlush(request: Request): number {
     const { host } = this;
+    const answer = host.answers.take();
+    if (answer === null) return tooMany(request);
     host.enter();
-    const id = host.answer.begin(request, Expect.Nothing, 0);
+    this.#begin(answer, request, Expect.Nothing, Rest.Nothing);
     let status: number;
     try {
-      status = this.#flush(this.#handle, id, 0);
+      status = this.#flush(this.#handle, answer.id, 0);
     } catch (error) {
       status = host.caught("sb_flush", error);
     }
     host.leave();
-    return host.settle("sb_flush", request, status);
+    return host.settle("sb_flush", answer, status);
   }
 
   #range(
@@ -180,15 +264,20 @@ export class PluginExport implements OpenExport, Emulation {
     request: Request,
     expect: number,
     flags: number,
+    rest: number,
+    scratch = 0,
   ): number {
     const { host } = this;
+    const answer = host.answers.take();
+    if (answer === null) return tooMany(request);
     host.enter();
-    const id = host.answer.begin(request, expect, request.length);
+    this.#begin(answer, request, expect, rest);
+    if (scratch !== 0) answer.scratch = scratch;
     let status: number;
     try {
       status = call(
         this.#handle,
-        id,
+        answer.id,
         request.lengthHigh,
         request.lengthLow,
         request.offsetHigh,
@@ -199,7 +288,14 @@ export class PluginExport implements OpenExport, Emulation {
       status = host.caught(name, error);
     }
     host.leave();
-    return host.settle(name, request, status);
+    return host.settle(name, answer, status);
+  }
+
+  #begin(answer: Answer, request: Request, expect: number, rest: number): void {
+    answer.begin(request, expect, request.length);
+    if (rest !== Rest.Nothing) answer.owner = this;
+    if (this.#below !== null) answer.handle = this.#below.handle;
+    if (request.token !== rest) request.token = rest;
   }
 
   #fuaFlag(request: Request): number {
@@ -207,10 +303,30 @@ export class PluginExport implements OpenExport, Emulation {
     return native && (request.flags & RequestFlag.Fua) !== 0 ? CallFlag.Fua : 0;
   }
 
+  /** What is left to do after a write that has to be durable, when the plugin has no FUA. */
+  #flushRest(request: Request): number {
+    const emulate = (request.flags & RequestFlag.Fua) !== 0 &&
+      this.info.can.fua === Support.Emulate;
+    return emulate ? Rest.Flush : Rest.Nothing;
+  }
+
   #flushIfForced(request: Request): number {
     if ((request.flags & RequestFlag.Fua) === 0) return 0;
     return this.info.can.fua === Support.Emulate ? this.#callFlush(request) : 0;
   }
+}
+
+/** Who answers each command to `opened`: it, or whoever answers it below. */
+function routesBelow(opened: OpenExport, { handle, passes }: Below): OpenExport[] {
+  const [first] = handle.children;
+  const below = first === undefined ? [] : routesOf(first);
+  return Array.from({ length: Command.BlockStatus + 1 }, (_, command) => {
+    return passes(command) ? below[command]! : opened;
+  });
+}
+
+function tooMany(request: Request): number {
+  return refuse(request, Errno.ENOMEM, "too many requests are under way");
 }
 
 function refuse(request: Request, errno: number, text: string): number {

@@ -218,7 +218,10 @@ Deno.test("caching is emulated by reading, without room for answers", () => {
       { sb_pread: range("sb_pread", body + OK) },
       RECORD + INFO({ [FIELD_CACHE]: 1 }),
     ));
-    plugin.request.space = { take: () => assert.fail("no room is needed") };
+    plugin.request.space = {
+      memory: plugin.device.memory,
+      take: () => assert.fail("no room is needed"),
+    };
     assert.deepEqual(ask(plugin, Command.Cache, { offset: 1, length: 1048676 }), [
       0,
       ["sb_pread flags=0 count=1048576 offset=1", "sb_pread flags=0 count=100 offset=1048577"],

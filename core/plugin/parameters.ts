@@ -102,6 +102,12 @@ export function parseParameters(
   });
 }
 
+/** The key of an argument like `size=1G`; null for one that is meant for the positional parameter. */
+export function parameterKey(arg: string): string | null {
+  const key = arg.slice(0, Math.max(0, arg.indexOf("=")));
+  return KEY.test(key) ? key : null;
+}
+
 function assignmentOf(
   declarations: readonly ParameterDeclaration[],
   arg: string,

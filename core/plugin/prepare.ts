@@ -41,8 +41,9 @@ export interface PreparedPlugin {
   /** Memories of the plugin, which the host makes, in order; `memory` says which one is exported. */
   memories: MemoryShape[];
   memory: number;
-  /** Names of the ABI functions that it exports, such as `sb_pread`. */
+  /** Names of the ABI functions that it exports, such as `sb_pread`, and that it imports. */
   exports: string[];
+  imports: string[];
   /** Bytes of memory that it may have in all. */
   memoryMaximum: number;
   /** Where its functions are, for telling where one was when something happened. */
@@ -67,7 +68,7 @@ export function preparePlugin(bytes: Uint8Array, options: PrepareOptions = {}): 
   checkImportKinds(shape);
   const memory = checkMemory(shape);
   const is64 = (shape.memories[memory]!.flags & LimitsFlag.Is64) !== 0;
-  const imports = checkImports(shape, is64);
+  const imports = checkImports(shape, is64, manifest);
   const exports = checkExports(shape, is64, manifest);
   const memoryMaximum = options.memoryMaximum ?? manifest.limits.memory ?? MEMORY_DEFAULT;
   const memories = limitMemories(shape.memories, memoryMaximum);
@@ -87,6 +88,7 @@ export function preparePlugin(bytes: Uint8Array, options: PrepareOptions = {}): 
     }),
     memory,
     exports: exports.map(({ name }) => name),
+    imports: shape.imports.map(({ name }) => name),
     memoryMaximum,
     functions: functionTable(shape, exports, rewritten),
   };

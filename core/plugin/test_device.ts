@@ -5,6 +5,8 @@ import assert from "node:assert/strict";
 import type { OpenExport } from "../block/device.ts";
 import { BlockError } from "../block/errno.ts";
 import { Command, Piece, Request } from "../block/request.ts";
+import { copyFrom } from "../block/memory.ts";
+import { spaceIn } from "../block/testing.ts";
 import { type LogLevel, PluginDevice, type PluginOptions } from "./instance.ts";
 import { parseParameters } from "./parameters.ts";
 import { preparePlugin } from "./prepare.ts";
@@ -25,7 +27,7 @@ export interface TestRequest {
   flags?: number;
 }
 
-/** A piece of an answer; `bytes` is the data of one that has data. */
+/** A piece of an answer; the value of data is a pointer to it in the memory of the device. */
 export interface TestPiece {
   kind: number;
   at: number;
@@ -39,6 +41,9 @@ export class TestPlugin {
   readonly lines: string[] = [];
   readonly request = new Request();
   #opened: OpenExport | null = null;
+
+  /** Errno of each request that was pending, in the order in which they ended. */
+  readonly ended: number[] = [];
 
   constructor(wat: string, options: TestOptions = {}) {
     const { manifest, parameters = [], memoryMaximum, ...rest } = options;
@@ -54,7 +59,8 @@ export class TestPlugin {
       instances: 1,
       ...rest,
     });
-    this.request.space = { take: (_request, length) => this.device.memory.allocate(length, 16) };
+    this.request.space = spaceIn(this.device.memory);
+    this.request.sink = { completed: (_request, errno) => void this.ended.push(errno) };
   }
 
   /** The default export, opened when it is first asked for. */
@@ -77,21 +83,28 @@ export class TestPlugin {
   write(offset: number, bytes: Uint8Array, flags = 0): number {
     const pointer = this.device.memory.allocate(bytes.length, 16);
     this.device.memory.bytes.set(bytes, pointer);
-    this.request.payload = pointer;
+    this.request.payload = this.device.memory.address + pointer;
     return this.submit(Command.Write, { offset, length: bytes.length, flags });
+  }
+
+  /** The bytes that the last answer has at its place, wherever they lie. */
+  bytes(length: number): Uint8Array<ArrayBuffer> {
+    const { request } = this;
+    const out = new Uint8Array(length).fill(0xee);
+    for (let index = 0; index < request.pieceCount; index++) {
+      const at = request.pieceAt(index);
+      const part = out.subarray(at, at + request.pieceLength(index));
+      if (request.pieceKind(index) <= Piece.StableData) copyFrom(request.pieceValue(index), part);
+      else part.fill(0);
+    }
+    return out;
   }
 
   /** What the device answers a read with, put together; throws where the read fails. */
   read(offset: number, length: number): Uint8Array {
     const errno = this.submit(Command.Read, { offset, length });
     if (errno !== 0) throw new Error(`errno ${errno}: ${this.request.errorText}`);
-    const out = new Uint8Array(length).fill(0xee);
-    for (const { kind, at, length, value } of this.pieces()) {
-      const data = kind === Piece.Data || kind === Piece.StableData;
-      if (data) out.set(this.device.memory.bytes.subarray(value, value + length), at);
-      else out.fill(0, at, at + length);
-    }
-    return out;
+    return this.bytes(length);
   }
 
   /** The pieces of the last answer. */
@@ -101,8 +114,14 @@ export class TestPlugin {
       kind: request.pieceKind(index),
       at: request.pieceAt(index),
       length: request.pieceLength(index),
-      value: request.pieceValue(index),
+      value: this.#valueOf(index),
     }));
+  }
+
+  #valueOf(index: number): number {
+    const value = this.request.pieceValue(index);
+    const isData = this.request.pieceKind(index) <= Piece.StableData;
+    return isData ? value - this.device.memory.address : value;
   }
 }
 

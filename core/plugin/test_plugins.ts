@@ -100,6 +100,44 @@ const IMPORTS = {
   release: "(param P P)",
 };
 
+/** What came with ABI 3.1, for `more` of modules that use it. */
+export const LATER_IMPORTS = {
+  complete: "(param i32 i32)",
+  timer: "(param i64 i32) (result i32)",
+  cancel: "(param i32) (result i32)",
+  metric: "(param i32 i64)",
+  resize: "(param i32 i64) (result i32)",
+  feature: "(param i32 i32) (result i32)",
+};
+
+/** What a filter may call besides. */
+export const NEXT_IMPORTS = {
+  next_count: "(result i32)",
+  next_size: "(param i32 i32) (result i64)",
+  next_info: "(param i32 i32 i32) (result i32)",
+  next_open: "(param i32 i32 i32) (result i32)",
+  next_close: "(param i32)",
+  next_forward: "(param i32 i32 i64 i64 i64 i32 i32) (result i32)",
+  next_pread: "(param i32 i32 i32 i64 i64 i32 i32) (result i32)",
+  next_pwrite: "(param i32 i32 i32 i64 i64 i32 i32) (result i32)",
+  next_flush: "(param i32 i32 i32 i32) (result i32)",
+  next_trim: "(param i32 i32 i64 i64 i32 i32) (result i32)",
+  next_zero: "(param i32 i32 i64 i64 i32 i32) (result i32)",
+  next_cache: "(param i32 i32 i64 i64 i32 i32) (result i32)",
+  next_extents: "(param i32 i32 i32 i64 i64 i32 i32) (result i32)",
+};
+
+/** A module of ABI 3.1 with `functions`, an allocator and those of `imports` that it names. */
+export function laterWat(functions: string, imports: readonly string[] = []): string {
+  const types: Record<string, string> = { ...IMPORTS, ...LATER_IMPORTS, ...NEXT_IMPORTS };
+  const named = imports.map((name) => importWat(name, types[name]!));
+  const text = `(module ${named.join("\n")}
+    (memory (export "memory") 4)
+    (global $heap (mut P) (P.const 131072))
+    ${DISK.sb_alloc} ${DISK.sb_free} ${functions})`;
+  return text.replaceAll("(P)", "(i32)").replace(/\bP\b/g, "i32");
+}
+
 /** Parameters of the functions that are called for a range. */
 export const RANGE =
   "(param $h i32) (param $req i32) (param $count i64) (param $offset i64) (param $flags i32) (result i32)";

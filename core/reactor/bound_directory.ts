@@ -21,6 +21,7 @@ export class BoundDirectory implements ExportDirectory {
   readonly #binding: Binding;
   /** Name of the device for what clients know by the alias; null where nothing is renamed. */
   readonly #renamed: string | null;
+  #admitted = false;
 
   constructor(device: Device, binding: Binding) {
     this.#device = device;
@@ -29,6 +30,7 @@ export class BoundDirectory implements ExportDirectory {
   }
 
   list(): ExportEntry[] {
+    this.#admit();
     const alias = this.#binding.alias;
     return this.#device.list().map((entry) =>
       entry.name === this.#renamed ? { ...entry, name: alias! } : entry
@@ -40,11 +42,19 @@ export class BoundDirectory implements ExportDirectory {
   }
 
   open(name: string): OpenExport {
+    this.#admit();
     const alias = this.#binding.alias;
     if (this.#renamed === null || name !== alias) return this.#open(this.#original(name));
     const opened = this.#open(this.#renamed);
     opened.info.name = name;
     return opened;
+  }
+
+  /** Asks the device, once, whether the client may come in. Throws BlockError. */
+  #admit(): void {
+    if (this.#admitted) return;
+    this.#device.connect(this.#binding.peer);
+    this.#admitted = true;
   }
 
   /** A name as the device knows it. A renamed export no longer answers to its own name. */

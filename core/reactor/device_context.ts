@@ -25,7 +25,7 @@ export class DeviceContext {
   }
 
   takeGather(): Gather {
-    return this.#idleGathers.pop() ?? new Gather(this.device.memory, this.arena);
+    return this.#idleGathers.pop() ?? new Gather(this.arena);
   }
 
   /** Takes back a gather, sent or not. */

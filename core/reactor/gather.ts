@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What is to be sent on one connection, as one list of segments for writev(2): headers that lie in
-// chunks of its own, and data that stays where it is, in the memory of the device.
+// chunks of its own, and data that stays where it is, in the memory of devices.
 
+import { copyFrom } from "../block/memory.ts";
 import type { Gather as ReplyGather } from "../nbd/reply.ts";
-import type { PayloadMemory } from "../block/memory.ts";
 import { libc } from "../../native/libc.ts";
 import type { Block } from "./buffer_pool.ts";
 import type { InflightRequest } from "./inflight_request.ts";
@@ -32,7 +32,6 @@ export class Gather implements ReplyGather {
   /** Bytes that are not sent yet. */
   byteCount = 0;
 
-  readonly #memory: PayloadMemory;
   readonly #arena: ReplyArena;
   /** The chunk that is always there; answers that need more get further ones for a while. */
   readonly #firstChunk = new Uint8Array(CHUNK_BYTES);
@@ -58,8 +57,7 @@ export class Gather implements ReplyGather {
   readonly #blocks: Block[] = [];
   #blockCount = 0;
 
-  constructor(memory: PayloadMemory, arena: ReplyArena) {
-    this.#memory = memory;
+  constructor(arena: ReplyArena) {
     this.#arena = arena;
   }
 
@@ -85,8 +83,8 @@ export class Gather implements ReplyGather {
     return at;
   }
 
-  memory(pointer: number, length: number, stable: boolean): void {
-    this.#segment(this.#memory.address + pointer, length, stable ? 1 : 0);
+  memory(address: number, length: number, stable: boolean): void {
+    this.#segment(address, length, stable ? 1 : 0);
     if (stable) this.#hasStable = true;
   }
 
@@ -142,7 +140,7 @@ export class Gather implements ReplyGather {
     this.#blockCount = 0;
   }
 
-  /** Copies what lies in stable memory of the device, before the device reuses that memory. */
+  /** Copies what lies in stable memory of a device, before the device reuses that memory. */
   settle(): void {
     if (!this.#hasStable) return;
     this.#hasStable = false;
@@ -150,8 +148,8 @@ export class Gather implements ReplyGather {
       if (this.#stable[i] !== 1) continue;
       const length = this.#iovecs[4 * i + 2]!;
       const address = this.#iovecs[4 * i + 1]! * HIGH + this.#iovecs[4 * i]!;
-      const pointer = address - this.#memory.address;
-      const copy = this.#memory.bytes.slice(pointer, pointer + length);
+      const copy = new Uint8Array(length);
+      copyFrom(address, copy);
       this.#kept.push(copy);
       this.#setAddress(i, addressOf(copy));
       this.#stable[i] = 0;

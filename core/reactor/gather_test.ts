@@ -21,7 +21,7 @@ function setUp(size = 8 << 20) {
   for (let i = 0; i < size; i++) memory.bytes[i] = i * 31 + (i >> 8);
   const pool = new BufferPool(memory, size);
   const arena = new ReplyArena(pool, 64);
-  return { memory, pool, arena, gather: new Gather(memory, arena) };
+  return { memory, pool, arena, gather: new Gather(arena) };
 }
 
 /** Sends all of it, reading at the other end as the socket fills. */
@@ -66,7 +66,7 @@ Deno.test("segments of all kinds arrive in order, however often the socket fills
           expected.push(Uint8Array.from({ length: s.length }, (_, i) => 0xa0 + i));
         } else if (s.kind === "memory") {
           const { pointer, stable } = s as unknown as { pointer: number; stable: boolean };
-          gather.memory(pointer, s.length, stable);
+          gather.memory(memory.address + pointer, s.length, stable);
           expected.push(memory.bytes.slice(pointer, pointer + s.length));
         } else if (s.kind === "zeroes") {
           gather.zeroes(s.length);
@@ -114,7 +114,7 @@ Deno.test("consecutive headers share one segment", () => {
 
 Deno.test("more than 1024 segments go out in several calls", () => {
   const { gather, memory } = setUp();
-  for (let i = 0; i < 3000; i++) gather.memory(8192 + 3 * i, 2, false);
+  for (let i = 0; i < 3000; i++) gather.memory(memory.address + 8192 + 3 * i, 2, false);
   const got = sendThrough(gather);
   assert.equal(got.length, 6000);
   assert.equal(got[5998], memory.bytes[8192 + 3 * 2999]);
@@ -124,7 +124,7 @@ Deno.test("settle() keeps stable data as it was when the device reuses the memor
   const { gather, memory } = setUp();
   const before = memory.bytes.slice(10_000, 14_096);
   gather.header(16);
-  gather.memory(10_000, 4096, true);
+  gather.memory(memory.address + 10_000, 4096, true);
   gather.settle();
   memory.bytes.fill(0, 10_000, 14_096);
   assert.deepEqual(sendThrough(gather).slice(16), before);

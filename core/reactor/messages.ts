@@ -21,8 +21,8 @@ export interface ReactorStart {
   inbox: MessagePort[];
   wakeFd: number;
   device: DeviceOptions;
-  /** Deadline of calls into the plugin; null for a device of the host's own. */
-  watch: Watch | null;
+  /** Deadlines of calls into plugins, one for each node that is one (graph/nodes.ts). */
+  watches: Watch[];
   /** Listening sockets; only reactor 0 has any. */
   listeners: number[];
   /** Clients that are connected already; only reactor 0 gets any. */

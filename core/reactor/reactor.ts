@@ -75,7 +75,7 @@ export class Reactor implements TransmissionHost {
     this.#load = new Int32Array(start.load);
     if (start.policy !== null) this.usePolicy(start.policy);
     this.#epoll.add(start.wakeFd, Poll.In);
-    if (device.completionFd >= 0) this.#epoll.add(device.completionFd, Poll.In);
+    for (const fd of device.completionFds) this.#epoll.add(fd, Poll.In);
     this.#acceptor = new Acceptor({
       listeners: start.listeners,
       epoll: this.#epoll,
@@ -207,10 +207,11 @@ export class Reactor implements TransmissionHost {
       } else this.#settleTurn(connection, turn);
     }
     const context = this.#context;
-    if (context.pending > 0) {
+    const { device } = context;
+    if (context.pending > 0 || device.busy) {
       const before = context.pending;
-      context.device.submitQueued();
-      context.device.reap();
+      device.submitQueued();
+      device.reap();
       if (context.pending < before) worked = true;
     }
     if (worked && this.#starved > 0) this.#feedStarved();
@@ -247,10 +248,12 @@ export class Reactor implements TransmissionHost {
   }
 
   #sleepMs(): number {
-    const deadlines = this.#negotiating > 0 || this.#starved > 0 || this.#acceptor.paused ||
+    const deviceMs = this.#context.device.nextMs;
+    const deadlines = deviceMs !== Infinity || this.#negotiating > 0 || this.#starved > 0 ||
+      this.#acceptor.paused ||
       this.#drainDeadlineMs !== Infinity;
     if (!deadlines) return -1;
-    const next = Math.min(this.#housekeepingMs, this.#drainDeadlineMs);
+    const next = Math.min(this.#housekeepingMs, this.#drainDeadlineMs, deviceMs);
     return Math.max(0, Math.min(HOUSEKEEPING_MS, Math.ceil(next - performance.now())));
   }
 
@@ -261,6 +264,7 @@ export class Reactor implements TransmissionHost {
     for (let i = 0; i < count; i++) {
       this.#event(this.#epoll.descriptor(i), this.#epoll.events(i), now);
     }
+    if (now >= this.#context.device.nextMs) this.#context.device.reap();
     if (now >= this.#housekeepingMs) this.#keepHouse(now);
     return count;
   }
@@ -276,7 +280,7 @@ export class Reactor implements TransmissionHost {
       }
       this.#heat(connection);
     } else if (fd === this.#start.wakeFd) this.#takeCommands();
-    else if (fd === this.#context.device.completionFd) this.#context.device.reap();
+    else if (this.#context.device.completionFds.includes(fd)) this.#context.device.reap();
     else if (this.#acceptor.owns(fd)) this.#acceptor.accept(fd, now);
   }
 
@@ -424,7 +428,10 @@ export class Reactor implements TransmissionHost {
 
   #isDrained(): boolean {
     if (this.#drainDeadlineMs === Infinity) return false;
-    if (this.#connections.size === 0) return this.#context.pending === 0;
+    const { pending, device } = this.#context;
+    if (this.#connections.size === 0 && pending === 0) {
+      return !device.busy || performance.now() >= this.#drainDeadlineMs;
+    }
     if (performance.now() < this.#drainDeadlineMs) return false;
     for (const connection of [...this.#connections.values()]) connection.phase.hangUp();
     for (const connection of [...this.#connections.values()]) this.#heat(connection);

@@ -3,6 +3,7 @@
 // once every answer in it is sent. At rest the same block is filled again and again, so it stays in
 // the processor's cache.
 
+import type { PayloadMemory } from "../block/memory.ts";
 import type { ReplySpace, Request } from "../block/request.ts";
 import type { Block, BufferPool } from "./buffer_pool.ts";
 import type { InflightRequest } from "./inflight_request.ts";
@@ -16,10 +17,14 @@ export class ReplyArena implements ReplySpace {
   readonly #mask: number;
   #current: Block | null = null;
 
-  /** `alignment`: a power of two that every pointer is a multiple of. */
+  /** `alignment`: a power of two that every address is a multiple of. */
   constructor(pool: BufferPool, alignment: number) {
     this.#pool = pool;
     this.#mask = alignment - 1;
+  }
+
+  get memory(): PayloadMemory {
+    return this.#pool.memory;
   }
 
   take(request: Request, length: number): number {
@@ -29,10 +34,10 @@ export class ReplyArena implements ReplySpace {
       block = this.#next(bytes);
       if (block === null) return 0;
     }
-    const pointer = block.pointer + block.used;
+    const address = this.#pool.memory.address + block.pointer + block.used;
     block.used += bytes;
-    (request as InflightRequest).hold(block);
-    return pointer;
+    (request.root as InflightRequest).hold(block);
+    return address;
   }
 
   /** Bytes that are kept ready although no answer lies in them. */

@@ -226,10 +226,10 @@ export class Transmission implements Phase, RequestSink {
       this.#context.requests.give(request);
       return false;
     }
-    request.payload = pointer + header;
+    request.payload = this.#context.device.memory.address + pointer + header;
     if (payload > 0 && verdict === 0 && request.command === Command.BlockStatus) {
       const view = this.#context.device.memory.view;
-      verdict = applyStatusPayload(view, request.payload, payload, request, this.#session);
+      verdict = applyStatusPayload(view, pointer + header, payload, request, this.#session);
     }
     this.#needed = 0;
     received.consume(total);

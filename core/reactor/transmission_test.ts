@@ -23,7 +23,9 @@ const DISK_BYTES = 4 << 20;
 class TestDisk implements Device, OpenExport {
   readonly memory = new TestMemory(32 << 20);
   readonly bufferAlignment = 64;
-  readonly completionFd = -1;
+  readonly completionFds = [];
+  readonly nextMs = Infinity;
+  readonly busy = false;
   readonly info: ExportInfo = {
     name: "disk",
     description: "",
@@ -56,6 +58,7 @@ class TestDisk implements Device, OpenExport {
   defaultExport() {
     return "disk";
   }
+  connect() {}
   open() {
     return this;
   }
@@ -76,17 +79,18 @@ class TestDisk implements Device, OpenExport {
 
   #execute(request: Request): number {
     const at = this.disk + request.offset;
-    const { bytes } = this.memory;
+    const { bytes, address } = this.memory;
     if (request.command === Command.Read) {
-      if (this.stable) request.data(0, at, request.length, true);
+      if (this.stable) request.data(0, address + at, request.length, true);
       else {
-        const pointer = request.space.take(request, request.length);
-        if (pointer === 0) return Errno.ENOMEM;
-        bytes.copyWithin(pointer, at, at + request.length);
-        request.data(0, pointer, request.length, false);
+        const room = request.space.take(request, request.length);
+        if (room === 0) return Errno.ENOMEM;
+        bytes.copyWithin(room - address, at, at + request.length);
+        request.data(0, room, request.length, false);
       }
     } else if (request.command === Command.Write) {
-      bytes.copyWithin(at, request.payload, request.payload + request.length);
+      const from = request.payload - address;
+      bytes.copyWithin(at, from, from + request.length);
     } else if (request.command === Command.WriteZeroes) bytes.fill(0, at, at + request.length);
     return 0;
   }

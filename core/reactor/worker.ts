@@ -3,8 +3,7 @@
 
 import { type MessagePort as NodeMessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Device } from "../block/device.ts";
-import { FileDevice } from "../backend/file.ts";
-import { PluginDevice } from "../plugin/instance.ts";
+import { buildDevice } from "../graph/build.ts";
 import { clearEvent } from "../../native/descriptor.ts";
 import type { LogLevel } from "../plugin/instance.ts";
 import type { ReactorCommand, ReactorReport, ReactorStart } from "./messages.ts";
@@ -62,18 +61,11 @@ function serve(start: ReactorStart): ReactorReport {
 }
 
 function createDevice(start: ReactorStart): Device {
-  const { device, watch } = start;
-  if (device.kind === "file") {
-    // Twice, because blocks of many sizes do not fill a memory without gaps.
-    const memoryBytesMax = 2 * start.limits.inflightBytesMax;
-    return FileDevice.create(device.values, { log, memoryBytesMax });
-  }
-  return PluginDevice.create(device.prepared, device.values, {
-    watch: watch!,
-    log,
-    instances: new Int32Array(start.load).length,
-    memoryRelease,
-  });
+  const { device, watches, limits } = start;
+  const instances = new Int32Array(start.load).length;
+  // Twice, because blocks of many sizes do not fill a memory without gaps.
+  const hostMemoryBytesMax = 2 * limits.inflightBytesMax;
+  return buildDevice(device, { watches, log, instances, memoryRelease, hostMemoryBytesMax });
 }
 
 function takeCommands(start: ReactorStart, reactor: Reactor): void {

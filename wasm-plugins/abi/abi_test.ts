@@ -148,7 +148,7 @@ for (const bits of [32, 64] as const) {
         const payload = memory.allocate(length, 16);
         memory.bytes.fill(round, payload, payload + length);
         model.fill(round, offset, offset + length);
-        Object.assign(request, { command: Command.Write, payload });
+        Object.assign(request, { command: Command.Write, payload: memory.address + payload });
         Object.assign(request, { offsetLow: offset, lengthLow: length });
         assert.equal(opened.submit(request), 0);
         memory.free(payload, length, 16);
@@ -156,7 +156,7 @@ for (const bits of [32, 64] as const) {
       request.clear();
       Object.assign(request, { command: Command.Read, offsetLow: 0, lengthLow: 1048576 });
       assert.equal(opened.submit(request), 0);
-      const at = request.pieceValue(0);
+      const at = request.pieceValue(0) - memory.address;
       assert.deepEqual(memory.bytes.subarray(at, at + 1048576), model);
     },
   });

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Plugin ABI 3.0 of sandblock for C (README.md beside this file says what everything means).
+ * Plugin ABI 3.1 of sandblock for C (README.md beside this file says what everything means).
  *
  *   clang --target=wasm32 -O2 -mbulk-memory -nostdlib -Wl,--no-entry -I. -o disk.wasm disk.c
  *
@@ -109,6 +109,58 @@ SB_C SB_IMPORT("log") void sb_log(int32_t level, const char *text, size_t length
 /* Makes memory zero and gives it back to the system until it is written again. */
 SB_C SB_IMPORT("release") void sb_release(void *memory, size_t length);
 
+/* --- Since 3.1: the manifest says "abi": "3.1". ---------------------------------------------- */
+
+/* What a call for a request returns that is finished later, with sb_complete. */
+enum { SB_PENDING = -1 };
+SB_C SB_IMPORT("complete") void sb_complete(int32_t request, int32_t error);
+/* Calls sb_done(token, 0) later. Returns 0 or an error number. */
+SB_C SB_IMPORT("timer") int32_t sb_timer(uint64_t nanoseconds, int32_t token);
+SB_C SB_IMPORT("cancel") int32_t sb_cancel(int32_t token);
+SB_C SB_IMPORT("metric") void sb_metric(int32_t index, int64_t value);
+SB_C SB_IMPORT("resize") int32_t sb_resize(int32_t handle, uint64_t size);
+SB_C SB_IMPORT("feature") int32_t sb_feature(const char *name, size_t length);
+
+/* For filters, "kind": "filter": what is below. All return 0, an error number or SB_PENDING; then
+ * sb_done(token, result) is called. */
+SB_C SB_IMPORT("next_count") int32_t sb_next_count(void);
+SB_C SB_IMPORT("next_size") int64_t sb_next_size(int32_t handle, int32_t child);
+SB_C SB_IMPORT("next_info") int32_t sb_next_info(int32_t handle, int32_t child,
+                                                 struct sb_info *info);
+SB_C SB_IMPORT("next_open") int32_t sb_next_open(const char *name, size_t length, int32_t flags);
+SB_C SB_IMPORT("next_close") void sb_next_close(int32_t handle);
+/* The child answers part of the request; with the token 0 sb_done is not called. */
+SB_C SB_IMPORT("next_forward") int32_t sb_next_forward(int32_t request, int32_t child, uint64_t at,
+                                                       uint64_t count, uint64_t offset,
+                                                       int32_t flags, int32_t token);
+SB_C SB_IMPORT("next_pread") int32_t sb_next_pread(int32_t handle, int32_t child, void *data,
+                                                   uint64_t count, uint64_t offset, int32_t flags,
+                                                   int32_t token);
+SB_C SB_IMPORT("next_pwrite") int32_t sb_next_pwrite(int32_t handle, int32_t child,
+                                                     const void *data, uint64_t count,
+                                                     uint64_t offset, int32_t flags,
+                                                     int32_t token);
+SB_C SB_IMPORT("next_flush") int32_t sb_next_flush(int32_t handle, int32_t child, int32_t flags,
+                                                   int32_t token);
+SB_C SB_IMPORT("next_trim") int32_t sb_next_trim(int32_t handle, int32_t child, uint64_t count,
+                                                 uint64_t offset, int32_t flags, int32_t token);
+SB_C SB_IMPORT("next_zero") int32_t sb_next_zero(int32_t handle, int32_t child, uint64_t count,
+                                                 uint64_t offset, int32_t flags, int32_t token);
+SB_C SB_IMPORT("next_cache") int32_t sb_next_cache(int32_t handle, int32_t child, uint64_t count,
+                                                   uint64_t offset, int32_t flags, int32_t token);
+/* What sb_next_extents fills in: `capacity` is the filter's, the rest the host's. */
+struct sb_extents {
+  uint32_t capacity, count;
+  struct {
+    uint64_t length;
+    uint32_t flags, zero;
+  } at[];
+};
+SB_C SB_IMPORT("next_extents") int32_t sb_next_extents(int32_t handle, int32_t child,
+                                                       struct sb_extents *list, uint64_t count,
+                                                       uint64_t offset, int32_t flags,
+                                                       int32_t token);
+
 /* A text and its length, for the functions above: sb_error_text(SB_TEXT("disk is full")) */
 #define SB_TEXT(literal) "" literal, sizeof(literal) - 1
 
@@ -150,6 +202,10 @@ SB_C SB_EXPORT("sb_cache") int32_t sb_cache(int32_t handle, int32_t request, uin
 SB_C SB_EXPORT("sb_extents") int32_t sb_extents(int32_t handle, int32_t request, uint64_t count,
                                                 uint64_t offset, int32_t flags);
 SB_C SB_EXPORT("sb_stop") void sb_stop(void);
+
+/* Since 3.1: a timer or a request to what is below has ended; a client comes (0, or refuse it). */
+SB_C SB_EXPORT("sb_done") void sb_done(int32_t token, int32_t result);
+SB_C SB_EXPORT("sb_connect") int32_t sb_connect(const char *peer, size_t length);
 
 /* Memory of the plugin for the host; required where the plugin writes, has exports to list, texts
  * as parameters, sb_info, or calls sb_reply_buffer. NULL when there is none. */

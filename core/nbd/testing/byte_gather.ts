@@ -27,9 +27,10 @@ export class ByteGather implements Gather {
     return this.#take(length);
   }
 
-  memory(pointer: number, length: number, _stable: boolean): void {
+  memory(address: number, length: number, _stable: boolean): void {
     if (!(length > 0)) throw new RangeError(`Memory of ${length} bytes`);
     const at = this.#take(length);
+    const pointer = address - this.#memory.address;
     this.#bytes.set(this.#memory.bytes.subarray(pointer, pointer + length), at);
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Numbers of plugin ABI 3.0 by name.
+// Numbers of plugin ABI 3.1 by name.
 
 /** Flags of `replyData`. */
 export const enum DataFlag {
@@ -61,6 +61,7 @@ export const enum Errno {
   EPERM = 1,
   ENOENT = 2,
   EIO = 5,
+  EAGAIN = 11,
   ENOMEM = 12,
   EACCES = 13,
   EBUSY = 16,

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// Makes a device out of a graph: leaves first, then what stands on them. All nodes live on one reactor
+// and share one agenda, which the topmost device runs.
+
+import { FileDevice } from "../backend/file.ts";
+import type { Device } from "../block/device.ts";
+import type { DeviceOptions } from "../control/options.ts";
+import { Agenda } from "../plugin/agenda.ts";
+import { type LogLevel, type MemoryRelease, PluginDevice } from "../plugin/instance.ts";
+import type { Watch } from "../plugin/watch.ts";
+
+/** Surroundings of the nodes. */
+export interface NodeServices {
+  log(level: LogLevel, text: string): void;
+  /** One for each plugin and filter, in the order of `pluginNodes` (nodes.ts). */
+  watches: readonly Watch[];
+  /** How many devices of this kind serve the same exports. */
+  instances: number;
+  memoryRelease?: MemoryRelease;
+  /** Memory of each device of the host's own. */
+  hostMemoryBytesMax?: number;
+}
+
+/** Makes the device. Throws BlockError or ParameterError, with nothing left open. */
+export function buildDevice(options: DeviceOptions, services: NodeServices): Device {
+  if (options.kind === "file" || (options.children ?? []).length === 0) {
+    return buildNode(options, services, [...services.watches], undefined);
+  }
+  return buildNode(options, services, [...services.watches], new Agenda(), true);
+}
+
+function buildNode(
+  options: DeviceOptions,
+  services: NodeServices,
+  watches: Watch[],
+  agenda: Agenda | undefined,
+  runsAgenda = false,
+): Device {
+  if (options.kind === "file") {
+    const { log, hostMemoryBytesMax } = services;
+    return FileDevice.create(options.values, {
+      log,
+      ...hostMemoryBytesMax !== undefined && { memoryBytesMax: hostMemoryBytesMax },
+    });
+  }
+  const { prepared, values } = options;
+  const watch = watches.shift()!;
+  const children: Device[] = [];
+  try {
+    for (const child of options.children ?? []) {
+      children.push(buildNode(child, services, watches, agenda));
+    }
+    const { log, instances, memoryRelease } = services;
+    return PluginDevice.create(prepared, values, {
+      watch,
+      log,
+      instances,
+      children,
+      runsAgenda,
+      ...agenda !== undefined && { agenda },
+      ...memoryRelease !== undefined && { memoryRelease },
+    });
+  } catch (error) {
+    for (const child of children) child.close();
+    throw error;
+  }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// A graph of open devices as text: each node with what it can do, and which node limits what.
+
+import type { OpenExport } from "../block/device.ts";
+import { type Capabilities, type ExportInfo, Support } from "../block/export.ts";
+import { toBigInt } from "../block/uint64.ts";
+import type { DeviceOptions } from "../control/options.ts";
+
+/** A node with what is known of it. */
+export interface GraphView {
+  name: string;
+  version: string;
+  kind: "backend" | "plugin" | "filter";
+  threads: "serialized" | "parallel";
+  /** Size in bytes; decimal, since it may be beyond what a number holds. */
+  size: string;
+  readOnly: boolean;
+  blockSize: ExportInfo["blockSize"];
+  can: Record<keyof Capabilities, "none" | "emulate" | "native">;
+  /** What the nodes below can all do and this one cannot. */
+  limits: string[];
+  children: GraphView[];
+}
+
+const SUPPORT = ["none", "emulate", "native"] as const;
+const CAPABILITIES: readonly (keyof Capabilities)[] = [
+  "write",
+  "flush",
+  "fua",
+  "trim",
+  "zero",
+  "fastZero",
+  "cache",
+  "extents",
+  "multiConn",
+];
+
+/** The view of the graph that was made of `options` and in which `opened` is open. */
+export function viewGraph(options: DeviceOptions, opened: OpenExport): GraphView {
+  const { info } = opened;
+  const below = opened.children ?? [];
+  const can = Object.fromEntries(CAPABILITIES.map((name) => [name, SUPPORT[info.can[name]]]));
+  const nodes = options.kind === "file" ? [] : options.children ?? [];
+  return {
+    ...identity(options),
+    size: `${toBigInt(info.sizeHigh, info.sizeLow)}`,
+    readOnly: info.readOnly,
+    blockSize: info.blockSize,
+    can: can as GraphView["can"],
+    limits: limitsOf(info, below.map((child) => child.info)),
+    children: nodes.map((child, index) => viewGraph(child, below[index]!)),
+  };
+}
+
+/** The tree as lines, with what each node limits. */
+export function graphLines(view: GraphView): string[] {
+  const { name, version, kind, threads, children } = view;
+  const lines = [`${name} ${version} (${kind}, ${threads})`, ...factLines(view)];
+  children.forEach((child, index) => {
+    const last = index === children.length - 1;
+    const [first, ...rest] = graphLines(child);
+    lines.push(`${last ? "└─" : "├─"} ${first}`);
+    for (const line of rest) lines.push(`${last ? "  " : "│ "} ${line}`);
+  });
+  return lines;
+}
+
+function factLines({ size, readOnly, blockSize, can, limits, children }: GraphView): string[] {
+  const bar = children.length > 0 ? "│  " : "   ";
+  const { minimum, preferred, maximum } = blockSize;
+  const able = CAPABILITIES.filter((name) => can[name] !== "none").map((name) => {
+    return can[name] === "emulate" ? `${word(name)} (emulated)` : word(name);
+  });
+  const lines = [
+    `size ${size}${readOnly ? ", read-only" : ""}`,
+    `blocks ${minimum} to ${maximum}, preferably ${preferred}`,
+    `can ${able.length > 0 ? able.join(", ") : "read only"}`,
+  ];
+  if (limits.length > 0) lines.push(`limits: ${limits.join("; ")}`);
+  return lines.map((line) => `${bar}${line}`);
+}
+
+function limitsOf(info: ExportInfo, below: readonly ExportInfo[]): string[] {
+  if (below.length === 0) return [];
+  const lost = CAPABILITIES.filter((name) => {
+    return info.can[name] === Support.None && below.every(({ can }) => can[name] !== Support.None);
+  }).map((name) => `no ${word(name)}`);
+  const least = Math.min(...below.map(({ blockSize }) => blockSize.maximum));
+  const most = Math.max(...below.map(({ blockSize }) => blockSize.minimum));
+  if (info.blockSize.maximum < least) lost.push(`blocks of at most ${info.blockSize.maximum}`);
+  if (info.blockSize.minimum > most) lost.push(`blocks of at least ${info.blockSize.minimum}`);
+  return lost;
+}
+
+function identity(
+  options: DeviceOptions,
+): Pick<GraphView, "name" | "version" | "kind" | "threads"> {
+  if (options.kind === "file") {
+    return { name: "file", version: "0.1.0", kind: "backend", threads: "parallel" };
+  }
+  const { name, version, kind, threads } = options.prepared.manifest;
+  return { name, version, kind, threads };
+}
+
+/** `fast zero` for `fastZero`. */
+function word(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MIT
+// What an instance has below it and what it tells while it runs: the host's side of node_imports.ts.
+
+import type { Device, OpenOptions } from "../block/device.ts";
+import { BlockError, Errno } from "../block/errno.ts";
+import type { ExportInfo } from "../block/export.ts";
+import { toBigInt } from "../block/uint64.ts";
+import type { Host } from "./host.ts";
+import { INFO_BYTES, infoOf, writeInfo } from "./info.ts";
+import type { NodeManifest } from "./manifest_node.ts";
+import { Next } from "./next.ts";
+import { NextHandle } from "./next_handle.ts";
+import type { NodeServices } from "./node_imports.ts";
+
+/** Handles that a filter opens itself are numbered from here on, away from its own. */
+const BACKGROUND_FIRST = 0x40000000;
+/** As many of them may be open. */
+const BACKGROUND_MAX = 64;
+
+/** See the top of this file. */
+export class Below implements NodeServices {
+  readonly next: Next;
+  /** Values of the metrics of the manifest. */
+  readonly metrics: Float64Array;
+  /** Exports of this instance that are open, with their handles. */
+  readonly opened = new Map<ExportInfo, number>();
+
+  readonly #host: Host;
+  readonly #children: readonly Device[];
+  readonly #node: NodeManifest;
+  readonly #background = new Set<number>();
+  #nextBackground = BACKGROUND_FIRST;
+  #nextOwn = 0;
+
+  constructor(
+    host: Host,
+    children: readonly Device[],
+    node: NodeManifest,
+    imports: readonly string[],
+  ) {
+    this.#host = host;
+    this.#children = children;
+    this.#node = node;
+    this.metrics = new Float64Array(node.metrics.length);
+    this.next = new Next(host, imports.includes("next_trim") || imports.includes("next_zero"));
+    host.onFailure = () => this.next.forget();
+  }
+
+  get childCount(): number {
+    return this.#children.length;
+  }
+
+  /** Opens the export `name` of all children. Throws BlockError. */
+  open(name: string, options: OpenOptions): NextHandle {
+    const readOnly = options.readOnly || this.#node.nextReadOnly;
+    return NextHandle.open(this.#children, name, { ...options, readOnly });
+  }
+
+  /** A handle that nothing is open by, for a filter that does not number its own. */
+  freeHandle(): number {
+    while (this.next.handles.has(this.#nextOwn)) this.#nextOwn++;
+    return this.#nextOwn++ % BACKGROUND_FIRST;
+  }
+
+  nextSize(handle: number, child: number): bigint {
+    const info = this.#info("next_size", handle, child);
+    return info === null ? BigInt(-Errno.EBADF) : toBigInt(info.sizeHigh, info.sizeLow);
+  }
+
+  nextInfo(handle: number, child: number, pointer: number): number {
+    const info = this.#info("next_info", handle, child);
+    if (info === null) return Errno.EBADF;
+    const { memory } = this.#host;
+    memory.refresh();
+    const inside = memory.contains(pointer, 4);
+    const size = inside ? memory.view.getUint32(pointer, true) : 0;
+    if (!inside || !memory.contains(pointer, size) || size < INFO_BYTES) {
+      this.#host.lied(`next_info: there is no struct of ${INFO_BYTES} bytes at ${pointer}`);
+      return Errno.EINVAL;
+    }
+    writeInfo(memory.view, pointer, infoOf(info));
+    return 0;
+  }
+
+  openNext(name: string, readOnly: boolean): number {
+    if (this.#background.size >= BACKGROUND_MAX) {
+      throw new BlockError(Errno.EMFILE, `cannot open more than ${BACKGROUND_MAX} handles`);
+    }
+    const { name: plugin } = this.#host;
+    const handle = this.open(name, { readOnly, peer: `plugin:${plugin}` });
+    const number = this.#nextBackground++;
+    this.next.handles.set(number, handle);
+    this.#background.add(number);
+    return number;
+  }
+
+  closeNext(handle: number): void {
+    if (!this.#background.delete(handle)) {
+      this.#host.lied(`next_close: there is no handle ${handle} of next_open`);
+      return;
+    }
+    this.next.handles.get(handle)!.close();
+    this.next.handles.delete(handle);
+  }
+
+  /** Closes what the filter has left open. */
+  closeBackground(): void {
+    for (const handle of this.#background) this.next.handles.get(handle)!.close();
+    this.#background.clear();
+  }
+
+  resize(handle: number, sizeHigh: number, sizeLow: number): number {
+    let found = false;
+    for (const [info, number] of this.opened) {
+      if (number !== handle) continue;
+      found = true;
+      info.sizeHigh = sizeHigh;
+      info.sizeLow = sizeLow;
+    }
+    if (found) return 0;
+    this.#host.lied(`resize: there is no handle ${handle}`);
+    return Errno.EBADF;
+  }
+
+  setMetric(index: number, value: number): boolean {
+    if (index < 0 || index >= this.metrics.length) return false;
+    this.metrics[index] = value;
+    return true;
+  }
+
+  #info(call: string, handle: number, child: number): ExportInfo | null {
+    const info = this.next.handles.get(handle)?.children[child]?.info;
+    if (info === undefined) this.#host.lied(`${call}: there is no child ${child} of ${handle}`);
+    return info ?? null;
+  }
+}

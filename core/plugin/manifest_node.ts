@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: MIT
+// Checks what ABI 3.1 added to the manifest: filters and what is below them, features, metrics,
+// alignment (wasm-plugins/abi/README.md, "Manifest").
+
+import { FEATURES } from "./abi.ts";
+import { PluginError } from "./errors.ts";
+import { Fields } from "./manifest_fields.ts";
+import { didYouMean } from "./suggest.ts";
+import { quoted } from "./text.ts";
+
+/** Children that one node may have. */
+export const CHILDREN_MAX = 64;
+/** Metrics and features that a manifest may name. */
+const NAMES_MAX = 64;
+/** Largest alignment of buffers: that of a page. */
+const ALIGNMENT_MAX = 4096;
+const WORD = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+
+/** Calls for requests, without `sb_`. */
+export const DATA_CALLS = ["pread", "pwrite", "flush", "trim", "zero", "cache", "extents"] as const;
+export type DataCall = typeof DATA_CALLS[number];
+
+/** What a filter does with a call: passes it on, or answers it by other means. */
+export type CallUse = "forward" | "transform";
+
+/** A number that a plugin keeps up to date. */
+export interface MetricDeclaration {
+  name: string;
+  /** A counter only grows. */
+  type: "counter" | "gauge";
+  description: string;
+}
+
+/** The keys of a manifest that came with 3.1. */
+export interface NodeManifest {
+  /** How many nodes a filter has below it; null for a plugin. */
+  children: { minimum: number; maximum: number } | null;
+  calls: Partial<Record<DataCall, CallUse>>;
+  /** What is below is opened read-only, whatever the client may. */
+  nextReadOnly: boolean;
+  uses: string[];
+  metrics: MetricDeclaration[];
+  /** Buffers begin at multiples of this many bytes. */
+  alignment: number;
+}
+
+/** What a manifest of ABI 3.0 amounts to. */
+export const PLAIN_NODE: NodeManifest = {
+  children: null,
+  calls: {},
+  nextReadOnly: false,
+  uses: [],
+  metrics: [],
+  alignment: 1,
+};
+
+/** Keys of the manifest that are read here. */
+export const NODE_KEYS = [
+  "children",
+  "calls",
+  "next_read_only",
+  "needs",
+  "uses",
+  "metrics",
+  "alignment",
+];
+
+/** Reads them. Throws PluginError. */
+export function checkNode(fields: Fields, kind: "plugin" | "filter"): NodeManifest {
+  for (const key of ["children", "calls", "next_read_only"]) {
+    if (kind === "plugin" && fields.get(key) !== undefined) {
+      fields.fail(key, "only a filter has something below it");
+    }
+  }
+  for (const need of checkWords(fields, "needs")) {
+    if (FEATURES.has(need)) continue;
+    const known = [...FEATURES];
+    throw new PluginError(
+      `it needs the feature ${quoted(need)}, which this sandblock does not have` +
+        didYouMean(need, known),
+    );
+  }
+  return {
+    children: kind === "filter" ? checkChildren(fields) : null,
+    calls: checkCalls(fields),
+    nextReadOnly: fields.boolean("next_read_only"),
+    uses: checkWords(fields, "uses"),
+    metrics: checkMetrics(fields),
+    alignment: checkAlignment(fields),
+  };
+}
+
+function checkChildren(fields: Fields): { minimum: number; maximum: number } {
+  const json = fields.get("children");
+  if (json === undefined) return { minimum: 1, maximum: 1 };
+  const one = new Fields(json, `"children" of its manifest`, ["minimum", "maximum"]);
+  const minimum = checkNumber(one, "minimum", 1);
+  return { minimum, maximum: checkNumber(one, "maximum", minimum) };
+}
+
+function checkNumber(fields: Fields, key: string, least: number): number {
+  const value = fields.get(key) ?? (key === "maximum" ? CHILDREN_MAX : least);
+  if (!Number.isInteger(value) || (value as number) < least || (value as number) > CHILDREN_MAX) {
+    fields.fail(key, `it must be a number from ${least} to ${CHILDREN_MAX}`);
+  }
+  return value as number;
+}
+
+function checkCalls(fields: Fields): Partial<Record<DataCall, CallUse>> {
+  const json = fields.get("calls");
+  if (json === undefined) return {};
+  const one = new Fields(json, `"calls" of its manifest`, DATA_CALLS);
+  const calls: Partial<Record<DataCall, CallUse>> = {};
+  for (const call of DATA_CALLS) {
+    if (one.get(call) !== undefined) calls[call] = one.oneOf(call, ["forward", "transform"]);
+  }
+  return calls;
+}
+
+function checkWords(fields: Fields, key: string): string[] {
+  const value = fields.get(key) ?? [];
+  const words = Array.isArray(value) ? value : [null];
+  if (words.length > NAMES_MAX) fields.fail(key, `it may have ${NAMES_MAX} elements`);
+  if (words.every((word) => typeof word === "string" && WORD.test(word))) return words as string[];
+  return fields.fail(key, "it must be a list of words");
+}
+
+function checkMetrics(fields: Fields): MetricDeclaration[] {
+  const json = fields.get("metrics") ?? [];
+  if (!Array.isArray(json)) fields.fail("metrics", "it must be a list");
+  if (json.length > NAMES_MAX) fields.fail("metrics", `it may have ${NAMES_MAX} elements`);
+  const metrics = json.map((value, index): MetricDeclaration => {
+    const one = new Fields(value, `metric ${index} of its manifest`, [
+      "name",
+      "type",
+      "description",
+    ]);
+    const name = one.line("name", 64);
+    if (!WORD.test(name)) one.fail("name", "it must be a word");
+    const type = one.oneOf("type", ["counter", "gauge"]);
+    return { name, type, description: one.description() };
+  });
+  const names = metrics.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) fields.fail("metrics", `${quoted(twice)} is there twice`);
+  return metrics;
+}
+
+function checkAlignment(fields: Fields): number {
+  const value = fields.get("alignment") ?? 1;
+  const valid = typeof value === "number" && Number.isInteger(value) && value >= 1 &&
+    value <= ALIGNMENT_MAX && (value & (value - 1)) === 0;
+  if (valid) return value;
+  return fields.fail("alignment", `it must be a power of two, 1 to ${ALIGNMENT_MAX}`);
+}

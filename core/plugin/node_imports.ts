@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MIT
+// The functions that came with ABI 3.1: requests that are finished later, timers, what is below, and
+// what a plugin tells about itself while it runs. As in imports.ts, none of them throws.
+
+import { BlockError, Errno } from "../block/errno.ts";
+import { Command } from "../block/request.ts";
+import { joined } from "./answer.ts";
+import { FEATURES } from "./abi.ts";
+import type { Host } from "./host.ts";
+import { nameAt, textBytes } from "./imports.ts";
+import type { Next } from "./next.ts";
+
+const NS_PER_MS = 1_000_000;
+/** A timer further away than this is as good as none: 100 years. */
+const TIMER_MS_MAX = 100 * 365 * 86_400_000;
+
+/** What an instance offers to these functions. */
+export interface NodeServices {
+  readonly next: Next;
+  /** How many children there are. */
+  readonly childCount: number;
+  /** Size of a child of what `handle` is, or a negative errno. */
+  nextSize(handle: number, child: number): bigint;
+  /** Writes what is known about a child to `pointer`. Returns 0 or an errno. */
+  nextInfo(handle: number, child: number, pointer: number): number;
+  /** Opens all children. Throws BlockError. */
+  openNext(name: string, readOnly: boolean): number;
+  closeNext(handle: number): void;
+  /** Returns 0 or an errno. */
+  resize(handle: number, sizeHigh: number, sizeLow: number): number;
+  /** False for an index that the manifest does not have. */
+  setMetric(index: number, value: number): boolean;
+}
+
+/** These functions, for one instance. */
+export function makeNodeImports(host: Host, node: NodeServices): WebAssembly.ModuleImports {
+  return { ...laterImports(host), ...tellImports(host, node), ...nextImports(host, node) };
+}
+
+function laterImports(host: Host): WebAssembly.ModuleImports {
+  return {
+    complete: (id: number, errno: number) => host.complete(id, errno),
+    timer: (high: number, low: number, token: number) => {
+      if (host.sbDone === null) {
+        host.lied("timer: there is no function sb_done to tell");
+        return Errno.EINVAL;
+      }
+      const ms = Math.min(joined(high, low) / NS_PER_MS, TIMER_MS_MAX);
+      return host.agenda.set(host, token, performance.now() + ms) ? 0 : Errno.EAGAIN;
+    },
+    cancel: (token: number) => host.agenda.cancel(host, token) ? 1 : 0,
+  };
+}
+
+function tellImports(host: Host, node: NodeServices): WebAssembly.ModuleImports {
+  return {
+    metric: (index: number, high: number, low: number) => {
+      // Signed: the upper half says so.
+      if (node.setMetric(index, high * 4294967296 + (low >>> 0))) return;
+      host.lied(`metric: the manifest has no metric ${index}`);
+    },
+    resize: (handle: number, high: number, low: number) => {
+      if (high >= 0) return node.resize(handle, high, low >>> 0);
+      host.lied("resize: a size has 63 bits");
+      return Errno.EINVAL;
+    },
+    feature: (ph: number, pl: number, lh: number, ll: number) => {
+      const bytes = textBytes(host, "feature", joined(ph, pl), joined(lh, ll));
+      return bytes !== null && FEATURES.has(new TextDecoder().decode(bytes)) ? 1 : 0;
+    },
+  };
+}
+
+function nextImports(host: Host, node: NodeServices): WebAssembly.ModuleImports {
+  const { next } = node;
+  return {
+    next_count: () => node.childCount,
+    next_size: (handle: number, child: number) => node.nextSize(handle, child),
+    next_info: (handle: number, child: number, ph: number, pl: number) => {
+      return node.nextInfo(handle, child, joined(ph, pl));
+    },
+    next_open: (ph: number, pl: number, lh: number, ll: number, flags: number) => {
+      const name = nameAt(host, "next_open", joined(ph, pl), joined(lh, ll));
+      if (name === null) return -Errno.EINVAL;
+      try {
+        return node.openNext(name, (flags & 1) !== 0);
+      } catch (error) {
+        if (!(error instanceof BlockError)) throw error;
+        host.errorText = error.message;
+        return -error.errno;
+      }
+    },
+    next_close: (handle: number) => node.closeNext(handle),
+    next_forward: (
+      id: number,
+      child: number,
+      atHigh: number,
+      atLow: number,
+      countHigh: number,
+      countLow: number,
+      offsetHigh: number,
+      offsetLow: number,
+      flags: number,
+      token: number,
+    ) => {
+      const at = joined(atHigh, atLow);
+      return next.forward(
+        id,
+        child,
+        at,
+        countHigh,
+        countLow,
+        offsetHigh,
+        offsetLow,
+        flags,
+        token,
+      );
+    },
+    next_pread: transfer(next, "next_pread", Command.Read),
+    next_pwrite: transfer(next, "next_pwrite", Command.Write),
+    next_extents: transfer(next, "next_extents", Command.BlockStatus),
+    next_flush: (handle: number, child: number, flags: number, token: number) => {
+      return next.request(
+        "next_flush",
+        Command.Flush,
+        handle,
+        child,
+        0,
+        0,
+        0,
+        0,
+        0,
+        flags,
+        token,
+      );
+    },
+    next_trim: range(next, "next_trim", Command.Trim),
+    next_zero: range(next, "next_zero", Command.WriteZeroes),
+    next_cache: range(next, "next_cache", Command.Cache),
+  };
+}
+
+function transfer(next: Next, call: string, command: number) {
+  return (
+    handle: number,
+    child: number,
+    ph: number,
+    pl: number,
+    countHigh: number,
+    countLow: number,
+    offsetHigh: number,
+    offsetLow: number,
+    flags: number,
+    token: number,
+  ) =>
+    next.request(
+      call,
+      command,
+      handle,
+      child,
+      joined(ph, pl),
+      countHigh,
+      countLow,
+      offsetHigh,
+      offsetLow,
+      flags,
+      token,
+    );
+}
+
+function range(next: Next, call: string, command: number) {
+  return (
+    handle: number,
+    child: number,
+    countHigh: number,
+    countLow: number,
+    offsetHigh: number,
+    offsetLow: number,
+    flags: number,
+    token: number,
+  ) =>
+    next.request(
+      call,
+      command,
+      handle,
+      child,
+      0,
+      countHigh,
+      countLow,
+      offsetHigh,
+      offsetLow,
+      flags,
+      token,
+    );
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+// The bundled filters in the real host, above the file backend and plugins, through graphs as the
+// command line makes them.
+
+import assert from "node:assert/strict";
+import { Refused, TestClient } from "../core/backend/testing.ts";
+import { FILE_MANIFEST } from "../core/backend/file_manifest.ts";
+import type { Device } from "../core/block/device.ts";
+import { Support } from "../core/block/export.ts";
+import { Command } from "../core/block/request.ts";
+import type { DeviceOptions } from "../core/control/options.ts";
+import { buildDevice } from "../core/graph/build.ts";
+import { pluginNodes } from "../core/graph/nodes.ts";
+import { parseParameters } from "../core/plugin/parameters.ts";
+import { preparePlugin } from "../core/plugin/prepare.ts";
+import { Watchdog } from "../core/plugin/watch.ts";
+import { compilePlugin } from "./build.ts";
+
+const MIB = 1 << 20;
+const prepared = new Map<string, ReturnType<typeof preparePlugin>>();
+for (const name of ["cow", "delay", "memory", "mirror", "offset", "pattern", "stats"]) {
+  prepared.set(name, preparePlugin(await compilePlugin(name)));
+}
+
+/** A node of a graph: `offset offset=1M` above others. */
+function node(line: string, ...children: DeviceOptions[]): DeviceOptions {
+  const [name, ...args] = line.split(" ");
+  if (name === "file") {
+    return { kind: "file", values: parseParameters(FILE_MANIFEST.parameters, args) };
+  }
+  const plugin = prepared.get(name!)!;
+  const values = parseParameters(plugin.manifest.parameters, args);
+  return { kind: "plugin", prepared: plugin, values, children };
+}
+
+function start(graph: DeviceOptions, log: string[] = []): Device {
+  const watchdog = new Watchdog();
+  const watches = pluginNodes(graph).map(() => watchdog.watch(10_000));
+  watchdog.stop();
+  return buildDevice(graph, {
+    watches,
+    log: (level, text) => void log.push(`${level}: ${text}`),
+    instances: 1,
+  });
+}
+
+function client(graph: DeviceOptions, log: string[] = []): TestClient {
+  const device = start(graph, log);
+  return new TestClient(device, device.open("", { readOnly: false, peer: "test" }));
+}
+
+function fill(length: number, seed: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8) + seed) & 255);
+}
+
+function withFile(bytes: Uint8Array, use: (path: string) => void): void {
+  const path = Deno.makeTempFileSync();
+  try {
+    Deno.writeFileSync(path, bytes);
+    use(path);
+  } finally {
+    Deno.removeSync(path);
+  }
+}
+
+Deno.test("offset serves a part of a file", () => {
+  withFile(fill(MIB, 1), (path) => {
+    const disk = client(node("offset offset=4K range=64K", node(`file ${path}`)));
+    assert.equal(disk.opened.info.sizeLow, 65536);
+    assert.deepEqual(disk.read(0, 65536), fill(MIB, 1).subarray(4096, 69632));
+    disk.write(100, fill(5000, 9));
+    disk.zero(8192, 4096);
+    disk.trim(16384, 4096);
+    disk.flush();
+    const after = Deno.readFileSync(path);
+    assert.deepEqual(after.subarray(4196, 9196), fill(5000, 9));
+    assert.deepEqual(after.subarray(12288, 16384), new Uint8Array(4096));
+    assert.deepEqual(disk.extents(0, 65536).at(-1)!.flags, 0);
+    disk.close();
+  });
+});
+
+Deno.test("offset refuses a part that is not there", () => {
+  const graph = (line: string) => node(line, node("memory 1M"));
+  assert.throws(() => client(graph("offset offset=2M")), /cannot skip 2097152 bytes/);
+  assert.throws(
+    () => client(graph("offset offset=1K range=1M")),
+    /cannot serve 1048576 bytes from 1024: the device has 1048576/,
+  );
+});
+
+for (const base of ["file", "pattern 1M"]) {
+  Deno.test(`cow keeps changes to itself (${base})`, () => {
+    withFile(fill(MIB, 3), (path) => {
+      const leaf = base === "file" ? node(`file ${path}`) : node(base);
+      const below = client(leaf);
+      const model = below.read(0, MIB);
+      below.close();
+      const disk = client(node("cow", leaf));
+      let seed = 7;
+      const random = (bound: number) => {
+        seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+        return (seed >>> 8) % bound;
+      };
+      for (let round = 0; round < 150; round++) {
+        const length = 1 + random(20_000);
+        const at = random(MIB - length);
+        if (round % 5 === 4) {
+          disk.zero(at, length);
+          model.fill(0, at, at + length);
+        } else {
+          disk.write(at, fill(length, round));
+          model.set(fill(length, round), at);
+        }
+        const from = random(MIB - 70_000);
+        assert.deepEqual(disk.read(from, 70_000), model.subarray(from, from + 70_000));
+      }
+      disk.flush();
+      assert.deepEqual(disk.read(0, MIB), model);
+      disk.close();
+      assert.deepEqual(Deno.readFileSync(path), fill(MIB, 3), "the file stays as it is");
+    });
+  });
+}
+
+Deno.test("cow writes to the last block of a disk of an odd size", () => {
+  withFile(fill(10_001, 5), (path) => {
+    const disk = client(node("cow", node(`file ${path}`)));
+    const model = fill(10_001, 5);
+    for (const [at, length] of [[10_000, 1], [8_000, 300], [4096, 4096], [0, 1]] as const) {
+      disk.write(at, fill(length, 99));
+      model.set(fill(length, 99), at);
+    }
+    assert.deepEqual(disk.read(0, 10_001), model);
+    disk.close();
+  });
+});
+
+Deno.test("cow is writable above what is read-only, and does not trim it", () => {
+  const disk = client(node("cow", node("memory 1M")));
+  const { can, readOnly } = disk.opened.info;
+  assert.equal(readOnly, false);
+  assert.equal(can.trim, Support.None);
+  assert.equal(can.zero, Support.Emulate);
+  disk.close();
+});
+
+Deno.test("delay lets requests wait at the same time", () => {
+  const disk = client(node("delay rdelay=50ms", node("memory 1M")));
+  const began = performance.now();
+  const reads = Array.from(
+    { length: 20 },
+    (_, i) => disk.request(Command.Read, i * 4096, 4096n, 0),
+  );
+  assert.deepEqual(disk.together(reads), new Array(20).fill(0));
+  const elapsed = performance.now() - began;
+  assert(elapsed >= 50, `${elapsed} ms`);
+  assert(elapsed < 500, `${elapsed} ms: one after the other takes 1000`);
+  disk.close();
+});
+
+Deno.test("stats counts and says so at the end", () => {
+  const log: string[] = [];
+  const disk = client(node("stats", node("memory 1M")), log);
+  disk.write(0, fill(1000, 1));
+  disk.read(0, 4096);
+  disk.read(0, 100);
+  disk.flush();
+  disk.close();
+  assert.match(
+    log.join(),
+    /reads: 2 of 4196 bytes; writes: 1 of 1000 bytes; trims: 0 of 0 bytes; zeroes: 0 of 0 bytes; flushes: 1/,
+  );
+});
+
+Deno.test("mirror writes to all and reads from each", () => {
+  withFile(new Uint8Array(MIB), (a) =>
+    withFile(new Uint8Array(MIB), (b) => {
+      const disk = client(node("mirror", node(`file ${a}`), node(`file ${b}`)));
+      disk.write(1000, fill(50_000, 4));
+      disk.zero(3000, 1000);
+      disk.flush();
+      assert.deepEqual(Deno.readFileSync(a), Deno.readFileSync(b));
+      assert.deepEqual(disk.read(1000, 2000), fill(50_000, 4).subarray(0, 2000));
+      // Made different behind its back, to see who answers.
+      Deno.writeFileSync(a, new Uint8Array(MIB).fill(1));
+      Deno.writeFileSync(b, new Uint8Array(MIB).fill(2));
+      const answers = [disk.read(0, 1)[0], disk.read(0, 1)[0]].sort();
+      assert.deepEqual(answers, [1, 2]);
+      disk.close();
+    }));
+});
+
+Deno.test("mirror of plugins answers from the memory of each", () => {
+  const disk = client(node("mirror", node("memory 1M"), node("memory 1M")));
+  disk.write(4096, fill(10_000, 4));
+  for (let i = 0; i < 4; i++) assert.deepEqual(disk.read(4096, 10_000), fill(10_000, 4));
+  disk.trim(0, MIB);
+  assert.deepEqual(disk.read(0, MIB), new Uint8Array(MIB));
+  assert.deepEqual(disk.extents(0, MIB), [{ length: MIB, flags: 3 }]);
+  disk.close();
+});
+
+Deno.test("mirror goes on without a device that has failed", () => {
+  withFile(new Uint8Array(MIB), (a) =>
+    withFile(new Uint8Array(MIB), (b) => {
+      const log: string[] = [];
+      const disk = client(node("mirror", node(`file ${a}`), node(`file ${b}`)), log);
+      Deno.truncateSync(a, 4096);
+      Deno.writeFileSync(b, fill(MIB, 6));
+      for (let i = 0; i < 4; i++) {
+        assert.deepEqual(disk.read(65536, 4096), fill(MIB, 6).subarray(65536, 69632));
+      }
+      disk.close();
+    }));
+});
+
+Deno.test("mirror needs two devices, and tells when none can do it", () => {
+  assert.throws(
+    () => start(node("mirror", node("memory 1M"))),
+    /cannot start "mirror" above 1 devices: it takes 2 to 16/,
+  );
+  withFile(new Uint8Array(MIB), (path) => {
+    const disk = client(node("mirror", node(`file ${path}`), node(`file ${path}`)));
+    Deno.truncateSync(path, 0);
+    assert.throws(() => disk.read(0, 4096), Refused);
+    disk.close();
+  });
+});
+
+Deno.test("filters of all kinds stand on one another", () => {
+  withFile(fill(MIB, 8), (path) => {
+    const graph = node(
+      "stats",
+      node("delay wdelay=1ms", node("cow", node("offset offset=8K", node(`file ${path}`)))),
+    );
+    const disk = client(graph);
+    const model = fill(MIB, 8).slice(8192);
+    disk.write(777, fill(9999, 2));
+    model.set(fill(9999, 2), 777);
+    assert.deepEqual(disk.read(0, 65536), model.subarray(0, 65536));
+    disk.close();
+    assert.deepEqual(Deno.readFileSync(path), fill(MIB, 8));
+  });
+});

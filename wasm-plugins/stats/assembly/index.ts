@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Counts requests (README.md beside this folder) and forwards them as they are.
+
+import {
+  logLine,
+  LogLevel,
+  metric,
+  nextForward,
+  say,
+  sayNumber,
+} from "../../sdk/assemblyscript/assembly";
+
+export { sb_alloc, sb_free } from "../../sdk/assemblyscript/assembly";
+
+/** Metrics by their position in the manifest. */
+const enum Metric {
+  Reads = 0,
+  Writes = 2,
+  Flushes = 4,
+  Trims = 5,
+  Zeroes = 7,
+  Count = 9,
+}
+
+const values = memory.data(72);
+
+function add(index: i32, value: u64): void {
+  const at = values + (<usize>index << 3);
+  const sum = load<u64>(at) + value;
+  store<u64>(at, sum);
+  metric(index, sum);
+}
+
+/** Counts a request and its bytes, whose metric is the next one. */
+function counted(index: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
+  add(index, 1);
+  add(index + 1, count);
+  return nextForward(request, 0, 0, count, offset, flags, 0);
+}
+
+export function sb_pread(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
+  return counted(Metric.Reads, request, count, offset, flags);
+}
+
+export function sb_pwrite(
+  handle: i32,
+  request: i32,
+  data: usize,
+  count: u64,
+  offset: u64,
+  flags: i32,
+): i32 {
+  return counted(Metric.Writes, request, count, offset, flags);
+}
+
+export function sb_flush(handle: i32, request: i32, flags: i32): i32 {
+  add(Metric.Flushes, 1);
+  return nextForward(request, 0, 0, 0, 0, flags, 0);
+}
+
+export function sb_trim(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
+  return counted(Metric.Trims, request, count, offset, flags);
+}
+
+export function sb_zero(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
+  return counted(Metric.Zeroes, request, count, offset, flags);
+}
+
+function sayPair(what: string, index: i32): void {
+  say(what);
+  sayNumber(load<u64>(values + (<usize>index << 3)));
+  say(" of ");
+  sayNumber(load<u64>(values + (<usize>index << 3) + 8));
+  say(" bytes");
+}
+
+export function sb_stop(): void {
+  sayPair("reads: ", Metric.Reads);
+  sayPair("; writes: ", Metric.Writes);
+  sayPair("; trims: ", Metric.Trims);
+  sayPair("; zeroes: ", Metric.Zeroes);
+  say("; flushes: ");
+  sayNumber(load<u64>(values + (<usize>Metric.Flushes << 3)));
+  logLine(LogLevel.Info);
+}
