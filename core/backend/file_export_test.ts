@@ -58,7 +58,10 @@ function recorded(
   const device = {
     memory,
     bufferAlignment: 64,
-    completionFd: queue.completionFd,
+    completionFds: [queue.completionFd],
+    nextMs: Infinity,
+    busy: false,
+    connect: () => {},
     list: () => [],
     defaultExport: () => "",
     open: () => opened,
