@@ -349,9 +349,9 @@ export class Transmission implements Phase, RequestSink {
     const length = stream.partLength(this.#received.length);
     this.#needed = stream.wanted;
     if (length === 0) return false;
-    const { pointer } = this.#received;
+    const address = this.#context.device.memory.address + this.#received.pointer;
     const part = this.#context.requests.take();
-    stream.takePart(part, pointer, length);
+    stream.takePart(part, address, length);
     this.#received.consume(length);
     this.#needed = stream.wanted;
     if (stream.errno === 0) this.#submit(part, length);

@@ -41,8 +41,8 @@ export class WriteStream {
     return most - most % this.#unit;
   }
 
-  /** Makes `part` the write of the next `length` bytes, which lie at `pointer`. */
-  takePart(part: InflightRequest, pointer: number, length: number): void {
+  /** Makes `part` the write of the next `length` bytes, which lie at `address`. */
+  takePart(part: InflightRequest, address: number, length: number): void {
     const { whole } = this;
     const low = whole.offsetLow + whole.lengthLow - this.left;
     part.command = whole.command;
@@ -51,7 +51,7 @@ export class WriteStream {
     part.offsetLow = low >>> 0;
     part.lengthHigh = 0;
     part.lengthLow = length;
-    part.payload = pointer;
+    part.payload = address;
     part.stream = this;
     this.left -= length;
     this.unfinished++;
