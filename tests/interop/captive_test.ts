@@ -179,11 +179,14 @@ Deno.test("an idle server with four clients uses no processor time", async () =>
   await using server = await TestServer.start(["memory", "1M"]);
   const clients = await Promise.all([1, 2, 3, 4].map(() => server.client()));
   for (const client of clients) await client.read(0, 4096);
-  // Time has to pass here: that is what is measured.
+  // Time has to pass here: that is what is measured. Other work on the machine only adds to it.
   await new Promise((resolve) => setTimeout(resolve, 200));
-  const before = server.cpuSeconds();
-  await new Promise((resolve) => setTimeout(resolve, 3000));
-  const used = server.cpuSeconds() - before;
+  let used = Infinity;
+  for (let i = 0; i < 3 && used > 0.02; i++) {
+    const before = server.cpuSeconds();
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    used = server.cpuSeconds() - before;
+  }
   assert.ok(used <= 0.02, `${used} s of 3 s`);
   for (const client of clients) client.close();
 });

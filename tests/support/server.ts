@@ -113,7 +113,8 @@ export class TestServer implements AsyncDisposable {
   /** Waits for its end. */
   async ended(timeoutMs = PATIENCE_MS): Promise<Ending> {
     const ending = await within(this.#ending, `the end of the server\n${this.log.text}`, timeoutMs);
-    await Promise.all([this.output.ended, this.log.ended]);
+    const outputs = Promise.all([this.output.ended, this.log.ended]);
+    await within(outputs, "the end of what the server writes", timeoutMs);
     return ending;
   }
 
