@@ -212,6 +212,8 @@ export class Reactor implements TransmissionHost {
       const before = context.pending;
       device.submitQueued();
       device.reap();
+      // What is finished may have a next step, which nothing else would hand over before a sleep.
+      device.submitQueued();
       if (context.pending < before) worked = true;
     }
     if (worked && this.#starved > 0) this.#feedStarved();
