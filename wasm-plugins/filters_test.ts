@@ -3,65 +3,13 @@
 // command line makes them.
 
 import assert from "node:assert/strict";
-import { Refused, TestClient } from "../core/backend/testing.ts";
-import { FILE_MANIFEST } from "../core/backend/file_manifest.ts";
-import type { Device } from "../core/block/device.ts";
+import { Refused } from "../core/backend/testing.ts";
 import { Support } from "../core/block/export.ts";
 import { Command } from "../core/block/request.ts";
-import type { DeviceOptions } from "../core/control/options.ts";
-import { buildDevice } from "../core/graph/build.ts";
-import { pluginNodes } from "../core/graph/nodes.ts";
-import { parseParameters } from "../core/plugin/parameters.ts";
-import { preparePlugin } from "../core/plugin/prepare.ts";
-import { Watchdog } from "../core/plugin/watch.ts";
-import { compilePlugin } from "./build.ts";
+import { client, fill, node, start, useNodes, withFile } from "./test_graph.ts";
 
 const MIB = 1 << 20;
-const prepared = new Map<string, ReturnType<typeof preparePlugin>>();
-for (const name of ["cow", "delay", "memory", "mirror", "offset", "pattern", "stats"]) {
-  prepared.set(name, preparePlugin(await compilePlugin(name)));
-}
-
-/** A node of a graph: `offset offset=1M` above others. */
-function node(line: string, ...children: DeviceOptions[]): DeviceOptions {
-  const [name, ...args] = line.split(" ");
-  if (name === "file") {
-    return { kind: "file", values: parseParameters(FILE_MANIFEST.parameters, args) };
-  }
-  const plugin = prepared.get(name!)!;
-  const values = parseParameters(plugin.manifest.parameters, args);
-  return { kind: "plugin", prepared: plugin, values, children };
-}
-
-function start(graph: DeviceOptions, log: string[] = []): Device {
-  const watchdog = new Watchdog();
-  const watches = pluginNodes(graph).map(() => watchdog.watch(10_000));
-  watchdog.stop();
-  return buildDevice(graph, {
-    watches,
-    log: (level, text) => void log.push(`${level}: ${text}`),
-    instances: 1,
-  });
-}
-
-function client(graph: DeviceOptions, log: string[] = []): TestClient {
-  const device = start(graph, log);
-  return new TestClient(device, device.open("", { readOnly: false, peer: "test" }));
-}
-
-function fill(length: number, seed: number): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from({ length }, (_, i) => (i * 31 + (i >> 8) + seed) & 255);
-}
-
-function withFile(bytes: Uint8Array, use: (path: string) => void): void {
-  const path = Deno.makeTempFileSync();
-  try {
-    Deno.writeFileSync(path, bytes);
-    use(path);
-  } finally {
-    Deno.removeSync(path);
-  }
-}
+await useNodes("cow", "delay", "memory", "mirror", "offset", "pattern", "stats");
 
 Deno.test("offset serves a part of a file", () => {
   withFile(fill(MIB, 1), (path) => {

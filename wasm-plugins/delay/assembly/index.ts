@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: MIT
 // Makes requests wait (README.md beside this folder): each gets a timer, and is forwarded when that
-// fires. The number of the timer is where the request is remembered.
+// fires.
 
 import {
-  alloc,
+  begin,
   complete,
+  end,
   Errno,
   failWith,
-  free,
-  nextForward,
+  pass,
   PENDING,
+  Task,
+  taskOf,
   timer,
+  token,
 } from "../../sdk/assemblyscript/assembly";
 
-export { sb_alloc, sb_free } from "../../sdk/assemblyscript/assembly";
+export { sb_alloc, sb_done, sb_free } from "../../sdk/assemblyscript/assembly";
 
 /** A request that waits. */
 @unmanaged
-class Waiting {
+class Waiting extends Task {
   request: i32;
   flags: i32;
   count: u64;
@@ -33,27 +36,23 @@ export function sb_param_int(index: i32, value: i64): void {
 }
 
 function later(delay: u64, request: i32, count: u64, offset: u64, flags: i32): i32 {
-  if (!delay) return nextForward(request, 0, 0, count, offset, flags, 0);
-  const pointer = alloc(offsetof<Waiting>(), 8);
-  if (!pointer) return failWith(Errno.ENOMEM, "cannot delay the request: no memory");
-  const waiting = changetype<Waiting>(pointer);
+  if (!delay) return pass(request, count, offset, flags);
+  const waiting = begin<Waiting>(goOn);
+  if (!waiting) return failWith(Errno.ENOMEM, "cannot delay the request: no memory");
   waiting.request = request;
   waiting.flags = flags;
   waiting.count = count;
   waiting.offset = offset;
-  if (!timer(delay, <i32>pointer)) return PENDING;
-  free(pointer, offsetof<Waiting>());
+  if (!timer(delay, token(waiting))) return PENDING;
+  end(waiting);
   return failWith(Errno.EAGAIN, "cannot delay the request: too many are waiting");
 }
 
-export function sb_done(token: i32, result: i32): void {
-  const waiting = changetype<Waiting>(<usize>token);
+function goOn(token: i32, result: i32): void {
+  const waiting = taskOf<Waiting>(token);
   const request = waiting.request;
-  const count = waiting.count;
-  const offset = waiting.offset;
-  const flags = waiting.flags;
-  free(<usize>token, offsetof<Waiting>());
-  const status = nextForward(request, 0, 0, count, offset, flags, 0);
+  const status = pass(request, waiting.count, waiting.offset, waiting.flags);
+  end(waiting);
   if (status != PENDING) complete(request, status);
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Part of a device (README.md beside this folder): every request goes on with another offset.
 
-import { Errno, fail, nextForward, nextSize, say, sayNumber } from "../../sdk/assemblyscript/assembly";
+import { Errno, fail, nextSize, pass, say, sayNumber } from "../../sdk/assemblyscript/assembly";
 
 export { sb_alloc, sb_free } from "../../sdk/assemblyscript/assembly";
 
@@ -35,7 +35,7 @@ export function sb_size(handle: i32): i64 {
 }
 
 export function sb_pread(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
-  return nextForward(request, 0, 0, count, offset + start, flags, 0);
+  return pass(request, count, offset + start, flags);
 }
 
 export function sb_pwrite(
@@ -46,21 +46,21 @@ export function sb_pwrite(
   offset: u64,
   flags: i32,
 ): i32 {
-  return nextForward(request, 0, 0, count, offset + start, flags, 0);
+  return pass(request, count, offset + start, flags);
 }
 
 export function sb_trim(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
-  return nextForward(request, 0, 0, count, offset + start, flags, 0);
+  return pass(request, count, offset + start, flags);
 }
 
 export function sb_zero(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
-  return nextForward(request, 0, 0, count, offset + start, flags, 0);
+  return pass(request, count, offset + start, flags);
 }
 
 export function sb_cache(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
-  return nextForward(request, 0, 0, count, offset + start, flags, 0);
+  return pass(request, count, offset + start, flags);
 }
 
 export function sb_extents(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
-  return nextForward(request, 0, 0, count, offset + start, flags, 0);
+  return pass(request, count, offset + start, flags);
 }

@@ -61,6 +61,7 @@ export const enum Errno {
   EPERM = 1,
   ENOENT = 2,
   EIO = 5,
+  EBADF = 9,
   EAGAIN = 11,
   ENOMEM = 12,
   EACCES = 13,

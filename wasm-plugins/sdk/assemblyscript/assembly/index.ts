@@ -29,15 +29,24 @@ export { alloc, allocZeroed, free, reserve, sb_alloc, sb_free } from "./heap";
 export { fail, failWith, logLine, say, sayByte, sayBytes, sayNumber } from "./message";
 export { getSize, sb_open, sb_size, setSize } from "./single";
 export { declareImmediate, sb_cache, sb_flush } from "./immediate";
+export { cancel, complete, feature, hasFeature, metric, PENDING, resize, timer } from "./later";
 export {
-  cancel,
-  complete,
-  metric,
+  nextCache,
+  nextClose,
   nextCount,
+  nextExtents,
+  nextFlush,
   nextForward,
+  nextInfo,
+  nextOpen,
   nextPread,
+  nextPwrite,
   nextSize,
-  PENDING,
-  timer,
+  nextTrim,
+  nextZero,
+  pass,
 } from "./next";
+export { ExtentList, infoOf } from "./below";
+export { begin, end, sb_done, Task, taskOf, then, token } from "./task";
+export { add, arrived, Join } from "./join";
 export { closeHandle, contextOf, openHandle } from "./handles";

@@ -1,39 +1,21 @@
 // SPDX-License-Identifier: MIT
-// What came with plugin ABI 3.1: requests that are finished later, timers, metrics, and for filters
-// what is below them (wasm-plugins/abi/README.md, "What is below").
+// What is below a filter (wasm-plugins/abi/README.md, section 15). Requests to it return 0, an errno, or
+// PENDING; then, and only then, `sb_done(token, errno)` is called when they have ended.
 
-/** What a call for a request returns when the request is finished later. */
-export const PENDING: i32 = -1;
-
-/** Finishes a request whose call has returned PENDING. */
-// @ts-ignore: decorator
-@external("sandblock:v3", "complete")
-export declare function complete(request: i32, errno: i32): void;
-
-/** Calls `sb_done(token, 0)` in `nanoseconds`. Returns 0, or EAGAIN when there are too many. */
-// @ts-ignore: decorator
-@external("sandblock:v3", "timer")
-export declare function timer(nanoseconds: u64, token: i32): i32;
-
-/** Takes a timer back. Returns 1 if there was one. */
-// @ts-ignore: decorator
-@external("sandblock:v3", "cancel")
-export declare function cancel(token: i32): i32;
-
-/** Sets a metric of the manifest, by its position there. */
-// @ts-ignore: decorator
-@external("sandblock:v3", "metric")
-export declare function metric(index: i32, value: i64): void;
-
-/** How many devices there are below. */
+/** How many devices there are below; they are numbered from 0. */
 // @ts-ignore: decorator
 @external("sandblock:v3", "next_count")
 export declare function nextCount(): i32;
 
-/** Size of a child in bytes. */
+/** Size of a child in bytes, from the return of `sb_open` on. */
 // @ts-ignore: decorator
 @external("sandblock:v3", "next_size")
 export declare function nextSize(handle: i32, child: i32): i64;
+
+/** Fills in an Info (`infoOf` is more comfortable). Returns 0 or an errno. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "next_info")
+export declare function nextInfo(handle: i32, child: i32, info: usize): i32;
 
 /**
  * Makes a child answer `count` bytes of `request`, from `at` on, with what it has at `offset`.
@@ -52,7 +34,7 @@ export declare function nextForward(
   token: i32,
 ): i32;
 
-/** Reads from a child into memory. Returns 0, an errno, or PENDING: `sb_done(token, errno)`. */
+/** Reads from a child into memory. */
 // @ts-ignore: decorator
 @external("sandblock:v3", "next_pread")
 export declare function nextPread(
@@ -64,3 +46,87 @@ export declare function nextPread(
   flags: i32,
   token: i32,
 ): i32;
+
+/** Writes to a child from memory, which must stay as it is until that has ended. Flag Fua. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "next_pwrite")
+export declare function nextPwrite(
+  handle: i32,
+  child: i32,
+  pointer: usize,
+  count: u64,
+  offset: u64,
+  flags: i32,
+  token: i32,
+): i32;
+
+/** Flushes a child. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "next_flush")
+export declare function nextFlush(handle: i32, child: i32, flags: i32, token: i32): i32;
+
+/** Trims a child. Flag Fua. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "next_trim")
+export declare function nextTrim(
+  handle: i32,
+  child: i32,
+  count: u64,
+  offset: u64,
+  flags: i32,
+  token: i32,
+): i32;
+
+/** Zeroes a part of a child. Flags Fua, MayTrim, FastZero. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "next_zero")
+export declare function nextZero(
+  handle: i32,
+  child: i32,
+  count: u64,
+  offset: u64,
+  flags: i32,
+  token: i32,
+): i32;
+
+/** Tells a child what is going to be read. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "next_cache")
+export declare function nextCache(
+  handle: i32,
+  child: i32,
+  count: u64,
+  offset: u64,
+  flags: i32,
+  token: i32,
+): i32;
+
+/** Asks a child what is allocated; `list` is the address of an ExtentList. Flag ReqOne. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "next_extents")
+export declare function nextExtents(
+  handle: i32,
+  child: i32,
+  list: usize,
+  count: u64,
+  offset: u64,
+  flags: i32,
+  token: i32,
+): i32;
+
+/** Opens the export `name` below for the filter itself. Returns a handle, or an errno below 0. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "next_open")
+export declare function nextOpen(name: usize, nameLength: usize, flags: i32): i32;
+
+/** Closes what `nextOpen` has opened. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "next_close")
+export declare function nextClose(handle: i32): void;
+
+/** The whole of a request for the only child: what most filters do in the end. */
+// @ts-ignore: decorator
+@inline
+export function pass(request: i32, count: u64, offset: u64, flags: i32): i32 {
+  return nextForward(request, 0, 0, count, offset, flags, 0);
+}
