@@ -3,6 +3,8 @@
 // and newer ones of another Debian suite, unpacked in a directory of their own.
 //   deno run -A tests/peers.ts      installs and unpacks what is missing, and says what there is
 
+import { exists, PrivateApt, runOrExplain } from "./support/private_apt.ts";
+
 /** Programs that the tests call, and the Debian packages that have them. */
 const INSTALLED: Record<string, string> = {
   fio: "fio",
@@ -31,8 +33,6 @@ const SUITE = "trixie";
 const UNPACKED = ["libnbd-bin", "nbd-server", "nbdkit", "python3-libnbd", "qemu-utils"];
 const LIBRARY_FOLDER = "usr/lib/x86_64-linux-gnu";
 const LINKER = "usr/lib64/ld-linux-x86-64.so.2";
-const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
-const ARCHIVE_DEFAULT = "http://deb.debian.org/debian";
 
 /**
  * Where the newer programs are or will be: run/NAME starts one. $SANDBLOCK_PEERS, or below the
@@ -70,7 +70,8 @@ export async function installTools(): Promise<void> {
   }
 }
 
-async function install(programs: Record<string, string>): Promise<void> {
+/** Installs the packages of `programs` that are missing; see `installPeers`. */
+export async function install(programs: Record<string, string>): Promise<void> {
   const missing = Object.keys(programs).filter((program) => findProgram(program) === null);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((program) => programs[program]!))];
@@ -80,8 +81,11 @@ async function install(programs: Record<string, string>): Promise<void> {
   }
   console.log(`Installing ${packages.join(" ")}`);
   const env = { DEBIAN_FRONTEND: "noninteractive" };
-  await run(["apt-get", "-q", "update"], env);
-  await run(["apt-get", "-q", "-y", "install", "--no-install-recommends", ...packages], env);
+  await runOrExplain(["apt-get", "-q", "update"], env);
+  await runOrExplain(
+    ["apt-get", "-q", "-y", "install", "--no-install-recommends", ...packages],
+    env,
+  );
   const still = missing.filter((program) => findProgram(program) === null);
   if (still.length > 0) throw new Error(`cannot find ${still.join(", ")} after ${command}`);
 }
@@ -91,12 +95,12 @@ export async function unpackNewerPeers(): Promise<void> {
   const target = newerPeers();
   if (exists(`${target}/run/nbdinfo`)) return;
   console.log(`Unpacking ${UNPACKED.join(" ")} of Debian ${SUITE} in ${target}`);
-  if (!exists(KEYRING)) throw new Error(`cannot check Debian packages: ${KEYRING} is missing`);
   const dir = target.replace(/\/[^/]*$/, "");
   await Deno.mkdir(dir, { recursive: true });
   const work = await Deno.makeTempDir({ dir, prefix: "unpacking-" });
   try {
-    for (const file of await download(`${work}/.apt`)) await run(["dpkg-deb", "-x", file, work]);
+    const apt = await PrivateApt.open(`${work}/.apt`, SUITE);
+    await apt.unpackWithDependencies(UNPACKED, work);
     await Deno.remove(`${work}/.apt`, { recursive: true });
     await writeWrappers(work, target);
     await Deno.chmod(work, 0o755);
@@ -105,50 +109,6 @@ export async function unpackNewerPeers(): Promise<void> {
     await Deno.remove(work, { recursive: true });
     throw error;
   }
-}
-
-/** Downloads UNPACKED and all that they need, with an apt that knows nothing of this system. */
-async function download(root: string): Promise<string[]> {
-  for (const folder of ["lists/partial", "cache/archives/partial"]) {
-    await Deno.mkdir(`${root}/${folder}`, { recursive: true });
-  }
-  await Deno.writeTextFile(`${root}/status`, "");
-  const source = `deb [signed-by=${KEYRING}] ${archive()} ${SUITE} main\n`;
-  await Deno.writeTextFile(`${root}/sources.list`, source);
-  await Deno.writeTextFile(
-    `${root}/apt.conf`,
-    `Dir::Etc::sourcelist "${root}/sources.list";
-     Dir::Etc::sourceparts "-";
-     Dir::State::lists "${root}/lists";
-     Dir::State::status "${root}/status";
-     Dir::State::extended_states "${root}/extended_states";
-     Dir::Cache "${root}/cache";
-     Dir::Log "${root}";
-     Acquire::Languages "none";
-     Acquire::Retries "3";
-     APT::Architecture "amd64";
-     APT::Install-Recommends "false";
-     APT::Sandbox::User "root";
-     Debug::NoLocking "true";
-    `,
-  );
-  const env = { APT_CONFIG: `${root}/apt.conf`, DEBIAN_FRONTEND: "noninteractive" };
-  await run(["apt-get", "-q", "update"], env);
-  await run(["apt-get", "-q", "-y", "--download-only", "install", ...UNPACKED], env);
-  const archives = `${root}/cache/archives`;
-  return [...Deno.readDirSync(archives)].map(({ name }) => `${archives}/${name}`)
-    .filter((path) => path.endsWith(".deb"));
-}
-
-/** The Debian archive that this system uses, so that a mirror nearby is used here as well. */
-function archive(): string {
-  const files = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"];
-  for (const file of files.filter(exists)) {
-    const text = Deno.readTextFileSync(file);
-    const found = text.match(/^(?:URIs:|deb(?:\s+\[.*?\])?)\s+(https?:\S+\/debian\/?)(?:\s|$)/m);
-    if (found) return found[1]!;
-  }
-  return ARCHIVE_DEFAULT;
 }
 
 /** One script for each program, which starts it with the dynamic linker and libraries beside it. */
@@ -183,26 +143,6 @@ function isElf(path: string): boolean {
 function findProgram(name: string): string | null {
   const folders = [...(Deno.env.get("PATH") ?? "").split(":"), "/usr/sbin", "/usr/bin"];
   return folders.map((folder) => `${folder}/${name}`).find(exists) ?? null;
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
-      return false;
-    }
-    throw error;
-  }
-}
-
-async function run([program, ...args]: string[], env: Record<string, string> = {}): Promise<void> {
-  const { success, stdout, stderr } = await new Deno.Command(program!, { args, env }).output();
-  if (success) return;
-  const text = new TextDecoder();
-  const last = (text.decode(stdout) + text.decode(stderr)).trim().split("\n").slice(-10);
-  throw new Error(`cannot run ${program} ${args.join(" ")}:\n${last.join("\n")}`);
 }
 
 if (import.meta.main) {

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MIT
+// A guest: a real kernel under QEMU, without hardware virtualisation, that runs one shell script as
+// root. It sees all files of the host at the same paths; what it writes is gone when it ends.
+
+import { within } from "../support/deadline.ts";
+import { TestDirectory } from "../support/directory.ts";
+import { complaints } from "./complaints.ts";
+import { type Kernel, kernel, type KernelVersion } from "./kernels.ts";
+
+/** How a guest is started. */
+export interface GuestOptions {
+  kernel: KernelVersion;
+  /** Modules to load before the script. */
+  modules?: readonly string[];
+  memoryMegabytes?: number;
+  processors?: number;
+  timeoutMs?: number;
+  /** A host directory that it may write to, at the same path. */
+  share?: string;
+  /** More words for the kernel's command line. */
+  kernelArguments?: string;
+}
+
+/** What came of it. */
+export interface GuestResult {
+  /** Exit status of the script; null when the guest ended without one. */
+  code: number | null;
+  /** What the script wrote on stdout and stderr. */
+  output: string;
+  /** The kernel's log. */
+  log: string;
+  /** Lines of the log that should not be there. */
+  complaints: string[];
+}
+
+const MEMORY_MEGABYTES = 1024;
+const PROCESSORS = 2;
+const TIMEOUT_MS = 240_000;
+const MODULE_FOLDER = "/lib/modules";
+
+/** Everything that would only slow the start down or differ from run to run is off. */
+const KERNEL_ARGUMENTS = [
+  "console=ttyS0 panic=-1 oops=panic quiet loglevel=5 mitigations=off nokaslr audit=0 apparmor=0",
+  "random.trust_cpu=on tsc=reliable no_timer_check cryptomgr.notests raid=noautodetect",
+].join(" ");
+
+/** Boots a guest and runs `script` (for bash) in it. Throws Error when it does not end in time. */
+export async function runGuest(script: string, options: GuestOptions): Promise<GuestResult> {
+  using directory = new TestDirectory();
+  const chosen = kernel(options.kernel);
+  Deno.mkdirSync(directory.file("run"));
+  directory.write("run/start", startScript(chosen, options));
+  directory.write("run/script", script);
+  const log = directory.write("kernel.log", "");
+  const child = new Deno.Command("qemu-system-x86_64", {
+    args: qemuArguments(chosen, options, directory.path),
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const ended = child.output();
+  try {
+    const { timeoutMs = TIMEOUT_MS } = options;
+    const { stdout, stderr } = await within(ended, "the end of the guest", timeoutMs);
+    const text = new TextDecoder();
+    const kernelLog = Deno.readTextFileSync(log);
+    return {
+      code: status(directory.file("run/status")),
+      output: text.decode(stdout) + text.decode(stderr),
+      log: kernelLog,
+      complaints: complaints(kernelLog),
+    };
+  } catch (error) {
+    child.kill("SIGKILL");
+    const { stdout } = await ended;
+    const said = new TextDecoder().decode(stdout);
+    throw new Error(`${(error as Error).message}\n${said}\n${Deno.readTextFileSync(log)}`);
+  }
+}
+
+/** Runs `script` with "set -eux" in a guest, and has it succeed without complaint. Its output. */
+export async function succeedInGuest(script: string, options: GuestOptions): Promise<string> {
+  const result = await runGuest(`set -eux -o pipefail\n${script}`, options);
+  if (result.code === 0 && result.complaints.length === 0) return result.output;
+  const ending = result.code === null ? "without a status" : `with ${result.code}`;
+  throw new Error(
+    `the guest with Linux ${options.kernel} ended ${ending}\n${result.output}\n` +
+      `its kernel said:\n${result.log}`,
+  );
+}
+
+function status(path: string): number | null {
+  try {
+    return Number(Deno.readTextFileSync(path));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+/** What the guest runs first; `run/script` after it. */
+function startScript({ modules, release }: Kernel, options: GuestOptions): string {
+  const { modules: load = [], share } = options;
+  const virtio = "trans=virtio,version=9p2000.L,msize=512000";
+  const lines = [
+    "exec < /dev/null > /dev/ttyS1 2>&1",
+    "B=/usr/bin/busybox; [ -x $B ] || B=/bin/busybox",
+    "$B stty -F /dev/ttyS1 raw -echo",
+    "export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root",
+    "export LANG=C.UTF-8 TERM=dumb NO_COLOR=1 IN_GUEST=1",
+    `$B mkdir -p ${MODULE_FOLDER}/${release} /dev/shm /dev/pts`,
+    `$B mount --bind ${modules} ${MODULE_FOLDER}/${release}`,
+    "$B mount -t tmpfs shm /dev/shm; $B mount -t devpts devpts /dev/pts",
+    "$B mount -t tmpfs tmp /tmp; $B mount -t debugfs debug /sys/kernel/debug",
+    "$B ln -sf /proc/self/fd /dev/fd; $B ip link set lo up",
+    ...share === undefined
+      ? []
+      : [`$B mkdir -p '${share}'; $B mount -t 9p -o ${virtio} share '${share}'`],
+    ...load.map((name) => `modprobe ${name} || echo "guest: cannot load ${name}"`),
+    "cd /tmp; bash /run/guest/script; echo $? > /run/guest/status",
+    // The device isa-debug-exit ends QEMU at once.
+    "$B dd if=/dev/zero of=/dev/port bs=1 seek=244 count=1 2>/dev/null",
+  ];
+  return lines.join("\n") + "\n";
+}
+
+function qemuArguments(
+  { image, initramfs }: Kernel,
+  options: GuestOptions,
+  directory: string,
+): string[] {
+  const { memoryMegabytes = MEMORY_MEGABYTES, processors = PROCESSORS } = options;
+  const host = "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap";
+  const share = options.share === undefined ? [] : [
+    "-virtfs",
+    `local,path=${options.share},mount_tag=share,security_model=none,multidevs=remap`,
+  ];
+  // Nehalem is the smallest processor whose vector instructions suffice for WebAssembly.
+  return [
+    ..."-M q35 -bios qboot.rom -accel tcg,thread=multi,tb-size=512 -cpu Nehalem".split(" "),
+    ..."-nodefaults -display none -no-reboot -nic none".split(" "),
+    ...["-smp", `${processors}`, "-m", `${memoryMegabytes}`],
+    ...["-kernel", image, "-initrd", initramfs],
+    ...["-append", `${KERNEL_ARGUMENTS} ${options.kernelArguments ?? ""}`],
+    ...["-virtfs", host],
+    ...["-virtfs", `local,path=${directory}/run,mount_tag=run,security_model=none`],
+    ...share,
+    ..."-device isa-debug-exit,iobase=0xf4,iosize=0x04 -device virtio-rng-pci".split(" "),
+    ...["-chardev", `file,id=log,path=${directory}/kernel.log`, "-serial", "chardev:log"],
+    ...["-serial", "stdio"],
+  ];
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// The kernels that guests boot: Debian's, downloaded and unpacked below the user's cache, and made
+// ready for a quick start.
+//   deno run -A tests/kernel/kernels.ts [VERSION...]      fetches what is missing
+
+import { exists, PrivateApt, runOrExplain } from "../support/private_apt.ts";
+import { buildInitramfs } from "./initramfs.ts";
+import { uncompressKernel } from "./vmlinux.ts";
+
+/** Versions, and the Debian suites that have them. */
+const SUITES = {
+  "6.1": "bookworm",
+  "6.12": "bookworm-backports",
+  "7.2": "trixie-backports",
+} as const;
+
+/** The version of a kernel as tests name it. */
+export type KernelVersion = keyof typeof SUITES;
+
+/** All of them, oldest first. */
+export const KERNEL_VERSIONS = Object.keys(SUITES) as KernelVersion[];
+
+/** A kernel that can be booted. */
+export interface Kernel {
+  version: KernelVersion;
+  /** As uname -r prints it. */
+  release: string;
+  /** ELF image with a PVH entry. */
+  image: string;
+  initramfs: string;
+  /** Folder of `release` with its modules. */
+  modules: string;
+}
+
+/** Packages that make up a kernel; later Debian suites divide it. */
+const PARTS = /^linux-(image|base|binary|modules)-\d.*-amd64$/;
+
+/** Where kernels are or will be: $SANDBLOCK_KERNELS, or below the user's cache. */
+function folder(version: KernelVersion): string {
+  const { HOME = "/root", XDG_CACHE_HOME = `${HOME}/.cache`, SANDBLOCK_KERNELS } = Deno.env
+    .toObject();
+  return `${SANDBLOCK_KERNELS || `${XDG_CACHE_HOME}/sandblock/kernels`}/${version}`;
+}
+
+/** Whether `text` names a kernel. */
+export function isKernelVersion(text: string): text is KernelVersion {
+  return KERNEL_VERSIONS.some((version) => version === text);
+}
+
+/** A kernel that was fetched. Throws Error where it was not. */
+export function kernel(version: KernelVersion): Kernel {
+  const root = folder(version);
+  if (!exists(`${root}/vmlinux`)) {
+    throw new Error(
+      `cannot boot Linux ${version}: ${root} does not have it; run deno run -A tests/kernel/kernels.ts ${version}`,
+    );
+  }
+  const [release] = [...Deno.readDirSync(`${root}/lib/modules`)].map(({ name }) => name);
+  const modules = `${root}/lib/modules/${release}`;
+  const image = `${root}/vmlinux`;
+  return { version, release: release!, image, initramfs: `${root}/initramfs.cpio`, modules };
+}
+
+/** Downloads a kernel unless it is there. Throws Error. */
+export async function fetchKernel(version: KernelVersion): Promise<void> {
+  const target = folder(version);
+  if (exists(`${target}/vmlinux`)) return;
+  const parent = target.replace(/\/[^/]*$/, "");
+  await Deno.mkdir(parent, { recursive: true });
+  const work = await Deno.makeTempDir({ dir: parent, prefix: "unpacking-" });
+  try {
+    const suite = SUITES[version];
+    const apt = await PrivateApt.open(`${work}/.apt`, suite);
+    const parts = (await apt.dependencies("linux-image-amd64")).filter((name) => PARTS.test(name));
+    console.log(`Unpacking ${parts.join(" ")} of Debian ${suite} in ${target}`);
+    await apt.unpack(parts, work);
+    await Deno.remove(`${work}/.apt`, { recursive: true });
+    await prepare(work);
+    await Deno.rename(work, target);
+  } catch (error) {
+    await Deno.remove(work, { recursive: true });
+    throw error;
+  }
+}
+
+async function prepare(root: string): Promise<void> {
+  if (!exists(`${root}/lib`)) await Deno.symlink("usr/lib", `${root}/lib`);
+  const [release] = [...Deno.readDirSync(`${root}/lib/modules`)].map(({ name }) => name);
+  await runOrExplain(["depmod", "-b", root, release!]);
+  const modules = `${root}/lib/modules/${release}`;
+  const compressed = [`${root}/boot/vmlinuz-${release}`, `${modules}/vmlinuz`].find(exists);
+  if (!compressed) throw new Error(`cannot prepare Linux ${release}: there is no vmlinuz`);
+  await Deno.writeFile(`${root}/initramfs.cpio`, await buildInitramfs(modules));
+  await Deno.writeFile(`${root}/vmlinux`, await uncompressKernel(compressed));
+}
+
+if (import.meta.main) {
+  const { prepareMachine } = await import("./machine.ts");
+  await prepareMachine();
+  const named = Deno.args.length > 0 ? Deno.args : KERNEL_VERSIONS;
+  for (const version of named) {
+    if (!isKernelVersion(version)) throw new Error(`cannot fetch Linux "${version}"`);
+    await fetchKernel(version);
+    console.log(version.padEnd(5), kernel(version).release);
+  }
+}
