@@ -97,7 +97,7 @@ async function bundle(): Promise<string> {
     banner: { js: MODULE_LINE },
     define: { "import.meta.url": "moduleUrl" },
     metafile: true,
-    plugins: [npmPackages, lazyNodeModules, pluginsInside],
+    plugins: [npmPackages, lazyNodeModules, pluginsInside, templatesInside],
   }).finally(() => esbuild.stop());
   const [{ imports, exports }] = Object.values(metafile.outputs) as [Output];
   if (imports.length + exports.length > 0) {
@@ -254,6 +254,23 @@ const pluginsInside: esbuild.Plugin = {
           export const bundledPluginNames = () => Object.keys(plugins);
           export const bundledPlugin = (name) =>
             Object.hasOwn(plugins, name) ? Uint8Array.fromBase64(plugins[name]) : null;`,
+      };
+    });
+  },
+};
+
+/** Puts what `plugin new` writes in the place of wasm-plugins/templates/files.ts, which reads it. */
+const templatesInside: esbuild.Plugin = {
+  name: "templates-inside",
+  setup(build) {
+    build.onLoad({ filter: /\/wasm-plugins\/templates\/files\.ts$/ }, async () => {
+      const { LANGUAGES } = await import("./wasm-plugins/templates/languages.ts");
+      const { templateFolders } = await import("./wasm-plugins/templates/expand.ts");
+      const { templateFiles } = await import("./wasm-plugins/templates/files.ts");
+      const folders = templateFolders(LANGUAGES).map((path) => [path, templateFiles(path)]);
+      return {
+        contents: `const folders = ${JSON.stringify(Object.fromEntries(folders))};
+          export const templateFiles = (path) => folders[path] ?? {};`,
       };
     });
   },

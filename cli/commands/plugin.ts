@@ -4,17 +4,18 @@
 import { command } from "../declare/declaration.ts";
 import { helpOption } from "./shared_options.ts";
 import { pluginList } from "./plugin_list.ts";
+import { pluginNew } from "./plugin_new.ts";
 import { pluginPack } from "./plugin_pack.ts";
 import { pluginShow } from "./plugin_show.ts";
 
 export const plugin = command({
   name: "plugin",
-  summary: "look into plugins and pack them",
+  summary: "start plugins, look into them and pack them",
   description: [
-    "A plugin is a WebAssembly module that says what a device does. These commands look at plugins " +
-    "without running any of their code.",
+    "A plugin is a WebAssembly module that says what a device does. These commands start new ones and " +
+    "look at those there are.",
   ],
   options: { help: helpOption },
-  commands: [pluginShow, pluginList, pluginPack],
+  commands: [pluginNew, pluginShow, pluginList, pluginPack],
   ownPage: true,
 });

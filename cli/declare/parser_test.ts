@@ -115,5 +115,8 @@ Deno.test("an unknown command is named, with the one that was probably meant", (
     'cannot run command "serv": there is no such command; did you mean "serve"?',
   );
   assert.equal(error.help, "sandblock --help");
-  assert.match(complaint("plugin", "frobnicate").message, /; the commands are show, list, pack$/);
+  assert.match(
+    complaint("plugin", "frobnicate").message,
+    /; the commands are new, show, list, pack$/,
+  );
 });

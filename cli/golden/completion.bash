@@ -28,6 +28,8 @@ _sandblock_value() {
     'sandblock serve --fd-flags') REPLY='text' ;;
     'sandblock serve --fd-replies') REPLY='words:simple structured extended' ;;
     'sandblock serve --fd-export') REPLY='text' ;;
+    'sandblock plugin new -l' | 'sandblock plugin new --lang' | 'sandblock plugin new --language') REPLY='words:assemblyscript c' ;;
+    'sandblock plugin new -k' | 'sandblock plugin new --kind') REPLY='words:plugin filter' ;;
     'sandblock plugin pack -o' | 'sandblock plugin pack --output') REPLY='file' ;;
     'sandblock policy show -o' | 'sandblock policy show --output') REPLY='file' ;;
     'sandblock graph show --filter') REPLY='plugin' ;;
@@ -41,6 +43,7 @@ _sandblock_options() {
     'sandblock') REPLY='-V --version -h --help' ;;
     'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single --filter= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
     'sandblock plugin') REPLY='-h --help' ;;
+    'sandblock plugin new') REPLY='-l --lang= --language= -k --kind= -h --help' ;;
     'sandblock plugin show') REPLY='--json -h --help' ;;
     'sandblock plugin list') REPLY='--json -h --help' ;;
     'sandblock plugin pack') REPLY='-o --output= -h --help' ;;
@@ -63,7 +66,8 @@ _sandblock_operand() {
     'sandblock 0') REPLY='words:serve plugin policy graph completion man help' ;;
     'sandblock serve 0') REPLY='plugin' ;;
     'sandblock serve'' '*) REPLY='parameters' ;;
-    'sandblock plugin 0') REPLY='words:show list pack' ;;
+    'sandblock plugin 0') REPLY='words:new show list pack' ;;
+    'sandblock plugin new 0') REPLY='text' ;;
     'sandblock plugin show 0') REPLY='plugin' ;;
     'sandblock plugin pack 0') REPLY='file' ;;
     'sandblock plugin pack 1') REPLY='file' ;;
@@ -118,7 +122,7 @@ _sandblock() {
   for word in "${words[@]:1}"; do
     if [[ -n $expected ]]; then expected=; continue; fi
     case "$path $word" in
-      'sandblock serve' | 'sandblock plugin' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
+      'sandblock serve' | 'sandblock plugin' | 'sandblock plugin new' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
     esac
     case $word in
       --*=*) ;;

@@ -6,7 +6,7 @@ function __sandblock_operands
     for word in (commandline -opc)
         if test $skip -eq 1
             set skip 0
-        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--filter' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '-t' '--threads' '-P' '--pidfile' '--run' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-o' '--output'
+        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--filter' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '-t' '--threads' '-P' '--pidfile' '--run' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-l' '--lang' '--language' '-k' '--kind' '-o' '--output'
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -50,7 +50,7 @@ complete -c sandblock -f
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -s V -l version -d 'Print the version'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a serve -d 'serve a device to NBD clients'
-complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a plugin -d 'look into plugins and pack them'
+complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a plugin -d 'start plugins, look into them and pack them'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a policy -d 'check, test and show request policies'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a graph -d 'look at devices that consist of several nodes'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a completion -d 'print the completion script of a shell'
@@ -97,9 +97,13 @@ complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s V -l v
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s h -l help -d 'Print this, or the parameters of the plugin that is named'
 complete -c sandblock -n '__sandblock_at '\''sandblock serve'\'' 0' -a '(__sandblock_plugins)'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a new -d 'start a plugin in a language of your choice'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a show -d 'show what a plugin is, takes and provides'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a list -d 'list the bundled plugins'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a pack -d 'put a manifest into a module'
+complete -c sandblock -n '__sandblock_command '\''sandblock plugin new'\''' -s l -l lang -l language -x -a 'assemblyscript c' -d 'One of assemblyscript, c'
+complete -c sandblock -n '__sandblock_command '\''sandblock plugin new'\''' -s k -l kind -x -a 'plugin filter' -d 'plugin, or filter'
+complete -c sandblock -n '__sandblock_command '\''sandblock plugin new'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin show'\''' -l json -d 'Print JSON'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin show'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin show'\'' 0' -a '(__sandblock_plugins)'

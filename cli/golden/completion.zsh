@@ -31,7 +31,7 @@ _sandblock() {
     command)
       local -a commands=(
       'serve:serve a device to NBD clients'
-      'plugin:look into plugins and pack them'
+      'plugin:start plugins, look into them and pack them'
       'policy:check, test and show request policies'
       'graph:look at devices that consist of several nodes'
       'completion:print the completion script of a shell'
@@ -109,6 +109,7 @@ _sandblock_plugin() {
   case $state in
     command)
       local -a commands=(
+      'new:start a plugin in a language of your choice'
       'show:show what a plugin is, takes and provides'
       'list:list the bundled plugins'
       'pack:put a manifest into a module'
@@ -116,11 +117,22 @@ _sandblock_plugin() {
       _describe -t commands command commands ;;
     rest)
       case $line[1] in
+        new) _sandblock_plugin_new ;;
         show) _sandblock_plugin_show ;;
         list) _sandblock_plugin_list ;;
         pack) _sandblock_plugin_pack ;;
       esac ;;
   esac
+}
+
+_sandblock_plugin_new() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(-l --lang --language)'{-l+,--lang=,--language=}'[One of assemblyscript, c]:LANGUAGE:(assemblyscript c)' \
+    '(-k --kind)'{-k+,--kind=}'[plugin, or filter]:KIND:(plugin filter)' \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1:directory: '
 }
 
 _sandblock_plugin_show() {
