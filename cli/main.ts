@@ -5,6 +5,8 @@ if (typeof WorkerGlobalScope !== "undefined" && self instanceof WorkerGlobalScop
   const { runReactor } = await import("../core/reactor/worker.ts");
   runReactor();
 } else {
+  const { startWorkerAhead } = await import("../core/control/reactor_worker.ts");
+  if (Deno.args[0] === "serve") startWorkerAhead();
   const { runCommandLine } = await import("./run.ts");
   Deno.exit(await runCommandLine(Deno.args));
 }

@@ -67,7 +67,7 @@ complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l filter
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s e -s x -l exportname -l export-name -l export -x -d 'Name by which clients know the default export'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s r -l readonly -l read-only -d 'Refuse everything that would change the device'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l policy -r -F -d 'Rules about which requests clients may make'
-complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s t -l threads -x -d 'Threads that serve clients; more than one helps parallel devices only'
+complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s t -l threads -x -d 'Threads that serve clients of a device that several can serve'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s f -l foreground -d 'Stay in the foreground, which it does anyway'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l fork -d 'Go to the background once clients can connect'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s P -l pidfile -r -F -d 'Write the process id to a file once clients can connect'

@@ -130,8 +130,12 @@ const serving = {
     long: "threads",
     value: "N",
     group: SERVING,
-    help: "Threads that serve clients; more than one helps parallel devices only",
-    default: "1",
+    help: "Threads that serve clients of a device that several can serve",
+    details:
+      "Several threads can serve the file backend and plugins whose parallel instances need no " +
+      "common state; sandblock plugin show says so. With auto there is one for each processor, at " +
+      "most 4. All other devices are served by one.",
+    default: "auto",
     since,
   },
 } as const satisfies OptionTable;

@@ -24,7 +24,7 @@ export interface Plan {
   connections: InheritedConnection[];
   exportName?: string;
   readOnly: boolean;
-  threads: number;
+  threads: number | "auto";
   busyPollUs: number | "auto";
   exitWithLastClient: boolean;
   exitWithParent: boolean;
@@ -84,7 +84,7 @@ export function planServe(
     connections,
     ...exportname !== undefined && { exportName: checkedExportName(exportname) },
     readOnly: values.readonly ?? false,
-    threads: count("--threads", values.threads ?? "1", { minimum: 1, maximum: THREADS_MAX }),
+    threads: threads(values.threads ?? "auto"),
     busyPollUs: busyPoll(values.busyPoll ?? "auto"),
     exitWithLastClient: values.exitWithLastClient ?? false,
     exitWithParent: values.exitWithParent ?? false,
@@ -131,6 +131,12 @@ function planLimits(values: ServeValues): Limits {
     pluginTimeoutMs: duration("--plugin-timeout", values.pluginTimeout, base.pluginTimeoutMs),
     drainTimeoutMs: duration("--drain-timeout", values.drainTimeout, base.drainTimeoutMs),
   };
+}
+
+function threads(text: string): number | "auto" {
+  if (text === "auto") return "auto";
+  if (/^-?\d/.test(text)) return count("--threads", text, { minimum: 1, maximum: THREADS_MAX });
+  throw new UsageError(`cannot use --threads "${text}": it is auto or a number of threads`);
 }
 
 function busyPoll(text: string): number | "auto" {

@@ -38,7 +38,7 @@ Deno.test("a plugin with parameters is all that is needed", () => {
     }],
     connections: [],
     readOnly: false,
-    threads: 1,
+    threads: "auto",
     busyPollUs: "auto",
     exitWithLastClient: false,
     exitWithParent: false,
@@ -85,6 +85,10 @@ Deno.test("values out of range or without meaning are refused with what is right
   assert.equal(refusal("m -p 65536"), 'cannot use --port "65536": it is from 0 to 65535');
   assert.equal(refusal("m -p http"), 'cannot use --port "http": not an integer');
   assert.equal(refusal("m -t 0"), 'cannot use --threads "0": it is from 1 to 256');
+  assert.equal(
+    refusal("m -t all"),
+    'cannot use --threads "all": it is auto or a number of threads',
+  );
   assert.equal(
     refusal("m --plugin-timeout 0"),
     'cannot use --plugin-timeout "0": it is a time from 1ms to 24d',

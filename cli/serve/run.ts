@@ -5,6 +5,7 @@ import { takeActivation } from "../../core/control/activation.ts";
 import { takeNotifier } from "../../core/control/notify.ts";
 import type { Server } from "../../core/control/options.ts";
 import { startServer } from "../../core/control/serve.ts";
+import { isParallel } from "../../core/graph/nodes.ts";
 import { reason } from "../files.ts";
 import { type Log, stderrLog } from "../log.ts";
 import { print } from "../output.ts";
@@ -34,6 +35,9 @@ export async function runServer(
   if (plan.exitWithParent) await stopWithParent();
   try {
     const device = prepareDevice(plan);
+    if (typeof plan.threads === "number" && plan.threads > 1 && !isParallel(device)) {
+      log("warning", `cannot use ${plan.threads} threads for ${plan.plugin}: one serves it`);
+    }
     const policy = plan.policy === undefined ? null : loadServedPolicy(plan.policy, log);
     const listen = await places(plan.listeners, leftovers, log);
     const server = await startServer(

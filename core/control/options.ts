@@ -83,7 +83,7 @@ export interface ServerOptions {
   /** Asked about each request; absent or null: everything is allowed. */
   policy?: Policy | null;
   /** Reactor threads; more than one only serves devices that are parallel. */
-  threads: number;
+  threads: number | "auto";
   /** Microseconds to poll before sleeping; "auto" adapts, 0 never polls. */
   busyPollUs: number | "auto";
   /** Stop when the last of at least one connection has gone. */

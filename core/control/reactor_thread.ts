@@ -4,17 +4,13 @@
 import { createEvent, signalEvent } from "../../native/descriptor.ts";
 import type { ReactorAddress, ReactorCommand, ReactorReport } from "../reactor/messages.ts";
 import type { ReactorStart } from "../reactor/messages.ts";
+import { type ReactorWorker, takeWorker } from "./reactor_worker.ts";
 
 /** What happens on a reactor. */
 export interface ReactorEvents {
   log(level: "error" | "warning" | "info" | "debug", text: string): void;
   idle(): void;
 }
-
-// In the executable all of sandblock is one module, which is also the worker's.
-const workerUrl = import.meta.url.endsWith("/core/control/reactor_thread.ts")
-  ? new URL("../reactor/entry.ts", import.meta.url).href
-  : import.meta.url;
 
 /** See the top of this file. */
 export class ReactorThread {
@@ -24,41 +20,35 @@ export class ReactorThread {
   /** Resolves when everything is closed; rejects when the thread has died. */
   readonly ended: Promise<void>;
 
-  readonly #worker: Worker;
+  readonly #start: Omit<ReactorStart, "wakeFd">;
+  readonly #events: ReactorEvents;
+  readonly #startedOrNot = Promise.withResolvers<void>();
+  readonly #endedOrNot = Promise.withResolvers<void>();
   readonly #commands = new MessageChannel();
+  #worker: Worker | null = null;
 
+  /** Nothing runs before `begin`. */
   constructor(start: Omit<ReactorStart, "wakeFd">, events: ReactorEvents) {
-    const name = `reactor-${start.index}`;
-    this.#worker = new Worker(workerUrl, { type: "module", name });
-    const started = Promise.withResolvers<void>();
-    const ended = Promise.withResolvers<void>();
-    this.started = started.promise;
-    this.ended = ended.promise;
+    this.#start = start;
+    this.#events = events;
+    this.started = this.#startedOrNot.promise;
+    this.ended = this.#endedOrNot.promise;
     // A server that does not start has nobody who waits for its end.
+    this.started.catch(() => {});
     this.ended.catch(() => {});
-    const fail = (message: string) => {
-      started.reject(new Error(message));
-      ended.reject(new Error(message));
-      this.#commands.port1.close();
-    };
-    this.#worker.onerror = (event) => {
+  }
+
+  /** Starts the thread. Once. */
+  begin(): void {
+    const reactor = takeWorker();
+    const { worker } = reactor;
+    this.#worker = worker;
+    worker.onerror = (event) => {
       event.preventDefault();
-      fail(`${name} has died: ${event.message}`);
+      this.#fail(`reactor ${this.#start.index} has died: ${event.message}`);
     };
-    const inbox = [this.#commands.port2, ...start.inbox];
-    const message: ReactorStart = { ...start, inbox, wakeFd: this.wakeFd };
-    this.#worker.onmessage = ({ data }: MessageEvent<ReactorReport>) => {
-      if (data.kind === "log") events.log(data.level, data.text);
-      else if (data.kind === "idle") events.idle();
-      else if (data.kind === "started") started.resolve();
-      else if (data.kind === "failed") fail(data.message);
-      else if (data.kind === "listening") {
-        this.#worker.postMessage(message, [...inbox, ...start.others.map((other) => other.port)]);
-      } else {
-        this.#commands.port1.close();
-        ended.resolve();
-      }
-    };
+    worker.onmessage = ({ data }: MessageEvent<ReactorReport>) => this.#reported(data);
+    this.#sendStart(reactor);
   }
 
   send(command: ReactorCommand): void {
@@ -66,9 +56,41 @@ export class ReactorThread {
     signalEvent(this.wakeFd);
   }
 
+  /** Finishes what is under way and ends. */
+  drain(): void {
+    if (this.#worker === null) this.#end();
+    else this.send({ kind: "drain" });
+  }
+
   /** Ends the thread whatever it does. */
   terminate(): void {
-    this.#worker.terminate();
+    this.#worker?.terminate();
+  }
+
+  async #sendStart({ worker, listening }: ReactorWorker): Promise<void> {
+    await listening;
+    const inbox = [this.#commands.port2, ...this.#start.inbox];
+    const message: ReactorStart = { ...this.#start, inbox, wakeFd: this.wakeFd };
+    worker.postMessage(message, [...inbox, ...this.#start.others.map((other) => other.port)]);
+  }
+
+  #reported(report: ReactorReport): void {
+    if (report.kind === "log") this.#events.log(report.level, report.text);
+    else if (report.kind === "idle") this.#events.idle();
+    else if (report.kind === "started") this.#startedOrNot.resolve();
+    else if (report.kind === "failed") this.#fail(report.message);
+    else if (report.kind === "ended") this.#end();
+  }
+
+  #fail(message: string): void {
+    this.#startedOrNot.reject(new Error(message));
+    this.#endedOrNot.reject(new Error(message));
+    this.#commands.port1.close();
+  }
+
+  #end(): void {
+    this.#commands.port1.close();
+    this.#endedOrNot.resolve();
   }
 }
 

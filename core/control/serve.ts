@@ -32,9 +32,13 @@ export async function startServer(
   }
 }
 
+/** Without a wish a parallel device gets a reactor for each processor, up to so many. */
+const AUTO_THREADS_MAX = 4;
+
 /** Reactors that a device can use: one, unless each may have a device of its own. */
-function reactorCount(device: DeviceOptions, threads: number): number {
-  return isParallel(device) ? threads : 1;
+function reactorCount(device: DeviceOptions, threads: number | "auto"): number {
+  if (!isParallel(device)) return 1;
+  return threads === "auto" ? Math.min(AUTO_THREADS_MAX, navigator.hardwareConcurrency) : threads;
 }
 
 class RunningServer implements Server {
@@ -56,7 +60,7 @@ class RunningServer implements Server {
     const count = reactorCount(options.device, options.threads);
     this.#load = new Int32Array(new SharedArrayBuffer(4 * count));
     this.#reactors = this.#startReactors(count, log);
-    this.started = Promise.all(this.#reactors.map((reactor) => reactor.started)).then(() => {});
+    this.started = this.#reactors[0]!.started;
     this.ended = Promise.all(this.#reactors.map((reactor) => reactor.ended))
       .then(() => {}).finally(() => this.#cleanUp());
     this.ended.catch(() => {});
@@ -69,7 +73,7 @@ class RunningServer implements Server {
   async stop(): Promise<void> {
     if (!this.#stopping) {
       this.#stopping = true;
-      for (const reactor of this.#reactors) reactor.send({ kind: "drain" });
+      for (const reactor of this.#reactors) reactor.drain();
     }
     const limitMs = this.#options.limits.drainTimeoutMs + END_GRACE_MS;
     let timer;
@@ -97,7 +101,11 @@ class RunningServer implements Server {
       connections: this.#options.connections,
       others: others.map((other, i) => handOvers[i]!.address(other.wakeFd)),
     };
-    return [new ReactorThread(first, events), ...others];
+    const reactors = [new ReactorThread(first, events), ...others];
+    reactors[0]!.begin();
+    // One is enough to begin with. Connections wait for the others, whose failure ends the server.
+    reactors[0]!.started.then(() => this.#stopping || others.forEach((other) => other.begin()));
+    return reactors;
   }
 
   #start(index: number): Omit<ReactorStart, "wakeFd"> {
