@@ -48,7 +48,7 @@ export class Answers {
 
   /** The request of `answer` is finished. */
   give(answer: Answer): void {
-    answer.end();
+    answer.forget();
     answer.id = (answer.id + USE) & ID_MAX;
     if (this.current === answer) this.current = null;
     if (this.#spare === null) this.#spare = answer;

@@ -5,7 +5,7 @@
 import { Errno } from "../block/errno.ts";
 import type { ExportInfo } from "../block/export.ts";
 import { Command, Request, type RequestSink, Status } from "../block/request.ts";
-import { Expect } from "./answer.ts";
+import { Expect } from "./answer_pieces.ts";
 import type { Host } from "./host.ts";
 
 /** One step at most, and at least as far as memory goes. */

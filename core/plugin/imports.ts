@@ -4,7 +4,7 @@
 // throws, unless it has left no stack for them to run on.
 
 import type { Host } from "./host.ts";
-import { joined } from "./answer.ts";
+import { joined } from "./answer_pieces.ts";
 import { LOG_LEVELS } from "./instance.ts";
 import type { Listing } from "./listing.ts";
 import { cutAt, exportName, printable, TEXT_BYTES_MAX } from "./text.ts";

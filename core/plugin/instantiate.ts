@@ -4,7 +4,8 @@
 import { BlockError, Errno } from "../block/errno.ts";
 import { IMPORT_MODULE } from "./abi.ts";
 import type { PluginCalls } from "./calls.ts";
-import type { Host, StackPointer } from "./host.ts";
+import type { StackPointer } from "./caller.ts";
+import type { Host } from "./host.ts";
 import { makeImports } from "./imports.ts";
 import { makeNodeImports, type NodeServices } from "./node_imports.ts";
 import type { Listing } from "./listing.ts";

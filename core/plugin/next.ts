@@ -5,7 +5,8 @@
 import { Errno } from "../block/errno.ts";
 import { Command, type Request, RequestFlag, type RequestSink, Status } from "../block/request.ts";
 import { CallFlag } from "./abi.ts";
-import { type Answer, Expect, State } from "./answer.ts";
+import { type Answer, State } from "./answer.ts";
+import { Expect } from "./answer_pieces.ts";
 import type { Host } from "./host.ts";
 import { copyPieces, writeExtents } from "./next_results.ts";
 import type { NextHandle } from "./next_handle.ts";
@@ -64,7 +65,6 @@ export class Next implements RequestSink {
       return answer.failure === 0 ? Errno.EINVAL : answer.failure;
     }
     part.answer = answer;
-    part.answerId = id;
     part.space = request.space;
     part.root = request.root;
     part.payload = request.payload + at;
@@ -158,7 +158,7 @@ export class Next implements RequestSink {
     part.handle!.ended();
     answer.partsPending--;
     let result = errno;
-    const awaited = answer.parts.includes(part);
+    const awaited = answer.awaits(part);
     if (result === 0 && awaited && this.copiesStable) result = this.#settle(answer, part);
     if (result !== 0) {
       answer.dropPart(part);

@@ -5,65 +5,22 @@ import assert from "node:assert/strict";
 import { Support } from "../block/export.ts";
 import { Command, Piece, RequestFlag, Status } from "../block/request.ts";
 import { Agenda } from "./agenda.ts";
-import { fails, type TestOptions, TestPlugin } from "./test_device.ts";
-import { diskWat, laterWat, RANGE } from "./test_plugins.ts";
-
-const OK = "(i32.const 0)";
-const req = "(local.get $req)";
-const count = "(local.get $count)";
-const offset = "(local.get $offset)";
-const flags = "(local.get $flags)";
-const WRITE = `(param $h i32) (param $req i32) (param $data i32) (param $count i64)
-  (param $offset i64) (param $flags i32) (result i32)`;
-const SHIFT = 4096;
-const shifted = `(i64.add ${offset} (i64.const ${SHIFT}))`;
-
-/** Forwards the whole request with another offset. */
-function forward(name: string, where = shifted, parameters = RANGE): string {
-  return `(func (export "${name}") ${parameters}
-    (call $next_forward ${req} (i32.const 0) (i64.const 0) ${count} ${where} ${flags} ${OK}))`;
-}
-const SIZE = `(func (export "sb_size") (param i32) (result i64)
-  (i64.sub (call $next_size (local.get 0) ${OK}) (i64.const ${SHIFT})))`;
-const SHIFTED = [forward("sb_pread"), forward("sb_pwrite", shifted, WRITE), SIZE].join("\n");
-
-interface Filter extends TestOptions {
-  imports?: string[];
-  below?: TestPlugin[];
-}
-
-function filter(functions: string, { imports = [], below, ...options }: Filter = {}): TestPlugin {
-  const agenda = new Agenda();
-  const children = (below ?? [new TestPlugin(diskWat(), { agenda })]).map((one) => one.device);
-  const wat = laterWat(functions, ["next_forward", "next_size", ...imports]);
-  const manifest = { abi: "3.1", kind: "filter", ...options.manifest };
-  return new TestPlugin(wat, { ...options, manifest, children });
-}
-
-/** A disk that answers reads and writes later, when `reap` is called. */
-function lateDisk(agenda: Agenda): TestPlugin {
-  const wat = laterWat(
-    `(func (export "sb_open") (param i32 i32 i32) (result i32) ${OK})
-     (func (export "sb_size") (param i32) (result i64) (i64.const 65536))
-     (func (export "sb_pread") ${RANGE}
-       (call $reply_data ${req} (i64.const 0) (i32.wrap_i64 ${offset}) ${count} (i32.const 1))
-       (drop (call $timer (i64.const 0) ${req})) (i32.const -1))
-     (func (export "sb_pwrite") ${WRITE}
-       (memory.copy (i32.wrap_i64 ${offset}) (local.get $data) (i32.wrap_i64 ${count}))
-       (drop (call $timer (i64.const 0) ${req})) (i32.const -1))
-     (func (export "sb_flush") (param i32 i32 i32) (result i32)
-       (drop (call $timer (i64.const 0) (local.get 1))) (i32.const -1))
-     (func (export "sb_done") (param i32 i32) (call $complete (local.get 0) ${OK}))`,
-    ["reply_data", "timer", "complete"],
-  );
-  return new TestPlugin(wat, { manifest: { abi: "3.1" }, agenda });
-}
-
-function settle(plugin: TestPlugin, agenda: Agenda): void {
-  for (let i = 0; i < 1000 && agenda.nextMs !== Infinity; i++) agenda.run(performance.now());
-  assert.equal(agenda.nextMs, Infinity, "something is left to do");
-  plugin.device.reap();
-}
+import { fails, TestPlugin } from "./test_device.ts";
+import {
+  count,
+  filter,
+  flags,
+  forward,
+  lateDisk,
+  offset,
+  OK,
+  req,
+  settle,
+  SHIFT,
+  SHIFTED,
+  WRITE,
+} from "./test_filters.ts";
+import { diskWat, RANGE } from "./test_plugins.ts";
 
 Deno.test("what a filter forwards is answered by what is below it, where it lies", () => {
   const disk = new TestPlugin(diskWat());

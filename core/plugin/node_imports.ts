@@ -4,7 +4,7 @@
 
 import { BlockError, Errno } from "../block/errno.ts";
 import { Command } from "../block/request.ts";
-import { joined } from "./answer.ts";
+import { joined } from "./answer_pieces.ts";
 import { FEATURES } from "./abi.ts";
 import type { Host } from "./host.ts";
 import { nameAt, textBytes } from "./imports.ts";

@@ -8,7 +8,8 @@ import { type ExportInfo, Support } from "../block/export.ts";
 import { copyFrom } from "../block/memory.ts";
 import { Command, type Request, RequestFlag, type RequestSink, Status } from "../block/request.ts";
 import { CallFlag } from "./abi.ts";
-import { type Answer, Expect } from "./answer.ts";
+import type { Answer } from "./answer.ts";
+import { Expect } from "./answer_pieces.ts";
 import type { PluginCalls, RangeCall, WriteCall } from "./calls.ts";
 import { type Emulation, readAndForget, writeZeroes } from "./emulate.ts";
 import type { Host } from "./host.ts";
@@ -166,15 +167,9 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     const length = request.lengthLow;
     if (memory.contains(pointer, length)) return pointer;
     if (this.#below !== null && this.#below.forwardsPayloads) return 0;
-    const copy = memory.allocate(length, 16);
-    if (copy === 0) {
-      answer.failure = Errno.ENOMEM;
-      return -1;
-    }
+    const copy = answer.roomForPayload(length);
+    if (copy === 0) return -1;
     copyFrom(request.payload, memory.bytes.subarray(copy, copy + length));
-    answer.simple = false;
-    answer.copy = copy;
-    answer.copyLength = length;
     return copy;
   }
 

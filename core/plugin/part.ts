@@ -12,8 +12,6 @@ import type { NextHandle } from "./next_handle.ts";
 export class Part extends Request {
   /** The answer that this is part of; null for a request of the filter's own. */
   answer: Answer | null = null;
-  /** Number of the request that it is part of, which tells whether `answer` is still that one's. */
-  answerId = 0;
   /** What the filter has open; the request must be finished before that can be closed. */
   handle: NextHandle | null = null;
   /** Where its answer begins in the request that it is part of, and how long it is. */
@@ -82,13 +80,13 @@ export class Part extends Request {
     return true;
   }
 
-  /** Bytes that the extents cover. */
-  extentBytes(): number {
+  /** Whether the extents end before it does. A filler, which has no length, never does. */
+  get stopsShort(): boolean {
     let bytes = 0;
     for (let index = 0; index < this.pieceCount; index++) {
       bytes += toNumber(this.pieceAt(index), this.pieceLength(index));
     }
-    return bytes;
+    return bytes < this.count;
   }
 
   /** What is wrong with the pieces as the answer to this read; "" if nothing is. */
