@@ -120,6 +120,10 @@ export class FileDevice implements Device {
     this.#queue.submit();
   }
 
+  finish(): number {
+    return -1;
+  }
+
   close(): void {
     this.#queue.close();
     this.#source.close();

@@ -67,6 +67,7 @@ function recorded(
     open: () => opened,
     reap: () => queue.reap(),
     submitQueued: () => queue.submit(),
+    finish: () => -1,
     close: () => queue.close(),
   };
   const client = new TestClient(device, opened);

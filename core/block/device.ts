@@ -38,6 +38,11 @@ export interface Device {
   reap(): void;
   /** Called at the end of each turn: hands queued work to the kernel. */
   submitQueued(): void;
+  /**
+   * Called again and again once no export is open and none will be: does what has to be done before
+   * `close`. Returns -1 when that is all done, else a number that grows while it gets on.
+   */
+  finish(): number;
   /** Releases everything. No request may be pending. */
   close(): void;
 }

@@ -10,6 +10,7 @@ import { type ReactorWorker, takeWorker } from "./reactor_worker.ts";
 export interface ReactorEvents {
   log(level: "error" | "warning" | "info" | "debug", text: string): void;
   idle(): void;
+  finishing(): void;
 }
 
 /** See the top of this file. */
@@ -77,6 +78,7 @@ export class ReactorThread {
   #reported(report: ReactorReport): void {
     if (report.kind === "log") this.#events.log(report.level, report.text);
     else if (report.kind === "idle") this.#events.idle();
+    else if (report.kind === "finishing") this.#events.finishing();
     else if (report.kind === "started") this.#startedOrNot.resolve();
     else if (report.kind === "failed") this.#fail(report.message);
     else if (report.kind === "ended") this.#end();

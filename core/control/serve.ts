@@ -52,6 +52,7 @@ class RunningServer implements Server {
   readonly #watchdog = new Watchdog();
   readonly #load: Int32Array<SharedArrayBuffer>;
   #stopping = false;
+  #patienceEndMs = 0;
 
   constructor(options: ServerOptions, listeners: Listener[], log: Log) {
     this.#options = options;
@@ -75,11 +76,17 @@ class RunningServer implements Server {
       this.#stopping = true;
       for (const reactor of this.#reactors) reactor.drain();
     }
-    const limitMs = this.#options.limits.drainTimeoutMs + END_GRACE_MS;
-    let timer;
-    const givenUp = new Promise<void>((resolve) => timer = setTimeout(resolve, limitMs));
-    await Promise.race([this.ended, givenUp]);
-    clearTimeout(timer);
+    this.#extendPatience();
+    let ended = false;
+    while (!ended && performance.now() < this.#patienceEndMs) {
+      let timer;
+      const leftMs = this.#patienceEndMs - performance.now();
+      const patience = new Promise<false>((resolve) => {
+        timer = setTimeout(() => resolve(false), leftMs);
+      });
+      ended = await Promise.race([this.ended.then(() => true), patience]);
+      clearTimeout(timer);
+    }
     this.#cleanUp();
   }
 
@@ -89,9 +96,18 @@ class RunningServer implements Server {
     this.#watchdog.stop();
   }
 
+  /** Reactors that get on with what devices had put off have more time to end. */
+  #extendPatience(): void {
+    this.#patienceEndMs = performance.now() + this.#options.limits.drainTimeoutMs + END_GRACE_MS;
+  }
+
   #startReactors(count: number, log: Log): ReactorThread[] {
     const handOvers = Array.from({ length: count - 1 }, createHandOver);
-    const events = { log, idle: () => this.#idle() };
+    const events = {
+      log,
+      idle: () => this.#idle(),
+      finishing: () => this.#extendPatience(),
+    };
     const others = handOvers.map((handOver, i) =>
       new ReactorThread({ ...this.#start(i + 1), inbox: [handOver.inbox] }, events)
     );

@@ -66,6 +66,7 @@ export const IMPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   next_info: abi([I32, I32, Pointer], I32),
   next_open: abi([Pointer, Pointer, I32], I32),
   next_close: abi([I32]),
+  next_reopen: abi([I32, I32], I32),
   next_forward: abi([I32, I32, Count, Count, Count, I32, I32], I32),
   next_pread: NEXT_TRANSFER,
   next_pwrite: NEXT_TRANSFER,
@@ -98,6 +99,7 @@ export const EXPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   sb_cache: RANGE_CALL,
   sb_extents: RANGE_CALL,
   sb_stop: abi([]),
+  sb_finish: abi([]),
   sb_connect: abi([Pointer, Pointer], I32),
   sb_done: abi([I32, I32]),
 }));
@@ -107,11 +109,13 @@ export const SINCE_3_1: ReadonlySet<string> = new Set([
   ...[...IMPORTS.keys()].slice([...IMPORTS.keys()].indexOf("complete")),
   "sb_connect",
   "sb_done",
+  "sb_finish",
 ]);
 
 /** What a plugin may need or use by name (ABI, "Features"). */
 export const FEATURES: ReadonlySet<string> = new Set([
   "connect",
+  "finish",
   "metrics",
   "next",
   "pending",

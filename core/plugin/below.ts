@@ -28,6 +28,8 @@ export class Below implements NodeServices {
   readonly #host: Host;
   readonly #children: readonly Device[];
   readonly #node: NodeManifest;
+  /** It may trim or zero what is below it. */
+  readonly #clears: boolean;
   readonly #background = new Set<number>();
   #nextBackground = BACKGROUND_FIRST;
   #nextOwn = 0;
@@ -42,7 +44,8 @@ export class Below implements NodeServices {
     this.#children = children;
     this.#node = node;
     this.metrics = new Float64Array(node.metrics.length);
-    this.next = new Next(host, imports.includes("next_trim") || imports.includes("next_zero"));
+    this.#clears = imports.includes("next_trim") || imports.includes("next_zero");
+    this.next = new Next(host, this.#clears && !node.nextReadOnly);
     host.onFailure = () => this.next.forget();
   }
 
@@ -87,7 +90,8 @@ export class Below implements NodeServices {
       throw new BlockError(Errno.EMFILE, `cannot open more than ${BACKGROUND_MAX} handles`);
     }
     const { name: plugin } = this.#host;
-    const handle = this.open(name, { readOnly, peer: `plugin:${plugin}` });
+    const handle = NextHandle.open(this.#children, name, { readOnly, peer: `plugin:${plugin}` });
+    if (!readOnly && this.#clears) this.next.copiesStable = true;
     const number = this.#nextBackground++;
     this.next.handles.set(number, handle);
     this.#background.add(number);
@@ -101,6 +105,15 @@ export class Below implements NodeServices {
     }
     this.next.handles.get(handle)!.close();
     this.next.handles.delete(handle);
+  }
+
+  reopenNext(handle: number, readOnly: boolean): void {
+    const before = this.next.handles.get(handle);
+    if (before === undefined) {
+      this.#host.lied(`next_reopen: there is no handle ${handle}`);
+      throw new BlockError(Errno.EBADF, "there is no such handle");
+    }
+    this.next.handles.set(handle, before.reopen(this.#children, readOnly));
   }
 
   /** Closes what the filter has left open. */

@@ -47,6 +47,7 @@ export interface PluginCalls {
   sb_cache?: RangeCall;
   sb_extents?: RangeCall;
   sb_stop?: () => void;
+  sb_finish?: () => void;
   sb_connect?: (peer: number, length: number) => number;
   sb_done?: (token: number, result: number) => void;
   _initialize?: () => void;

@@ -18,7 +18,7 @@ import {
 import { PluginError } from "./errors.ts";
 import type { Manifest } from "./manifest.ts";
 import { abiMinor } from "./manifest_check.ts";
-import { PLAIN_NODE } from "./manifest_node.ts";
+import { DATA_CALLS, PLAIN_NODE } from "./manifest_node.ts";
 import { didYouMean } from "./suggest.ts";
 import { quoted } from "./text.ts";
 import { isNumberParameter } from "./values.ts";
@@ -104,7 +104,18 @@ export function checkExports(shape: ModuleShape, is64: boolean, manifest: Manife
     const reason = because === "" ? "" : `, which it needs because ${because}`;
     throw new PluginError(`it does not export the function ${quoted(name)}${reason}`);
   }
+  checkReopen(shape, names);
   return plans;
+}
+
+/** What is opened again must not have been handed to others, as calls that pass a filter are. */
+function checkReopen(shape: ModuleShape, names: ReadonlySet<string>): void {
+  if (!shape.imports.some(({ name }) => name === "next_reopen")) return;
+  const missing = DATA_CALLS.map((call) => `sb_${call}`).find((name) => !names.has(name));
+  if (missing === undefined) return;
+  throw new PluginError(
+    `it does not export the function "${missing}", which it needs because it imports "next_reopen"`,
+  );
 }
 
 /** Exports that a plugin must have, each with the reason where not all plugins must. */

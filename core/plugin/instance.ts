@@ -92,6 +92,7 @@ export class PluginDevice implements Device {
   readonly #below: Below;
   readonly #agenda: Agenda;
   readonly #runsAgenda: boolean;
+  #finishing = false;
 
   private constructor(prepared: PreparedPlugin, options: PluginOptions) {
     const { name } = prepared.manifest;
@@ -228,6 +229,26 @@ export class PluginDevice implements Device {
     for (const child of this.#children) child.submitQueued();
   }
 
+  /** What is above has to be done first: it may still write here. */
+  finish(): number {
+    const { sb_finish: finish } = this.#calls;
+    const { next } = this.#below;
+    if (!this.#finishing && finish) this.#quietly("sb_finish", () => finish());
+    this.#finishing = true;
+    if (finish && (next.own > 0 || this.#host.timers > 0)) return next.ownEnded;
+    let steps = next.ownEnded;
+    let done = true;
+    for (const child of this.#children) {
+      const step = child.finish();
+      if (step >= 0) {
+        done = false;
+        steps += step;
+      }
+      if (!done) break;
+    }
+    return done ? -1 : steps;
+  }
+
   close(): void {
     const { sb_stop: stop } = this.#calls;
     if (stop) this.#quietly("sb_stop", () => stop());
@@ -259,11 +280,11 @@ export class PluginDevice implements Device {
       const info = this.#describeExport(handle, name, options.readOnly);
       return this.#exportOf(handle, info, this.#exportBelow(next));
     } catch (error) {
-      if (handles.get(handle) === next) {
+      if (handles.get(handle) === next.latest) {
         this.#close(handle);
         handles.delete(handle);
       }
-      next.close();
+      next.latest.close();
       throw error;
     }
   }
@@ -291,7 +312,7 @@ export class PluginDevice implements Device {
       this.#close(one);
       if (below === null) return;
       this.#below.next.handles.delete(one);
-      below.handle.close();
+      below.handle.latest.close();
     };
     return new PluginExport(this.#host, this.#calls, handle, info, onClose, below);
   }

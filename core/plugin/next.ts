@@ -23,12 +23,14 @@ export class Next implements RequestSink {
   readonly handles = new Map<number, NextHandle>();
   /** Requests below that are under way, for the filter itself. */
   own = 0;
+  /** How many have ended so far. */
+  ownEnded = 0;
   readonly #host: Host;
   readonly #space: NextSpace;
   readonly #under = new Set<Part>();
 
-  /** `copiesStable`: the filter changes what is below it when it likes. */
-  constructor(host: Host, private readonly copiesStable: boolean) {
+  /** `copiesStable`: the filter may make what is below it reuse memory when it likes. */
+  constructor(host: Host, public copiesStable: boolean) {
     this.#host = host;
     this.#space = new NextSpace(host.memory);
   }
@@ -49,7 +51,7 @@ export class Next implements RequestSink {
     const answer = this.#host.find(call, id);
     if (answer === null) return Errno.EINVAL;
     const request = answer.request!;
-    const handle = answer.handle;
+    const handle = answer.handle === null ? null : answer.handle.latest;
     if (handle === null || child < 0 || child >= handle.children.length) {
       answer.lied(`${call}: there is no child ${child}`);
       return Errno.EINVAL;
@@ -182,6 +184,7 @@ export class Next implements RequestSink {
 
   #release(part: Part): void {
     this.own--;
+    this.ownEnded++;
     part.handle!.ended();
     this.#host.answers.parts.give(part);
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What a filter has open below it: one export of each of its children.
 
+import { BlockError, Errno } from "../block/errno.ts";
+import type { ExportInfo } from "../block/export.ts";
 import type { Device, OpenExport, OpenOptions } from "../block/device.ts";
 import { Command } from "../block/request.ts";
 
@@ -11,11 +13,22 @@ export class NextHandle {
   readonly routes: readonly (readonly OpenExport[])[];
   /** Requests to the children that are under way. */
   outstanding = 0;
+  /** What is open in its place, once that is so. */
+  successor: NextHandle | null = null;
+  readonly #name: string;
+  readonly #options: OpenOptions;
   #closed = false;
 
-  private constructor(children: OpenExport[]) {
+  private constructor(children: OpenExport[], name: string, options: OpenOptions) {
     this.children = children;
     this.routes = children.map(routesOf);
+    this.#name = name;
+    this.#options = options;
+  }
+
+  /** What is open now: this, or what has taken its place. */
+  get latest(): NextHandle {
+    return this.successor === null ? this : this.successor.latest;
   }
 
   /** Opens the export `name` of every device. Throws BlockError, with none of them open. */
@@ -27,7 +40,25 @@ export class NextHandle {
       for (const child of children) child.close();
       throw error;
     }
-    return new NextHandle(children);
+    return new NextHandle(children, name, options);
+  }
+
+  /**
+   * Opens the same again, in place of this, which is closed when nothing of it is under way. Throws
+   * BlockError, with this as it was.
+   */
+  reopen(devices: readonly Device[], readOnly: boolean): NextHandle {
+    const options = { ...this.#options, readOnly: readOnly || this.#options.readOnly };
+    const next = NextHandle.open(devices, this.#name, options);
+    for (const [index, { info }] of next.children.entries()) {
+      const fact = difference(this.children[index]!.info, info);
+      if (fact === "") continue;
+      next.close();
+      throw new BlockError(Errno.EIO, `cannot use what was opened again: ${fact}`);
+    }
+    this.successor = next;
+    this.close();
+    return next;
   }
 
   get closed(): boolean {
@@ -48,6 +79,21 @@ export class NextHandle {
   #closeChildren(): void {
     for (const child of this.children) child.close();
   }
+}
+
+/** Why `after` cannot stand in for `before`, whose client relies on it; "" if it can. */
+function difference(before: ExportInfo, after: ExportInfo): string {
+  if (before.sizeHigh !== after.sizeHigh || before.sizeLow !== after.sizeLow) {
+    return "it has another size now";
+  }
+  if (after.blockSize.minimum > before.blockSize.minimum) return "its smallest block has grown";
+  if (after.blockSize.maximum < before.blockSize.maximum) return "its largest block has shrunk";
+  for (const name of Object.keys(before.can) as (keyof typeof before.can)[]) {
+    const writes = ["write", "fua", "trim", "zero", "fastZero"].includes(name);
+    if (after.readOnly && writes) continue;
+    if (before.can[name] > 0 && after.can[name] === 0) return `it has no ${name} any more`;
+  }
+  return "";
 }
 
 /** Who takes the requests to `opened`, by command. */

@@ -26,6 +26,8 @@ export interface NodeServices {
   /** Opens all children. Throws BlockError. */
   openNext(name: string, readOnly: boolean): number;
   closeNext(handle: number): void;
+  /** Opens the children of `handle` again, in place of what is open. Throws BlockError. */
+  reopenNext(handle: number, readOnly: boolean): void;
   /** Returns 0 or an errno. */
   resize(handle: number, sizeHigh: number, sizeLow: number): number;
   /** False for an index that the manifest does not have. */
@@ -82,15 +84,15 @@ function nextImports(host: Host, node: NodeServices): WebAssembly.ModuleImports 
     next_open: (ph: number, pl: number, lh: number, ll: number, flags: number) => {
       const name = nameAt(host, "next_open", joined(ph, pl), joined(lh, ll));
       if (name === null) return -Errno.EINVAL;
-      try {
-        return node.openNext(name, (flags & 1) !== 0);
-      } catch (error) {
-        if (!(error instanceof BlockError)) throw error;
-        host.errorText = error.message;
-        return -error.errno;
-      }
+      return -caught(host, () => -node.openNext(name, (flags & 1) !== 0));
     },
     next_close: (handle: number) => node.closeNext(handle),
+    next_reopen: (handle: number, flags: number) => {
+      return caught(host, () => {
+        node.reopenNext(handle, (flags & 1) !== 0);
+        return 0;
+      });
+    },
     next_forward: (
       id: number,
       child: number,
@@ -138,6 +140,17 @@ function nextImports(host: Host, node: NodeServices): WebAssembly.ModuleImports 
     next_zero: range(next, "next_zero", Command.WriteZeroes),
     next_cache: range(next, "next_cache", Command.Cache),
   };
+}
+
+/** What `open` returns, or the errno with which it throws. */
+function caught(host: Host, open: () => number): number {
+  try {
+    return open();
+  } catch (error) {
+    if (!(error instanceof BlockError)) throw error;
+    host.errorText = error.message;
+    return error.errno;
+  }
 }
 
 function transfer(next: Next, call: string, command: number) {

@@ -72,7 +72,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
 
   /** What is open below. */
   get children(): readonly OpenExport[] {
-    return this.#below?.handle.children ?? [];
+    return this.#below?.handle.latest.children ?? [];
   }
 
   /** Who answers `command`: this one, or somebody below. */
@@ -289,7 +289,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
   #begin(answer: Answer, request: Request, expect: number, rest: number): void {
     answer.begin(request, expect, request.length);
     if (rest !== Rest.Nothing) answer.owner = this;
-    if (this.#below !== null) answer.handle = this.#below.handle;
+    if (this.#below !== null) answer.handle = this.#below.handle.latest;
     if (request.token !== rest) request.token = rest;
   }
 

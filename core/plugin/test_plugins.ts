@@ -117,6 +117,7 @@ export const NEXT_IMPORTS = {
   next_info: "(param i32 i32 i32) (result i32)",
   next_open: "(param i32 i32 i32) (result i32)",
   next_close: "(param i32)",
+  next_reopen: "(param i32 i32) (result i32)",
   next_forward: "(param i32 i32 i64 i64 i64 i32 i32) (result i32)",
   next_pread: "(param i32 i32 i32 i64 i64 i32 i32) (result i32)",
   next_pwrite: "(param i32 i32 i32 i64 i64 i32 i32) (result i32)",

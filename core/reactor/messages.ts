@@ -58,5 +58,7 @@ export type ReactorReport =
   | { kind: "log"; level: LogLevel; text: string }
   /** The last connection of this reactor has gone. */
   | { kind: "idle" }
+  /** Clients are served, and the device gets on with what it had put off. */
+  | { kind: "finishing" }
   /** Everything is closed; the thread ends. */
   | { kind: "ended" };

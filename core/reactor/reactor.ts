@@ -37,6 +37,8 @@ const POLLED_MAX = 8;
 const HOUSEKEEPING_MS = 1000;
 /** After so long without any event, nothing is kept ready for a fast answer any more. */
 const REST_MS = 10;
+/** What a device does before it is closed may take so long in all, however well it gets on. */
+const FINISH_MS_MAX = 600_000;
 /** When memory is short, a client that keeps some and has not moved for so long is closed. */
 const STALL_MS = 5000;
 
@@ -45,6 +47,8 @@ export interface ReactorHost {
   log(level: LogLevel, text: string): void;
   /** The last connection has gone. */
   idle(): void;
+  /** It has drained, and the device gets on with what it had put off. */
+  finishing(): void;
 }
 
 /** See the top of this file. */
@@ -64,6 +68,10 @@ export class Reactor implements TransmissionHost {
   #starved = 0;
   #housekeepingMs = 0;
   #drainDeadlineMs = Infinity;
+  #finishEndMs = Infinity;
+  #finishSteps = 0;
+  /** When the main thread is to be told again that the device is still getting on. */
+  #finishToldMs = 0;
   #takeCommands: () => void = () => {};
   #policy: PolicyInstance | null = null;
 
@@ -428,12 +436,30 @@ export class Reactor implements TransmissionHost {
     this.#feedStarved();
   }
 
+  /** Lets the device do what it has put off, for as long as it gets on with that. */
+  #isFinished(device: Device): boolean {
+    const steps = device.finish();
+    if (steps < 0 && !device.busy) return true;
+    const now = performance.now();
+    if (this.#finishEndMs === Infinity) this.#finishEndMs = now + FINISH_MS_MAX;
+    if (steps > this.#finishSteps) {
+      this.#finishSteps = steps;
+      const { drainTimeoutMs } = this.#limits;
+      this.#drainDeadlineMs = Math.min(now + drainTimeoutMs, this.#finishEndMs);
+      if (now >= this.#finishToldMs) {
+        this.#finishToldMs = now + HOUSEKEEPING_MS;
+        this.#host.finishing();
+      }
+    }
+    if (now < this.#drainDeadlineMs) return false;
+    this.#host.log("error", "the device was closed before it had finished what it had put off");
+    return true;
+  }
+
   #isDrained(): boolean {
     if (this.#drainDeadlineMs === Infinity) return false;
     const { pending, device } = this.#context;
-    if (this.#connections.size === 0 && pending === 0) {
-      return !device.busy || performance.now() >= this.#drainDeadlineMs;
-    }
+    if (this.#connections.size === 0 && pending === 0) return this.#isFinished(device);
     if (performance.now() < this.#drainDeadlineMs) return false;
     for (const connection of [...this.#connections.values()]) connection.phase.hangUp();
     for (const connection of [...this.#connections.values()]) this.#heat(connection);

@@ -26,6 +26,7 @@ class TestDisk implements Device, OpenExport {
   readonly completionFds = [];
   readonly nextMs = Infinity;
   readonly busy = false;
+  finish = () => -1;
   readonly info: ExportInfo = {
     name: "disk",
     description: "",

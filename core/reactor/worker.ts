@@ -43,7 +43,11 @@ function serve(start: ReactorStart): ReactorReport {
   let reactor: Reactor;
   try {
     device = createDevice(start);
-    reactor = new Reactor(device, start, { log, idle: () => report({ kind: "idle" }) });
+    reactor = new Reactor(device, start, {
+      log,
+      idle: () => report({ kind: "idle" }),
+      finishing: () => report({ kind: "finishing" }),
+    });
     for (const connection of start.connections) reactor.inherit(connection);
   } catch (error) {
     return { kind: "failed", message: error instanceof Error ? error.message : String(error) };

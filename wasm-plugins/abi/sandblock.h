@@ -129,6 +129,7 @@ SB_C SB_IMPORT("next_info") int32_t sb_next_info(int32_t handle, int32_t child,
                                                  struct sb_info *info);
 SB_C SB_IMPORT("next_open") int32_t sb_next_open(const char *name, size_t length, int32_t flags);
 SB_C SB_IMPORT("next_close") void sb_next_close(int32_t handle);
+SB_C SB_IMPORT("next_reopen") int32_t sb_next_reopen(int32_t handle, int32_t flags);
 /* The child answers part of the request; with the token 0 sb_done is not called. */
 SB_C SB_IMPORT("next_forward") int32_t sb_next_forward(int32_t request, int32_t child, uint64_t at,
                                                        uint64_t count, uint64_t offset,
@@ -206,6 +207,8 @@ SB_C SB_EXPORT("sb_stop") void sb_stop(void);
 /* Since 3.1: a timer or a request to what is below has ended; a client comes (0, or refuse it). */
 SB_C SB_EXPORT("sb_done") void sb_done(int32_t token, int32_t result);
 SB_C SB_EXPORT("sb_connect") int32_t sb_connect(const char *peer, size_t length);
+/* Nothing is open and nothing will be: brings below what is still to be brought there. */
+SB_C SB_EXPORT("sb_finish") void sb_finish(void);
 
 /* Memory of the plugin for the host; required where the plugin writes, has exports to list, texts
  * as parameters, sb_info, or calls sb_reply_buffer. NULL when there is none. */

@@ -33,6 +33,7 @@ export { cancel, complete, feature, hasFeature, metric, PENDING, resize, timer }
 export {
   nextCache,
   nextClose,
+  nextReopen,
   nextCount,
   nextExtents,
   nextFlush,

@@ -124,6 +124,11 @@ export declare function nextOpen(name: usize, nameLength: usize, flags: i32): i3
 @external("sandblock:v3", "next_close")
 export declare function nextClose(handle: i32): void;
 
+/** Opens what is below `handle` again, in place of what is open. Returns 0 or an errno. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "next_reopen")
+export declare function nextReopen(handle: i32, flags: i32): i32;
+
 /** The whole of a request for the only child: what most filters do in the end. */
 // @ts-ignore: decorator
 @inline
