@@ -201,3 +201,12 @@ function setOption(fd: number, level: number, option: number, value: number): vo
   const bytes = new Uint8Array(new Int32Array([value]).buffer);
   check(libc.setsockopt(fd, level, option, bytes, 4), `set up descriptor ${fd}`);
 }
+
+/** Two connected unix stream sockets with kernel buffers of `bufferBytes` each way. Throws SystemError. */
+export function socketPair(bufferBytes: number): [number, number] {
+  const pair = new Int32Array(2);
+  const bytes = new Uint8Array(pair.buffer);
+  check(libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, bytes), "make a pair of sockets");
+  for (const fd of pair) setBufferBytes(fd, bufferBytes);
+  return [pair[0]!, pair[1]!];
+}

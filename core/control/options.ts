@@ -2,6 +2,7 @@
 // What a server is started with: a device, where to listen, limits. Plain data, so that it can be
 // handed to the reactor threads as it is; the command line and an embedding program both fill it in.
 
+import type { ExportInfo } from "../block/export.ts";
 import type { Policy } from "../policy/loaded.ts";
 import type { ParameterValue } from "../plugin/parameters.ts";
 import type { PreparedPlugin } from "../plugin/prepare.ts";
@@ -96,6 +97,10 @@ export interface ServerOptions {
 export interface Server {
   /** One NBD URI per listener, with the port that was really bound. */
   readonly uris: string[];
+  /** What a client of an export would be told; "" is the default one. Rejects where it is refused. */
+  describe(exportName: string): Promise<ExportInfo>;
+  /** Serves a client that is connected already, as those of ServerOptions. Rejects where it cannot. */
+  connect(connection: InheritedConnection): Promise<void>;
   /** Decides about requests from now on, also those of clients that are connected. */
   usePolicy(policy: Policy): void;
   /** Finishes what is under way, closes connections, removes socket files. Resolves when all is done. */

@@ -2,8 +2,14 @@
 // A reactor as the main thread sees it: starts the thread, passes commands in and reports out.
 
 import { createEvent, signalEvent } from "../../native/descriptor.ts";
-import type { ReactorAddress, ReactorCommand, ReactorReport } from "../reactor/messages.ts";
-import type { ReactorStart } from "../reactor/messages.ts";
+import type { ExportInfo } from "../block/export.ts";
+import type {
+  ReactorAddress,
+  ReactorCommand,
+  ReactorQuestion,
+  ReactorReport,
+  ReactorStart,
+} from "../reactor/messages.ts";
 import { type ReactorWorker, takeWorker } from "./reactor_worker.ts";
 
 /** What happens on a reactor. */
@@ -11,6 +17,12 @@ export interface ReactorEvents {
   log(level: "error" | "warning" | "info" | "debug", text: string): void;
   idle(): void;
   finishing(): void;
+}
+
+/** Who waits for an answer. */
+interface Asker {
+  resolve(info: ExportInfo | null): void;
+  reject(error: Error): void;
 }
 
 /** See the top of this file. */
@@ -26,6 +38,8 @@ export class ReactorThread {
   readonly #startedOrNot = Promise.withResolvers<void>();
   readonly #endedOrNot = Promise.withResolvers<void>();
   readonly #commands = new MessageChannel();
+  readonly #questions = new Map<number, Asker>();
+  #nextQuestion = 0;
   #worker: Worker | null = null;
 
   /** Nothing runs before `begin`. */
@@ -57,6 +71,15 @@ export class ReactorThread {
     signalEvent(this.wakeFd);
   }
 
+  /** Asks the thread, which has started, for something. Rejects with what it says when it refuses. */
+  ask(question: ReactorQuestion): Promise<ExportInfo | null> {
+    const { promise, resolve, reject } = Promise.withResolvers<ExportInfo | null>();
+    const id = this.#nextQuestion++;
+    this.#questions.set(id, { resolve, reject });
+    this.send({ kind: "ask", id, question });
+    return promise;
+  }
+
   /** Finishes what is under way and ends. */
   drain(): void {
     if (this.#worker === null) this.#end();
@@ -79,18 +102,34 @@ export class ReactorThread {
     if (report.kind === "log") this.#events.log(report.level, report.text);
     else if (report.kind === "idle") this.#events.idle();
     else if (report.kind === "finishing") this.#events.finishing();
+    else if (report.kind === "answer") this.#answered(report.id, report.info, report.error);
     else if (report.kind === "started") this.#startedOrNot.resolve();
     else if (report.kind === "failed") this.#fail(report.message);
     else if (report.kind === "ended") this.#end();
   }
 
+  #answered(id: number, info: ExportInfo | null, error: string | null): void {
+    const asker = this.#questions.get(id);
+    this.#questions.delete(id);
+    if (error === null) asker?.resolve(info);
+    else asker?.reject(new Error(error));
+  }
+
+  /** Nobody answers any more. */
+  #refuseAll(message: string): void {
+    for (const { reject } of this.#questions.values()) reject(new Error(message));
+    this.#questions.clear();
+  }
+
   #fail(message: string): void {
+    this.#refuseAll(message);
     this.#startedOrNot.reject(new Error(message));
     this.#endedOrNot.reject(new Error(message));
     this.#commands.port1.close();
   }
 
   #end(): void {
+    this.#refuseAll("the server has ended");
     this.#commands.port1.close();
     this.#endedOrNot.resolve();
   }

@@ -6,7 +6,8 @@ import { Watchdog } from "../plugin/watch.ts";
 import type { Policy } from "../policy/loaded.ts";
 import type { ReactorStart } from "../reactor/messages.ts";
 import { closeListener, type Listener, listenerUri, openListeners } from "./listeners.ts";
-import type { DeviceOptions, Server, ServerOptions } from "./options.ts";
+import type { ExportInfo } from "../block/export.ts";
+import type { DeviceOptions, InheritedConnection, Server, ServerOptions } from "./options.ts";
 import { createHandOver, ReactorThread } from "./reactor_thread.ts";
 
 /** Beyond the time to drain, a thread that does not end is given up after so long. */
@@ -65,6 +66,14 @@ class RunningServer implements Server {
     this.ended = Promise.all(this.#reactors.map((reactor) => reactor.ended))
       .then(() => {}).finally(() => this.#cleanUp());
     this.ended.catch(() => {});
+  }
+
+  async describe(exportName: string): Promise<ExportInfo> {
+    return (await this.#reactors[0]!.ask({ kind: "export", name: exportName }))!;
+  }
+
+  async connect(connection: InheritedConnection): Promise<void> {
+    await this.#reactors[0]!.ask({ kind: "connect", connection });
   }
 
   usePolicy(policy: Policy): void {

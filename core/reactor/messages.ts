@@ -2,6 +2,7 @@
 // What the main thread and the reactors say to each other. Messages to a reactor go through a
 // MessagePort and are announced on an eventfd, because a reactor runs no event loop.
 
+import type { ExportInfo } from "../block/export.ts";
 import type { DeviceOptions, InheritedConnection, Limits } from "../control/options.ts";
 import type { Policy } from "../policy/loaded.ts";
 import type { LogLevel } from "../plugin/instance.ts";
@@ -45,8 +46,17 @@ export type ReactorCommand =
   | { kind: "connection"; fd: number; peer: string }
   /** Decide about requests by this from now on. */
   | { kind: "policy"; policy: Policy }
+  /** Answered by the report with the same `id`. */
+  | { kind: "ask"; id: number; question: ReactorQuestion }
   /** Stop: finish what is under way, refuse what is new. */
   | { kind: "drain" };
+
+/** What the main thread may ask a reactor for. */
+export type ReactorQuestion =
+  /** ExportInfo of an export; "" is the default export. */
+  | { kind: "export"; name: string }
+  /** Serve a client that is connected already. */
+  | { kind: "connect"; connection: InheritedConnection };
 
 /** Messages from a reactor to the main thread. */
 export type ReactorReport =
@@ -60,5 +70,7 @@ export type ReactorReport =
   | { kind: "idle" }
   /** Clients are served, and the device gets on with what it had put off. */
   | { kind: "finishing" }
+  /** To a question: `error` is null, or says why not. */
+  | { kind: "answer"; id: number; info: ExportInfo | null; error: string | null }
   /** Everything is closed; the thread ends. */
   | { kind: "ended" };

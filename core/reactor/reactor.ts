@@ -3,6 +3,8 @@
 // beneath it. It polls for a moment while traffic is live and sleeps in epoll_wait otherwise.
 
 import type { Device } from "../block/device.ts";
+import { BlockError, Errno } from "../block/errno.ts";
+import type { ExportInfo } from "../block/export.ts";
 import { createSession } from "../nbd/session.ts";
 import { Epoll, Poll } from "../../native/epoll.ts";
 import { peerText, socketRole } from "../../native/socket.ts";
@@ -132,15 +134,31 @@ export class Reactor implements TransmissionHost {
       this.#limits.handshakeTimeoutMs,
     );
     connection.unwatchable = [inputFd, outputFd].filter((fd) => !this.#epoll.takes(fd));
-    Atomics.add(this.#load, this.#start.index, 1);
-    if (!transmission) return this.#open(connection);
+    if (!transmission) {
+      Atomics.add(this.#load, this.#start.index, 1);
+      return this.#open(connection);
+    }
     const session = createSession(agreedTerms(this.#directory(peer), transmission));
+    Atomics.add(this.#load, this.#start.index, 1);
     this.#register(connection);
     this.#transmit(
       connection,
       new Transmission(...this.#transmissionArguments(session, connection)),
     );
     this.#heat(connection);
+  }
+
+  /** What a client of an export would be told; "" is the default export. Throws BlockError. */
+  describe(exportName: string): ExportInfo {
+    const directory = this.#directory("kernel");
+    const name = exportName === "" ? directory.defaultExport() : exportName;
+    if (name === null) {
+      throw new BlockError(Errno.ENOENT, "cannot open an export: there are several; name one");
+    }
+    const opened = directory.open(name);
+    const info = structuredClone(opened.info);
+    opened.close();
+    return info;
   }
 
   /** Decides about requests by `policy` from now on, whoever they come from. */

@@ -3,10 +3,11 @@
 
 import { type MessagePort as NodeMessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Device } from "../block/device.ts";
+import type { ExportInfo } from "../block/export.ts";
 import { buildDevice } from "../graph/build.ts";
 import { clearEvent } from "../../native/descriptor.ts";
 import type { LogLevel } from "../plugin/instance.ts";
-import type { ReactorCommand, ReactorReport, ReactorStart } from "./messages.ts";
+import type { ReactorCommand, ReactorQuestion, ReactorReport, ReactorStart } from "./messages.ts";
 import { memoryRelease } from "./memory_release.ts";
 import { Reactor } from "./reactor.ts";
 
@@ -78,9 +79,25 @@ function takeCommands(start: ReactorStart, reactor: Reactor): void {
     for (let got = receive(port); got !== null; got = receive(port)) {
       if (got.kind === "connection") reactor.adopt(got.fd, got.peer);
       else if (got.kind === "policy") reactor.usePolicy(got.policy);
+      else if (got.kind === "ask") answer(got.id, got.question, reactor);
       else reactor.drain();
     }
   }
+}
+
+function answer(id: number, question: ReactorQuestion, reactor: Reactor): void {
+  try {
+    report({ kind: "answer", id, info: carryOut(question, reactor), error: null });
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    report({ kind: "answer", id, info: null, error: text });
+  }
+}
+
+function carryOut(question: ReactorQuestion, reactor: Reactor): ExportInfo | null {
+  if (question.kind === "export") return reactor.describe(question.name);
+  reactor.inherit(question.connection);
+  return null;
 }
 
 function receive(port: MessagePort): ReactorCommand | null {
