@@ -20,13 +20,13 @@ const BACKGROUND_MAX = 64;
 /** See the top of this file. */
 export class Below implements NodeServices {
   readonly next: Next;
+  readonly children: readonly Device[];
   /** Values of the metrics of the manifest. */
   readonly metrics: Float64Array;
   /** Exports of this instance that are open, with their handles. */
   readonly opened = new Map<ExportInfo, number>();
 
   readonly #host: Host;
-  readonly #children: readonly Device[];
   readonly #node: NodeManifest;
   /** It may trim or zero what is below it. */
   readonly #clears: boolean;
@@ -41,7 +41,7 @@ export class Below implements NodeServices {
     imports: readonly string[],
   ) {
     this.#host = host;
-    this.#children = children;
+    this.children = children;
     this.#node = node;
     this.metrics = new Float64Array(node.metrics.length);
     this.#clears = imports.includes("next_trim") || imports.includes("next_zero");
@@ -50,13 +50,13 @@ export class Below implements NodeServices {
   }
 
   get childCount(): number {
-    return this.#children.length;
+    return this.children.length;
   }
 
   /** Opens the export `name` of all children. Throws BlockError. */
   open(name: string, options: OpenOptions): NextHandle {
     const readOnly = options.readOnly || this.#node.nextReadOnly;
-    return NextHandle.open(this.#children, name, { ...options, readOnly });
+    return NextHandle.open(this.children, name, { ...options, readOnly });
   }
 
   /** A handle that nothing is open by, for a filter that does not number its own. */
@@ -90,7 +90,7 @@ export class Below implements NodeServices {
       throw new BlockError(Errno.EMFILE, `cannot open more than ${BACKGROUND_MAX} handles`);
     }
     const { name: plugin } = this.#host;
-    const handle = NextHandle.open(this.#children, name, { readOnly, peer: `plugin:${plugin}` });
+    const handle = NextHandle.open(this.children, name, { readOnly, peer: `plugin:${plugin}` });
     if (!readOnly && this.#clears) this.next.copiesStable = true;
     const number = this.#nextBackground++;
     this.next.handles.set(number, handle);
@@ -113,7 +113,7 @@ export class Below implements NodeServices {
       this.#host.lied(`next_reopen: there is no handle ${handle}`);
       throw new BlockError(Errno.EBADF, "there is no such handle");
     }
-    this.next.handles.set(handle, before.reopen(this.#children, readOnly));
+    this.next.handles.set(handle, before.reopen(this.children, readOnly));
   }
 
   /** Closes what the filter has left open. */

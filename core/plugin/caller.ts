@@ -147,6 +147,15 @@ export abstract class Caller {
     return new BlockError(errno, this.errorText);
   }
 
+  /** Calls something whose failure nobody can do anything about. It is logged. */
+  quietly(call: string, run: () => void): void {
+    try {
+      this.control(call, run);
+    } catch (error) {
+      if (!(error instanceof BlockError)) throw error;
+    }
+  }
+
   /** Calls the plugin from within a call or outside of one; `failed` is the result if it traps. */
   nested(call: string, run: () => number, failed: number): number {
     if (this.depth === 0) return this.#alone(call, run, failed);

@@ -3,6 +3,7 @@
 // asked to (ABI, "Exports of a plugin").
 
 import type { ExportEntry } from "../block/export.ts";
+import type { Host } from "./host.ts";
 
 /** Exports that a plugin may list. */
 export const EXPORTS_MAX = 16384;
@@ -16,11 +17,16 @@ export class Listing {
   entries: ExportEntry[] = [];
   default: string | null = null;
 
-  /** Begins to ask for something. */
-  begin(ask: number): void {
+  /** Calls `call` by `run` and collects what it says. Throws BlockError when it cannot `what`. */
+  ask(host: Host, ask: number, call: string, what: string, run: () => number): void {
     this.asked = ask;
     this.entries = [];
     this.default = null;
+    try {
+      host.controlStatus(call, what, run);
+    } finally {
+      this.asked = Ask.Nothing;
+    }
   }
 
   /** Takes an export. Returns what is wrong with that, or "". */
