@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What a plugin or backend is, as text for people, as key=value lines and as JSON.
 
+import type { Grants } from "../core/plugin/grants.ts";
 import type { Manifest } from "../core/plugin/manifest.ts";
 import type { ParameterDeclaration } from "../core/plugin/parameters.ts";
+import { capabilityLines, need } from "./capabilities.ts";
 import { columns, fill, HELP_WIDTH, usageLines } from "./declare/text.ts";
 
 /** Everything that is known about a plugin without running it. */
@@ -14,6 +16,8 @@ export interface Description {
   functions: string[];
   /** Bytes that its memory may grow to; null for a backend. */
   memoryMaximum: number | null;
+  /** What it would be allowed; absent where nobody has said. */
+  grants?: Grants;
 }
 
 /** How a value of a parameter is written, for `size=SIZE`. */
@@ -80,12 +84,15 @@ export function descriptionText(description: Description): string {
   facts.push(["Threads", manifest.threads]);
   if (memoryMaximum !== null) facts.push(["Memory", `at most ${bytesText(memoryMaximum)}`]);
   if (functions.length > 0) facts.push(["Provides", functions.join(" ")]);
-  facts.push(["May use", description.functions.length > 0 ? "its own memory only" : "files"]);
+  const asked = manifest.node?.capabilities ?? [];
+  const own = asked.length === 0 ? "its own memory only" : "its own memory, and what it is allowed";
+  facts.push(["May use", description.functions.length > 0 ? own : "files"]);
   const lines = [
     `${manifest.name} ${manifest.version}`,
     ...fill(manifest.description, HELP_WIDTH),
     "",
     ...columns(facts, 14),
+    ...capabilityLines(asked, description.grants ?? null),
     "",
     ...parameterLines(manifest.parameters),
   ];
@@ -107,6 +114,9 @@ export function descriptionLines(description: Description): string {
   const positional = manifest.parameters.find((parameter) => parameter.positional);
   if (positional) pairs["magic_config_key"] = positional.name;
   if (memoryMaximum !== null) pairs["memory_max"] = memoryMaximum;
+  for (const asked of manifest.node?.capabilities ?? []) {
+    pairs[`capability_${asked.name}`] = need(asked);
+  }
   for (const name of functions) pairs[`has_${name}`] = 1;
   for (const { name, type } of manifest.parameters) pairs[`parameter_${name}`] = type;
   return pairLines(pairs);
@@ -120,8 +130,8 @@ export function pairLines(pairs: Readonly<Record<string, string | number>>): str
 
 /** The description as JSON. */
 export function descriptionJson(description: Description): string {
-  const { manifest, path, functions, memoryMaximum } = description;
-  return JSON.stringify({ ...manifest, path, functions, memoryMaximum }, null, 2) + "\n";
+  const { manifest, ...rest } = description;
+  return JSON.stringify({ ...manifest, ...rest }, null, 2) + "\n";
 }
 
 /** `256M`, in the largest unit that divides it. */

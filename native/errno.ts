@@ -29,9 +29,13 @@ function errnoWords(errno: number): string {
 export class SystemError extends BlockError {
   /** Symbolic errno name, such as `EADDRINUSE`. */
   readonly code: string;
+  /** Why, without what was tried. */
+  readonly reason: string;
 
   constructor(action: string, errno: number) {
-    super(errno, `cannot ${action}: ${errnoWords(errno)}`);
+    const reason = errnoWords(errno);
+    super(errno, `cannot ${action}: ${reason}`);
+    this.reason = reason;
     this.code = errnoName(errno);
   }
 }

@@ -11,6 +11,7 @@ const { symbols } = Deno.dlopen("libc.so.6", {
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
   fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
   ioctl: { parameters: ["i32", "u32", "buffer"], result: "i32" },
+  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
 });
 const { symbols: raw } = Deno.dlopen("libc.so.6", {
   syscall: { parameters: ["i32", "i32", "buffer", "buffer", "usize"], result: "i32" },
@@ -28,6 +29,8 @@ export const Open = {
 } as const;
 
 const O_NONBLOCK = 0o4000;
+const O_CREAT = 0o100;
+const NEW_FILE_MODE = 0o666n;
 const O_ACCMODE = 0o3;
 const O_NOCTTY = 0o400;
 const O_NOFOLLOW = 0o400000;
@@ -39,6 +42,9 @@ const F_SETFL = 4;
 const SYS_OPENAT2 = 437;
 const RESOLVE_NO_MAGICLINKS = 0x2;
 const RESOLVE_BENEATH = 0x8;
+/** openat2 may be tried again when somebody renames directories on the way. */
+const OPEN_TRIES = 8;
+const EAGAIN = 11;
 const ENOSYS = 38;
 const EPERM = 1;
 
@@ -102,6 +108,33 @@ export function openBeneath(directoryFd: number, name: string, flags: number): n
   // No openat2 before Linux 5.6, and old seccomp profiles answer EPERM; O_NOFOLLOW is stricter.
   if (errno !== ENOSYS && errno !== EPERM) throw new SystemError(`open "${name}"`, errno);
   return open(directoryFd, name, flags | O_NOFOLLOW, `open "${name}"`);
+}
+
+/**
+ * Opens `path` below a directory, at any depth: neither `..` nor a symbolic link on the way leads out of
+ * it (EXDEV). `flags` may have those of open(2) that make files. Throws SystemError.
+ */
+export function openBelow(directoryFd: number, path: string, flags: number): number {
+  const how = new BigUint64Array(3);
+  how[0] = BigInt(flags | addedFlags(flags));
+  how[1] = (flags & O_CREAT) === 0 ? 0n : NEW_FILE_MODE;
+  how[2] = BigInt(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS);
+  const bytes = new Uint8Array(how.buffer);
+  const name = encodePath(path);
+  let errno = EAGAIN;
+  for (let tries = 0; errno === EAGAIN && tries < OPEN_TRIES; tries++) {
+    const fd = raw.syscall(SYS_OPENAT2, directoryFd, name, bytes, BigInt(bytes.length));
+    if (fd >= 0) return blocking(fd, flags);
+    errno = lastErrno();
+  }
+  // Without openat2 (before Linux 5.6) nothing here could keep the promise.
+  throw new SystemError(`open "${path}"`, errno);
+}
+
+/** ftruncate(2). Returns 0 or the negative errno. */
+export function resizeFile(fd: number, sizeHigh: number, sizeLow: number): number {
+  const size = BigInt(sizeHigh) << 32n | BigInt(sizeLow);
+  return symbols.ftruncate(fd, size) === 0 ? 0 : -lastErrno();
 }
 
 /** Opens what descriptor `fd` refers to once more, with a file position and flags of its own. */

@@ -26,6 +26,7 @@ export const graphShow = command({
   ],
   options: {
     filter: serveOptions.filter,
+    allow: serveOptions.allow,
     readonly: serveOptions.readonly,
     json: jsonOption,
     help: helpOption,
@@ -36,9 +37,14 @@ export const graphShow = command({
       text: "What can a client do with this?",
     },
   ],
-  async run({ filter, readonly, json }, [plugin, ...parameters]) {
+  async run({ filter, allow, readonly, json }, [plugin, ...parameters]) {
     const { showGraph } = await import("../show_graph.ts");
-    const plan = { plugin: plugin!, parameters, ...filter !== undefined && { filters: filter } };
+    const plan = {
+      plugin: plugin!,
+      parameters,
+      ...filter !== undefined && { filters: filter },
+      ...allow !== undefined && { allow },
+    };
     print(showGraph(plan, { readOnly: readonly ?? false, json: json ?? false }));
     return 0;
   },

@@ -4,16 +4,18 @@
 import { command } from "../declare/declaration.ts";
 import { descriptionJson, descriptionText } from "../describe.ts";
 import { inspectPlugin } from "../inspect.ts";
+import { Allowances } from "../serve/allow.ts";
 import { print } from "../output.ts";
+import { serveOptions } from "../serve/options.ts";
 import { helpOption, jsonOption } from "./shared_options.ts";
 
 export const pluginShow = command({
   name: "show",
   summary: "show what a plugin is, takes and provides",
   description: [
-    "Shows the manifest of a plugin, the functions that it provides, its limits and what it may " +
-    "use. The module is checked and compiled as for serving, so a module that cannot be served is " +
-    "refused here with the same sentence. None of its code runs.",
+    "Shows the manifest of a plugin, the functions that it provides, its limits and what it " +
+    "asks to be allowed; with --allow, also what of that it would get. The module is checked and " +
+    "compiled as for serving, so a module that cannot be served is refused here with the same sentence. None of its code runs.",
   ],
   arguments: [{
     name: "PLUGIN",
@@ -21,13 +23,16 @@ export const pluginShow = command({
     required: true,
     complete: "plugin",
   }],
-  options: { json: jsonOption, help: helpOption },
+  options: { allow: serveOptions.allow, json: jsonOption, help: helpOption },
   examples: [{
     command: "sandblock plugin show ./my-plugin.wasm",
     text: "What does this plugin take?",
   }],
-  run({ json }, [name]) {
+  run({ allow, json }, [name]) {
     const description = inspectPlugin(name!);
+    if (allow !== undefined) {
+      description.grants = new Allowances(allow).of(name!, description.manifest, true);
+    }
     print(json ? descriptionJson(description) : descriptionText(description));
     return 0;
   },

@@ -9,6 +9,7 @@ _sandblock_value() {
     'sandblock serve -i' | 'sandblock serve --ipaddr' | 'sandblock serve -b' | 'sandblock serve --bind') REPLY='text' ;;
     'sandblock serve --listen') REPLY='text' ;;
     'sandblock serve --filter') REPLY='plugin' ;;
+    'sandblock serve --allow') REPLY='text' ;;
     'sandblock serve -e' | 'sandblock serve --exportname' | 'sandblock serve -x' | 'sandblock serve --export-name' | 'sandblock serve --export') REPLY='text' ;;
     'sandblock serve --policy') REPLY='file' ;;
     'sandblock serve -t' | 'sandblock serve --threads') REPLY='text' ;;
@@ -30,9 +31,11 @@ _sandblock_value() {
     'sandblock serve --fd-export') REPLY='text' ;;
     'sandblock plugin new -l' | 'sandblock plugin new --lang' | 'sandblock plugin new --language') REPLY='words:assemblyscript c' ;;
     'sandblock plugin new -k' | 'sandblock plugin new --kind') REPLY='words:plugin filter' ;;
+    'sandblock plugin show --allow') REPLY='text' ;;
     'sandblock plugin pack -o' | 'sandblock plugin pack --output') REPLY='file' ;;
     'sandblock policy show -o' | 'sandblock policy show --output') REPLY='file' ;;
     'sandblock graph show --filter') REPLY='plugin' ;;
+    'sandblock graph show --allow') REPLY='text' ;;
   esac
 }
 
@@ -41,10 +44,10 @@ _sandblock_options() {
   REPLY=
   case "$1" in
     'sandblock') REPLY='-V --version -h --help' ;;
-    'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single --filter= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
+    'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single --filter= --allow= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
     'sandblock plugin') REPLY='-h --help' ;;
     'sandblock plugin new') REPLY='-l --lang= --language= -k --kind= -h --help' ;;
-    'sandblock plugin show') REPLY='--json -h --help' ;;
+    'sandblock plugin show') REPLY='--allow= --json -h --help' ;;
     'sandblock plugin list') REPLY='--json -h --help' ;;
     'sandblock plugin pack') REPLY='-o --output= -h --help' ;;
     'sandblock policy') REPLY='-h --help' ;;
@@ -52,7 +55,7 @@ _sandblock_options() {
     'sandblock policy test') REPLY='-h --help' ;;
     'sandblock policy show') REPLY='--code -o --output= -h --help' ;;
     'sandblock graph') REPLY='-h --help' ;;
-    'sandblock graph show') REPLY='--filter= -r --readonly --read-only --json -h --help' ;;
+    'sandblock graph show') REPLY='--filter= --allow= -r --readonly --read-only --json -h --help' ;;
     'sandblock completion') REPLY='-h --help' ;;
     'sandblock man') REPLY='-h --help' ;;
     'sandblock help') REPLY='-h --help' ;;

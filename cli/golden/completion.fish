@@ -6,7 +6,7 @@ function __sandblock_operands
     for word in (commandline -opc)
         if test $skip -eq 1
             set skip 0
-        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--filter' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '-t' '--threads' '-P' '--pidfile' '--run' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-l' '--lang' '--language' '-k' '--kind' '-o' '--output'
+        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--filter' '--allow' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '-t' '--threads' '-P' '--pidfile' '--run' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-l' '--lang' '--language' '-k' '--kind' '-o' '--output'
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -64,6 +64,7 @@ complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s 6 -l i
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l listen -x -d 'Listen on nbd://HOST:PORT or nbd+unix:///?socket=PATH as well'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s s -l single -d 'Serve one client on standard input and output'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l filter -x -a '(__sandblock_plugins)' -d 'Put a filter above the plugin; the first one given is nearest to the clients'
+complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l allow -x -d 'Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s e -s x -l exportname -l export-name -l export -x -d 'Name by which clients know the default export'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s r -l readonly -l read-only -d 'Refuse everything that would change the device'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l policy -r -F -d 'Rules about which requests clients may make'
@@ -104,6 +105,7 @@ complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a pack -d 
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin new'\''' -s l -l lang -l language -x -a 'assemblyscript c' -d 'One of assemblyscript, c'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin new'\''' -s k -l kind -x -a 'plugin filter' -d 'plugin, or filter'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin new'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_command '\''sandblock plugin show'\''' -l allow -x -d 'Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin show'\''' -l json -d 'Print JSON'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin show'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin show'\'' 0' -a '(__sandblock_plugins)'
@@ -130,6 +132,7 @@ complete -c sandblock -n '__sandblock_at '\''sandblock policy show'\'' 0' -F
 complete -c sandblock -n '__sandblock_at '\''sandblock graph'\'' 0' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock graph'\'' 0' -a show -d 'show the nodes of a device and which of them limits what'
 complete -c sandblock -n '__sandblock_command '\''sandblock graph show'\''' -l filter -x -a '(__sandblock_plugins)' -d 'Put a filter above the plugin; the first one given is nearest to the clients'
+complete -c sandblock -n '__sandblock_command '\''sandblock graph show'\''' -l allow -x -d 'Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random'
 complete -c sandblock -n '__sandblock_command '\''sandblock graph show'\''' -s r -l readonly -l read-only -d 'Refuse everything that would change the device'
 complete -c sandblock -n '__sandblock_command '\''sandblock graph show'\''' -l json -d 'Print JSON'
 complete -c sandblock -n '__sandblock_command '\''sandblock graph show'\''' -s h -l help -d 'Print this'

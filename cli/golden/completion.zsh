@@ -64,6 +64,7 @@ _sandblock_serve() {
     '*'--listen='[Listen on nbd://HOST:PORT or nbd+unix:///?socket=PATH as well]:URI: ' \
     '(-s --single)'{-s,--single}'[Serve one client on standard input and output]' \
     '*'--filter='[Put a filter above the plugin; the first one given is nearest to the clients]:FILTER:_sandblock_plugins' \
+    '*'--allow='[Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
     '(-e --exportname -x --export-name --export)'{-e+,--exportname=,-x+,--export-name=,--export=}'[Name by which clients know the default export]:NAME: ' \
     '(-r --readonly --read-only)'{-r,--readonly,--read-only}'[Refuse everything that would change the device]' \
     '(--policy)'--policy='[Rules about which requests clients may make]:FILE:_files' \
@@ -139,6 +140,7 @@ _sandblock_plugin_show() {
   local curcontext=$curcontext state line
   local -A opt_args
   _arguments -s -S : \
+    '*'--allow='[Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
     '(--json)'--json'[Print JSON]' \
     '(-h --help)'{-h,--help}'[Print this]' \
     '1:plugin:_sandblock_plugins'
@@ -239,6 +241,7 @@ _sandblock_graph_show() {
   local -A opt_args
   _arguments -s -S : \
     '*'--filter='[Put a filter above the plugin; the first one given is nearest to the clients]:FILTER:_sandblock_plugins' \
+    '*'--allow='[Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
     '(-r --readonly --read-only)'{-r,--readonly,--read-only}'[Refuse everything that would change the device]' \
     '(--json)'--json'[Print JSON]' \
     '(-h --help)'{-h,--help}'[Print this]' \

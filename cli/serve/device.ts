@@ -8,11 +8,12 @@ import { preparePlugin } from "../../core/plugin/prepare.ts";
 import { didYouMean } from "../../core/plugin/suggest.ts";
 import { UsageError } from "../errors.ts";
 import { findPlugin, type Source, withReason } from "../plugins.ts";
+import { Allowances } from "./allow.ts";
 import { type GraphNode, parseGraph } from "./graph.ts";
 import type { Plan } from "./plan.ts";
 
 /** What is needed of a plan. */
-export type DevicePlan = Pick<Plan, "plugin" | "parameters" | "filters" | "pluginMemory">;
+export type DevicePlan = Pick<Plan, "plugin" | "parameters" | "filters" | "pluginMemory" | "allow">;
 
 /** Finds, checks and compiles the plugins and parses their parameters. Throws Error. */
 export function prepareDevice(plan: DevicePlan): DeviceOptions {
@@ -22,11 +23,13 @@ export function prepareDevice(plan: DevicePlan): DeviceOptions {
   const layers = filters.map((name) => ({ name, source: findFilter(name) }));
   const shared = [...layers, { name: node.name, source: leaf }];
   const given = distribute(shared, node.parameters);
-  let device = prepareNode({ ...node, parameters: given.pop()! }, leaf, plan);
+  const allow = new Allowances(plan.allow);
+  let device = prepareNode({ ...node, parameters: given.pop()! }, leaf, plan, allow, true);
   // The first filter on the command line is the first that a request gets to.
   for (const { name, source } of layers.toReversed()) {
-    device = prepareLayer(name, source, given.pop()!, plan, [device]);
+    device = prepareLayer(name, source, given.pop()!, plan, [device], allow);
   }
+  allow.checkNames();
   return device;
 }
 
@@ -36,7 +39,13 @@ function findFilter(name: string): Source {
   throw new UsageError(`cannot use --filter "${name}": it is a plugin, which has nothing below it`);
 }
 
-function prepareNode(node: GraphNode, source: Source, plan: DevicePlan): DeviceOptions {
+function prepareNode(
+  node: GraphNode,
+  source: Source,
+  plan: DevicePlan,
+  allow: Allowances,
+  isMain = false,
+): DeviceOptions {
   const { name, parameters } = node;
   const isFilter = source.manifest.kind === "filter";
   if (!isFilter && node.children.length > 0) {
@@ -50,8 +59,10 @@ function prepareNode(node: GraphNode, source: Source, plan: DevicePlan): DeviceO
         `write --filter ${name} before a plugin, or ${name} [ PLUGIN ]`,
     );
   }
-  const children = node.children.map((child) => prepareNode(child, findPlugin(child.name), plan));
-  return prepareLayer(name, source, parameters, plan, children);
+  const children = node.children.map((child) =>
+    prepareNode(child, findPlugin(child.name), plan, allow)
+  );
+  return prepareLayer(name, source, parameters, plan, children, allow, isMain);
 }
 
 function prepareLayer(
@@ -60,13 +71,16 @@ function prepareLayer(
   parameters: readonly string[],
   { pluginMemory }: DevicePlan,
   children: DeviceOptions[],
+  allow: Allowances,
+  isMain = false,
 ): DeviceOptions {
   const values = parameterValues(name, source, parameters);
+  const grants = allow.of(name, source.manifest, isMain);
   if (source.kind === "backend") return { kind: "file", values };
   const limits = pluginMemory === undefined ? {} : { memoryMaximum: pluginMemory };
   const prepared = withReason(name, () => preparePlugin(source.bytes, limits));
   checkChildren(name, source, children.length);
-  return { kind: "plugin", prepared, values, ...children.length > 0 && { children } };
+  return { kind: "plugin", prepared, values, grants, ...children.length > 0 && { children } };
 }
 
 function checkChildren(name: string, { manifest }: Source, count: number): void {

@@ -98,6 +98,19 @@ const serving = {
     complete: "plugin",
     since,
   },
+  allow: {
+    long: "allow",
+    value: "[NODE:]CAPABILITY[=WHAT]",
+    repeated: true,
+    group: SERVING,
+    help: "Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random",
+    details:
+      "A plugin gets nothing that is not allowed here, and nothing that its manifest does not ask " +
+      'for; "plugin show" prints what that is. read=DIR lets it read files below a directory, ' +
+      "write=DIR also change and make them; both take a single file as well. Without NODE: it is " +
+      "for the plugin; NODE: names a filter, or a node in brackets. See docs/sandbox.md.",
+    since,
+  },
   exportname: {
     short: "e",
     long: "exportname",

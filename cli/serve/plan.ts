@@ -20,6 +20,8 @@ export interface Plan {
   parameters: string[];
   /** Filters above it, the first nearest to the client; absent where there are none. */
   filters?: string[];
+  /** What the plugin and filters are allowed; absent where that is nothing. */
+  allow?: string[];
   listeners: Listener[];
   connections: InheritedConnection[];
   exportName?: string;
@@ -80,6 +82,7 @@ export function planServe(
     plugin,
     parameters,
     ...values.filter !== undefined && { filters: values.filter },
+    ...values.allow !== undefined && { allow: values.allow },
     listeners,
     connections,
     ...exportname !== undefined && { exportName: checkedExportName(exportname) },

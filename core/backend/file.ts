@@ -3,7 +3,6 @@
 // files as a Device.
 
 import type { Device, OpenExport, OpenOptions } from "../block/device.ts";
-import { BlockError } from "../block/errno.ts";
 import type { ExportEntry } from "../block/export.ts";
 import { ParameterError } from "../plugin/errors.ts";
 import type { LogLevel } from "../plugin/instance.ts";
@@ -11,7 +10,7 @@ import type { ParameterValue } from "../plugin/parameters.ts";
 import { Advice, adviseAt } from "../../native/file_data.ts";
 import { inMemory, Open, openFile } from "../../native/file.ts";
 import { type Mapping, reserve, unmap } from "../../native/mmap.ts";
-import { BlockingQueue } from "./blocking_queue.ts";
+import { createQueue } from "./create_queue.ts";
 import { FileExport } from "./file_export.ts";
 import { fileInfo } from "./file_info.ts";
 import { FileServices } from "./file_services.ts";
@@ -20,7 +19,6 @@ import { FileTraits } from "./file_traits.ts";
 import { HostMemory } from "./host_memory.ts";
 import type { HostFile } from "./host_file.ts";
 import { OperationPool, type OperationQueue } from "./operation.ts";
-import { UringQueue } from "./uring_queue.ts";
 
 /** Where zeroes are written from when a filesystem has no better way. */
 const ZEROES_BYTES = 1024 * 1024;
@@ -189,21 +187,4 @@ function openSource(values: Values): FileSource {
   }
   const path = values.dir!;
   return new DirectorySource(`"${path}"`, openFile(path, Open.ReadOnly | Open.Directory), true);
-}
-
-function createQueue(options: FileOptions): OperationQueue {
-  if (options.ioUring === false) return new BlockingQueue();
-  try {
-    const queue = new UringQueue();
-    if (queue.complete) return queue;
-    queue.close();
-    options.log(
-      "warning",
-      "io_uring of this kernel is too old: requests wait for the disk in turn",
-    );
-  } catch (error) {
-    if (!(error instanceof BlockError)) throw error;
-    options.log("warning", `${error.message}: requests wait for the disk in turn`);
-  }
-  return new BlockingQueue();
 }

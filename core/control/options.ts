@@ -4,6 +4,7 @@
 
 import type { ExportInfo } from "../block/export.ts";
 import type { Policy } from "../policy/loaded.ts";
+import type { Grants } from "../plugin/grants.ts";
 import type { ParameterValue } from "../plugin/parameters.ts";
 import type { PreparedPlugin } from "../plugin/prepare.ts";
 
@@ -14,6 +15,8 @@ export type DeviceOptions =
     kind: "plugin";
     prepared: PreparedPlugin;
     values: ParameterValue[];
+    /** What it is allowed beyond its own memory; nothing when absent. */
+    grants?: Grants;
     children?: DeviceOptions[];
   }
   | { kind: "file"; values: ParameterValue[] };

@@ -3,6 +3,7 @@
 // and share one agenda, which the topmost device runs.
 
 import { FileDevice } from "../backend/file.ts";
+import { GrantedFiles } from "../backend/granted_files.ts";
 import type { Device } from "../block/device.ts";
 import type { DeviceOptions } from "../control/options.ts";
 import { Agenda } from "../plugin/agenda.ts";
@@ -43,24 +44,31 @@ function buildNode(
       ...hostMemoryBytesMax !== undefined && { memoryBytesMax: hostMemoryBytesMax },
     });
   }
-  const { prepared, values } = options;
+  const { prepared, values, grants } = options;
   const watch = watches.shift()!;
   const children: Device[] = [];
+  let files: GrantedFiles | undefined;
   try {
     for (const child of options.children ?? []) {
       children.push(buildNode(child, services, watches, agenda));
     }
     const { log, instances, memoryRelease } = services;
+    if (grants !== undefined && grants.files.length > 0) {
+      files = new GrantedFiles(grants.files, { log });
+    }
     return PluginDevice.create(prepared, values, {
       watch,
       log,
       instances,
       children,
       runsAgenda,
+      ...grants !== undefined && { grants },
+      ...files !== undefined && { files },
       ...agenda !== undefined && { agenda },
       ...memoryRelease !== undefined && { memoryRelease },
     });
   } catch (error) {
+    files?.close();
     for (const child of children) child.close();
     throw error;
   }

@@ -40,6 +40,7 @@ function abi(parameters: Value[], ...results: Value[]): AbiFunction {
 
 const NEXT_RANGE = abi([I32, I32, Count, Count, I32, I32], I32);
 const NEXT_TRANSFER = abi([I32, I32, Pointer, Count, Count, I32, I32], I32);
+const FILE_TRANSFER = abi([I32, Pointer, Count, Count, I32, I32], I32);
 const RANGE_CALL = abi([I32, I32, Count, Count, I32], I32);
 
 /** Functions that a plugin may import. */
@@ -75,6 +76,16 @@ export const IMPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   next_zero: NEXT_RANGE,
   next_cache: NEXT_RANGE,
   next_extents: NEXT_TRANSFER,
+  clock: abi([I32], Big),
+  random: abi([Pointer, Pointer], I32),
+  file_open: abi([Pointer, Pointer, I32], I32),
+  file_close: abi([I32]),
+  file_size: abi([I32], Big),
+  file_resize: abi([I32, Count], I32),
+  file_pread: FILE_TRANSFER,
+  file_pwrite: FILE_TRANSFER,
+  file_sync: abi([I32, I32, I32], I32),
+  file_zero: abi([I32, Count, Count, I32, I32], I32),
 }));
 
 /** Functions that a plugin may export. */
@@ -114,6 +125,7 @@ export const SINCE_3_1: ReadonlySet<string> = new Set([
 
 /** What a plugin may need or use by name (ABI, "Features"). */
 export const FEATURES: ReadonlySet<string> = new Set([
+  "capabilities",
   "connect",
   "finish",
   "metrics",
@@ -133,6 +145,8 @@ export const MANDATORY_EXPORTS = ["sb_open", "sb_size", "sb_pread"] as const;
 export const CallFlag = { Fua: 1, MayTrim: 2, FastZero: 4, ReqOne: 8 } as const;
 /** Flag of sb_open. */
 export const OpenFlag = { ReadOnly: 1 } as const;
+/** Flags of file_open. Those after the first need it. */
+export const FileFlag = { Write: 1, Create: 2, Exclusive: 4, Truncate: 8 } as const;
 /** Flag of reply_data: the bytes stay until the next call that changes the device. */
 export const DataFlag = { Stable: 1 } as const;
 /** Flag of reply_zero: the zeroes take no space. */

@@ -5,6 +5,9 @@ import type { Device, OpenOptions } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
 import type { ExportInfo } from "../block/export.ts";
 import { toBigInt } from "../block/uint64.ts";
+import { FEATURES } from "./abi.ts";
+import { isCapability } from "./capabilities.ts";
+import { type Grants, isGranted } from "./grants.ts";
 import type { Host } from "./host.ts";
 import { INFO_BYTES, infoOf, writeInfo } from "./info.ts";
 import type { NodeManifest } from "./manifest_node.ts";
@@ -30,6 +33,7 @@ export class Below implements NodeServices {
   readonly #node: NodeManifest;
   /** It may trim or zero what is below it. */
   readonly #clears: boolean;
+  readonly #grants: Grants;
   readonly #background = new Set<number>();
   #nextBackground = BACKGROUND_FIRST;
   #nextOwn = 0;
@@ -39,14 +43,15 @@ export class Below implements NodeServices {
     children: readonly Device[],
     node: NodeManifest,
     imports: readonly string[],
+    grants: Grants,
   ) {
+    this.#grants = grants;
     this.#host = host;
     this.children = children;
     this.#node = node;
     this.metrics = new Float64Array(node.metrics.length);
     this.#clears = imports.includes("next_trim") || imports.includes("next_zero");
     this.next = new Next(host, this.#clears && !node.nextReadOnly);
-    host.onFailure = () => this.next.forget();
   }
 
   get childCount(): number {
@@ -133,6 +138,10 @@ export class Below implements NodeServices {
     if (found) return 0;
     this.#host.lied(`resize: there is no handle ${handle}`);
     return Errno.EBADF;
+  }
+
+  hasFeature(name: string): boolean {
+    return FEATURES.has(name) || isCapability(name) && isGranted(this.#grants, name);
   }
 
   setMetric(index: number, value: number): boolean {

@@ -24,6 +24,8 @@ export abstract class Caller {
   lie = "";
   /** What error_text said during this call, or how the call ended before its time. */
   errorText = "";
+  /** The call under way is none for a request, so it may wait for the disk. */
+  mayWait = false;
   /** Calls into the plugin that are under way; more than one when it calls back into the host. */
   depth = 0;
 
@@ -112,6 +114,7 @@ export abstract class Caller {
   control<T>(call: string, run: () => T): T {
     if (this.depth !== 0) throw new BlockError(Errno.EDEADLK, `${call} within another call`);
     this.enter();
+    this.mayWait = true;
     let result: T | undefined;
     let status = 0;
     try {
@@ -119,6 +122,7 @@ export abstract class Caller {
     } catch (error) {
       status = this.caught(call, error);
     }
+    this.mayWait = false;
     this.leave();
     if (status !== 0 || this.lie !== "") {
       const errno = this.errnoOf(call, status);

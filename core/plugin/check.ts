@@ -15,6 +15,7 @@ import {
   SINCE_3_1,
   wasmTypes,
 } from "./abi.ts";
+import { isCapability } from "./capabilities.ts";
 import { PluginError } from "./errors.ts";
 import type { Manifest } from "./manifest.ts";
 import { abiMinor } from "./manifest_check.ts";
@@ -73,6 +74,7 @@ export function checkImports(
       );
     }
     checkMinor("imports", name, manifest);
+    checkAsked(name, manifest);
     checkSignature("import", name, functionType(shape, index), expected, is64);
     return importCrossings(expected);
   });
@@ -167,6 +169,17 @@ function checkMinor(verb: string, name: string, { abi, kind }: Manifest): void {
   if (name.startsWith("next_") && kind !== "filter") {
     throw new PluginError(`it ${verb} the function ${quoted(name)}, which only a filter may call`);
   }
+}
+
+/** Throws PluginError where a plugin imports what it has not asked to be allowed. */
+function checkAsked(name: string, { node = PLAIN_NODE }: Manifest): void {
+  const possible = name.startsWith("file_") ? ["read", "write"] : [name];
+  if (!possible.every(isCapability)) return;
+  if (node.capabilities.some((asked) => possible.includes(asked.name))) return;
+  throw new PluginError(
+    `it imports the function ${quoted(name)}, but its manifest asks for no capability ` +
+      possible.map(quoted).join(" or "),
+  );
 }
 
 function checkSignature(

@@ -11,6 +11,8 @@ import { allocatorOf, withBytes } from "./allocate.ts";
 import { Below } from "./below.ts";
 import type { PluginCalls } from "./calls.ts";
 import { deliver } from "./deliver.ts";
+import { Files, type FileStore } from "./files.ts";
+import { checkGrants, type Grants, NO_GRANTS } from "./grants.ts";
 import { Host } from "./host.ts";
 import { instantiate, makeMemory } from "./instantiate.ts";
 import { Ask, Listing } from "./listing.ts";
@@ -38,6 +40,10 @@ export interface PluginOptions {
   instances: number;
   /** Absent: released memory is only zeroed. */
   memoryRelease?: MemoryRelease;
+  /** What the plugin was granted; nothing when absent. */
+  grants?: Grants;
+  /** The files among that. Closed together with the device. */
+  files?: FileStore;
   /** What a filter stands on. They are closed together with it. */
   children?: readonly Device[];
   /** Shared with the nodes below. Absent: one of its own. */
@@ -62,6 +68,8 @@ export class PluginDevice implements Device {
   readonly #node: NodeManifest;
   readonly #below: Below;
   readonly #opening: Opening;
+  readonly #files: Files;
+  readonly #store: FileStore | null;
   readonly #agenda: Agenda;
   readonly #runsAgenda: boolean;
   #finishing = false;
@@ -74,11 +82,17 @@ export class PluginDevice implements Device {
     this.#children = options.children ?? [];
     this.#node = prepared.manifest.node ?? PLAIN_NODE;
     checkChildren(prepared, this.#children.length);
+    const grants = options.grants ?? NO_GRANTS;
+    checkGrants(prepared.manifest, grants);
+    this.#store = options.files ?? null;
     const takesPayloads = this.#children.length === 0 || writesItself(prepared);
     this.memory = takesPayloads ? this.#own : this.#children[0]!.memory;
     const alignments = this.#children.map(({ bufferAlignment }) => bufferAlignment);
     this.bufferAlignment = Math.max(16, this.#node.alignment, ...alignments);
-    this.completionFds = this.#children.flatMap(({ completionFds }) => completionFds);
+    this.completionFds = [
+      ...this.#store?.completionFds ?? [],
+      ...this.#children.flatMap(({ completionFds }) => completionFds),
+    ];
     this.#agenda = options.agenda ?? new Agenda();
     this.#runsAgenda = options.agenda === undefined || options.runsAgenda === true;
     const log = (level: LogLevel, text: string) => options.log(level, text);
@@ -92,7 +106,12 @@ export class PluginDevice implements Device {
       log,
     );
     this.#host.pends = abiMinor(prepared.manifest.abi) >= 1;
-    this.#below = new Below(this.#host, this.#children, this.#node, prepared.imports);
+    this.#below = new Below(this.#host, this.#children, this.#node, prepared.imports, grants);
+    this.#files = new Files(this.#host, this.#store);
+    this.#host.onFailure = () => {
+      this.#below.next.forget();
+      this.#files.forget();
+    };
     this.#calls = instantiate(
       prepared,
       memories,
@@ -100,6 +119,7 @@ export class PluginDevice implements Device {
       this.#host,
       this.#listing,
       this.#below,
+      { grants, files: this.#files },
     );
     const { sb_done: done } = this.#calls;
     this.#host.sbDone = done ?? null;
@@ -169,7 +189,8 @@ export class PluginDevice implements Device {
   }
 
   get busy(): boolean {
-    return this.#below.next.own > 0 || this.#children.some((child) => child.busy);
+    return this.#below.next.own > 0 || this.#files.pending > 0 ||
+      this.#children.some((child) => child.busy);
   }
 
   /** Metrics of the manifest with their values now. */
@@ -194,11 +215,13 @@ export class PluginDevice implements Device {
 
   reap(): void {
     for (const child of this.#children) child.reap();
+    this.#store?.reap();
     if (this.#runsAgenda) this.#agenda.run(performance.now());
   }
 
   submitQueued(): void {
     for (const child of this.#children) child.submitQueued();
+    this.#store?.submit();
   }
 
   /** What is above has to be done first: it may still write here. */
@@ -207,7 +230,9 @@ export class PluginDevice implements Device {
     const { next } = this.#below;
     if (!this.#finishing && finish) this.#host.quietly("sb_finish", () => finish());
     this.#finishing = true;
-    if (finish && (next.own > 0 || this.#host.timers > 0)) return next.ownEnded;
+    if (finish && (this.#host.timers > 0 || next.own > 0 || this.#files.pending > 0)) {
+      return next.ownEnded;
+    }
     let steps = next.ownEnded;
     let done = true;
     for (const child of this.#children) {
@@ -226,6 +251,8 @@ export class PluginDevice implements Device {
     if (stop) this.#host.quietly("sb_stop", () => stop());
     this.#agenda.cancelAll(this.#host);
     this.#below.closeBackground();
+    this.#files.closeAll();
+    this.#store?.close();
     for (const child of this.#children) child.close();
   }
 }

@@ -7,6 +7,9 @@ import type { PluginCalls } from "./calls.ts";
 import type { StackPointer } from "./caller.ts";
 import type { Host } from "./host.ts";
 import { makeImports } from "./imports.ts";
+import type { Files } from "./files.ts";
+import type { Grants } from "./grants.ts";
+import { makeServiceImports } from "./service_imports.ts";
 import { makeNodeImports, type NodeServices } from "./node_imports.ts";
 import type { Listing } from "./listing.ts";
 import { type MemoryShape, type PreparedPlugin, STACK_POINTER } from "./prepare.ts";
@@ -20,6 +23,7 @@ export function instantiate(
   host: Host,
   listing: Listing,
   node: NodeServices,
+  services: { grants: Grants; files: Files },
 ): PluginCalls {
   const added: Record<string, WebAssembly.Memory> = { epoch };
   memories.forEach((memory, index) => added[`memory ${index}`] = memory);
@@ -27,6 +31,7 @@ export function instantiate(
     [IMPORT_MODULE]: {
       ...makeImports(host, listing),
       ...makeNodeImports(host, node),
+      ...makeServiceImports(host, services.grants, services.files),
     },
     [ADDED_IMPORTS]: added,
   };

@@ -3,6 +3,7 @@
 // alignment (wasm-plugins/abi/README.md, "Manifest").
 
 import { FEATURES } from "./abi.ts";
+import { type CapabilityRequest, checkCapabilities } from "./capabilities.ts";
 import { PluginError } from "./errors.ts";
 import { Fields } from "./manifest_fields.ts";
 import { didYouMean } from "./suggest.ts";
@@ -39,6 +40,8 @@ export interface NodeManifest {
   /** What is below is opened read-only, whatever the client may. */
   nextReadOnly: boolean;
   uses: string[];
+  /** What it asks for beyond its own memory. */
+  capabilities: CapabilityRequest[];
   metrics: MetricDeclaration[];
   /** Buffers begin at multiples of this many bytes. */
   alignment: number;
@@ -50,6 +53,7 @@ export const PLAIN_NODE: NodeManifest = {
   calls: {},
   nextReadOnly: false,
   uses: [],
+  capabilities: [],
   metrics: [],
   alignment: 1,
 };
@@ -61,6 +65,7 @@ export const NODE_KEYS = [
   "next_read_only",
   "needs",
   "uses",
+  "capabilities",
   "metrics",
   "alignment",
 ];
@@ -85,6 +90,7 @@ export function checkNode(fields: Fields, kind: "plugin" | "filter"): NodeManife
     calls: checkCalls(fields),
     nextReadOnly: fields.boolean("next_read_only"),
     uses: checkWords(fields, "uses"),
+    capabilities: checkCapabilities(fields),
     metrics: checkMetrics(fields),
     alignment: checkAlignment(fields),
   };

@@ -5,7 +5,6 @@
 import { BlockError, Errno } from "../block/errno.ts";
 import { Command } from "../block/request.ts";
 import { joined } from "./answer_pieces.ts";
-import { FEATURES } from "./abi.ts";
 import type { Host } from "./host.ts";
 import { nameAt, textBytes } from "./imports.ts";
 import type { Next } from "./next.ts";
@@ -30,6 +29,8 @@ export interface NodeServices {
   reopenNext(handle: number, readOnly: boolean): void;
   /** Returns 0 or an errno. */
   resize(handle: number, sizeHigh: number, sizeLow: number): number;
+  /** A feature of the host, or a capability that was granted. */
+  hasFeature(name: string): boolean;
   /** False for an index that the manifest does not have. */
   setMetric(index: number, value: number): boolean;
 }
@@ -68,7 +69,7 @@ function tellImports(host: Host, node: NodeServices): WebAssembly.ModuleImports 
     },
     feature: (ph: number, pl: number, lh: number, ll: number) => {
       const bytes = textBytes(host, "feature", joined(ph, pl), joined(lh, ll));
-      return bytes !== null && FEATURES.has(new TextDecoder().decode(bytes)) ? 1 : 0;
+      return bytes !== null && node.hasFeature(new TextDecoder().decode(bytes)) ? 1 : 0;
     },
   };
 }

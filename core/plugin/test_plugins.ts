@@ -108,6 +108,16 @@ export const LATER_IMPORTS = {
   metric: "(param i32 i64)",
   resize: "(param i32 i64) (result i32)",
   feature: "(param i32 i32) (result i32)",
+  clock: "(param i32) (result i64)",
+  random: "(param i32 i32) (result i32)",
+  file_open: "(param i32 i32 i32) (result i32)",
+  file_close: "(param i32)",
+  file_size: "(param i32) (result i64)",
+  file_resize: "(param i32 i64) (result i32)",
+  file_pread: "(param i32 i32 i64 i64 i32 i32) (result i32)",
+  file_pwrite: "(param i32 i32 i64 i64 i32 i32) (result i32)",
+  file_sync: "(param i32 i32 i32) (result i32)",
+  file_zero: "(param i32 i64 i64 i32 i32) (result i32)",
 };
 
 /** What a filter may call besides. */

@@ -65,6 +65,7 @@ enum {
   SB_ENOSPC = 28,
   SB_EROFS = 30,
   SB_ERANGE = 34,
+  SB_ENODATA = 61,
   SB_EOVERFLOW = 75,
   SB_EOPNOTSUPP = 95,
   SB_ESHUTDOWN = 108
@@ -161,6 +162,29 @@ SB_C SB_IMPORT("next_extents") int32_t sb_next_extents(int32_t handle, int32_t c
                                                        struct sb_extents *list, uint64_t count,
                                                        uint64_t offset, int32_t flags,
                                                        int32_t token);
+
+/* What the user has granted ("capabilities" in the manifest). */
+enum { SB_CLOCK_REAL = 0, SB_CLOCK_MONOTONIC = 1 };
+/* Nanoseconds, or a negative error number. */
+SB_C SB_IMPORT("clock") int64_t sb_clock(int32_t which);
+SB_C SB_IMPORT("random") int32_t sb_random(void *memory, size_t length);
+/* Flags of sb_file_open; the others only together with SB_FILE_WRITE. */
+enum { SB_FILE_WRITE = 1, SB_FILE_CREATE = 2, SB_FILE_EXCLUSIVE = 4, SB_FILE_TRUNCATE = 8 };
+/* A number for the functions below, or a negative error number. */
+SB_C SB_IMPORT("file_open") int32_t sb_file_open(const char *path, size_t length, int32_t flags);
+SB_C SB_IMPORT("file_close") void sb_file_close(int32_t file);
+SB_C SB_IMPORT("file_size") int64_t sb_file_size(int32_t file);
+SB_C SB_IMPORT("file_resize") int32_t sb_file_resize(int32_t file, uint64_t size);
+/* These return 0, an error number or SB_PENDING; then sb_done(token, result) is called. With the
+ * token 0 they wait, which calls for requests must not. */
+SB_C SB_IMPORT("file_pread") int32_t sb_file_pread(int32_t file, void *data, uint64_t count,
+                                                   uint64_t offset, int32_t flags, int32_t token);
+SB_C SB_IMPORT("file_pwrite") int32_t sb_file_pwrite(int32_t file, const void *data,
+                                                     uint64_t count, uint64_t offset,
+                                                     int32_t flags, int32_t token);
+SB_C SB_IMPORT("file_sync") int32_t sb_file_sync(int32_t file, int32_t flags, int32_t token);
+SB_C SB_IMPORT("file_zero") int32_t sb_file_zero(int32_t file, uint64_t count, uint64_t offset,
+                                                 int32_t flags, int32_t token);
 
 /* A text and its length, for the functions above: sb_error_text(SB_TEXT("disk is full")) */
 #define SB_TEXT(literal) "" literal, sizeof(literal) - 1

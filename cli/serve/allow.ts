@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// --allow: which node of a command line is granted what. `read=DIR` is for the plugin, `cow:write=DIR`
+// for the node of that name, as it is written there or as its manifest has it.
+
+import { checkGrants, type Grants, parseGrants } from "../../core/plugin/grants.ts";
+import { CAPABILITIES, isCapability } from "../../core/plugin/capabilities.ts";
+import { ParameterError } from "../../core/plugin/errors.ts";
+import type { Manifest } from "../../core/plugin/manifest.ts";
+import { didYouMean } from "../../core/plugin/suggest.ts";
+import { UsageError } from "../errors.ts";
+
+/** See the top of this file. */
+export class Allowances {
+  readonly #main: string[] = [];
+  readonly #named = new Map<string, string[]>();
+  readonly #used = new Set<string>();
+  readonly #known = new Set<string>();
+
+  /** `texts`: the values of --allow. */
+  constructor(texts: readonly string[] = []) {
+    for (const text of texts) {
+      const { node, grant } = split(text);
+      if (node === null) this.#main.push(grant);
+      else this.#named.set(node, [...this.#named.get(node) ?? [], grant]);
+    }
+  }
+
+  /** The grants of a node. `isMain`: it is the plugin. Throws Error with one sentence. */
+  of(name: string, manifest: Manifest, isMain: boolean): Grants {
+    const texts = isMain ? [...this.#main] : [];
+    for (const one of new Set([name, manifest.name])) {
+      this.#known.add(one);
+      if (!this.#named.has(one)) continue;
+      this.#used.add(one);
+      texts.push(...this.#named.get(one)!);
+    }
+    const grants = parsed(texts);
+    checkGrants(manifest, grants, isMain ? "--allow " : `--allow ${name}:`);
+    return grants;
+  }
+
+  /** To be called when all nodes are known. Throws UsageError for a name that none of them has. */
+  checkNames(): void {
+    for (const name of this.#named.keys()) {
+      if (this.#used.has(name)) continue;
+      throw new UsageError(
+        `cannot use --allow "${name}:...": no plugin or filter has this name` +
+          didYouMean(name, this.#known),
+      );
+    }
+  }
+}
+
+function split(text: string): { node: string | null; grant: string } {
+  const word = /^[^=:]*/.exec(text)![0];
+  if (isCapability(word) && text[word.length] !== ":") return { node: null, grant: text };
+  const names = Object.keys(CAPABILITIES).join("|");
+  const named = new RegExp(`^(.+?):((?:${names})(?:=.*)?)$`, "s").exec(text);
+  return named === null ? { node: null, grant: text } : { node: named[1]!, grant: named[2]! };
+}
+
+function parsed(texts: readonly string[]): Grants {
+  try {
+    return parseGrants(texts);
+  } catch (error) {
+    if (!(error instanceof ParameterError)) throw error;
+    throw new UsageError(error.message);
+  }
+}
