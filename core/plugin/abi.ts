@@ -76,6 +76,8 @@ export const IMPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   next_zero: NEXT_RANGE,
   next_cache: NEXT_RANGE,
   next_extents: NEXT_TRANSFER,
+  next_list: abi([I32, Pointer, Pointer], Pointer),
+  next_default: abi([I32, Pointer, Pointer], I32),
   clock: abi([I32], Big),
   random: abi([Pointer, Pointer], I32),
   file_open: abi([Pointer, Pointer, I32], I32),

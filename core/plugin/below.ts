@@ -8,6 +8,7 @@ import { toBigInt } from "../block/uint64.ts";
 import { FEATURES } from "./abi.ts";
 import { isCapability } from "./capabilities.ts";
 import { type Grants, isGranted } from "./grants.ts";
+import { runUntil } from "./await.ts";
 import type { Host } from "./host.ts";
 import { INFO_BYTES, infoOf, writeInfo } from "./info.ts";
 import type { NodeManifest } from "./manifest_node.ts";
@@ -88,6 +89,24 @@ export class Below implements NodeServices {
     }
     writeInfo(memory.view, pointer, infoOf(info));
     return 0;
+  }
+
+  /**
+   * Waits for what the filter has asked below about the export `handle`. False where that was nothing.
+   * Throws BlockError when it takes longer than a call may.
+   */
+  awaitRequests(handle: number): boolean {
+    const open = this.next.handles.get(handle);
+    if (open === undefined || open.outstanding === 0) return false;
+    const { agenda, timeoutMs } = this.#host;
+    runUntil(this.children, agenda, timeoutMs, () => open.outstanding === 0);
+    return true;
+  }
+
+  childDevice(call: string, child: number): Device | null {
+    const device = this.children[child];
+    if (device === undefined) this.#host.lied(`${call}: there is no child ${child}`);
+    return device ?? null;
   }
 
   openNext(name: string, readOnly: boolean): number {

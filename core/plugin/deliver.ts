@@ -43,6 +43,7 @@ function numberOf(parameter: ParameterValue): bigint | null {
 function bytesOf(parameter: ParameterValue): Uint8Array[] {
   switch (parameter.type) {
     case "secret":
+    case "file":
       return [parameter.value];
     case "list":
       return parameter.value.map((element) => new TextEncoder().encode(element));

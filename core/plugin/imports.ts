@@ -7,6 +7,7 @@ import type { Host } from "./host.ts";
 import { joined } from "./answer_pieces.ts";
 import { LOG_LEVELS } from "./instance.ts";
 import type { Listing } from "./listing.ts";
+import { giveBytes } from "./next_exports.ts";
 import { cutAt, exportName, printable, TEXT_BYTES_MAX } from "./text.ts";
 
 const encoder = new TextEncoder();
@@ -148,13 +149,5 @@ export function nameAt(host: Host, call: string, pointer: number, length: number
 }
 
 function givePeer(host: Host, pointer: number, capacity: number): number {
-  const { memory } = host;
-  memory.refresh();
-  if (!memory.contains(pointer, capacity)) {
-    host.lied(`peer: ${capacity} bytes at ${pointer} are not in its memory`);
-    return 0;
-  }
-  const text = encoder.encode(host.peer);
-  memory.bytes.set(text.subarray(0, capacity), pointer);
-  return text.length;
+  return giveBytes(host, "peer", encoder.encode(host.peer), pointer, capacity);
 }

@@ -182,10 +182,13 @@ export function infoFault(
       return `${name} is native, but there is no function "${needed}"`;
     }
   }
-  if (info.fua === Support.Emulate && !exports.has("sb_flush") && assumed?.fua !== info.fua) {
+  // What a filter has no function for, what is below it does.
+  const has = (call: "pwrite" | "flush", below: number | undefined) =>
+    exports.has(`sb_${call}`) || (below ?? Support.None) !== Support.None;
+  if (info.fua === Support.Emulate && !has("flush", assumed?.flush)) {
     return `fua is emulated, but there is no function "sb_flush"`;
   }
-  if (info.zero === Support.Emulate && !exports.has("sb_pwrite") && assumed?.zero !== info.zero) {
+  if (info.zero === Support.Emulate && !has("pwrite", assumed?.write)) {
     return `zero is emulated, but there is no function "sb_pwrite"`;
   }
   if (info.fastZero === Support.Native && info.zero !== Support.Native) {

@@ -126,6 +126,8 @@ function checkDefault(fields: Fields, declaration: ParameterDeclaration): void {
   if (text === undefined) return;
   if (declaration.required) fields.fail("default", "a required parameter has none");
   if (declaration.type === "secret") fields.fail("default", "a secret has none");
+  // Only whoever starts the server says which files a plugin gets to see.
+  if (declaration.type === "file") fields.fail("default", "a file has none");
   factsOf(fields, "default", () => parseValue(declaration, 0, text, "/"));
   declaration.default = text;
 }

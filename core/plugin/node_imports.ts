@@ -2,11 +2,13 @@
 // The functions that came with ABI 3.1: requests that are finished later, timers, what is below, and
 // what a plugin tells about itself while it runs. As in imports.ts, none of them throws.
 
+import type { Device } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
 import { Command } from "../block/request.ts";
 import { joined } from "./answer_pieces.ts";
 import type { Host } from "./host.ts";
 import { nameAt, textBytes } from "./imports.ts";
+import { giveBytes, listBytes } from "./next_exports.ts";
 import type { Next } from "./next.ts";
 
 const NS_PER_MS = 1_000_000;
@@ -22,6 +24,8 @@ export interface NodeServices {
   nextSize(handle: number, child: number): bigint;
   /** Writes what is known about a child to `pointer`. Returns 0 or an errno. */
   nextInfo(handle: number, child: number, pointer: number): number;
+  /** What is asked of the exports of a child; null, which is a lie, where there is no such child. */
+  childDevice(call: string, child: number): Device | null;
   /** Opens all children. Throws BlockError. */
   openNext(name: string, readOnly: boolean): number;
   closeNext(handle: number): void;
@@ -37,7 +41,12 @@ export interface NodeServices {
 
 /** These functions, for one instance. */
 export function makeNodeImports(host: Host, node: NodeServices): WebAssembly.ModuleImports {
-  return { ...laterImports(host), ...tellImports(host, node), ...nextImports(host, node) };
+  return {
+    ...laterImports(host),
+    ...tellImports(host, node),
+    ...nextImports(host, node),
+    ...listImports(host, node),
+  };
 }
 
 function laterImports(host: Host): WebAssembly.ModuleImports {
@@ -70,6 +79,40 @@ function tellImports(host: Host, node: NodeServices): WebAssembly.ModuleImports 
     feature: (ph: number, pl: number, lh: number, ll: number) => {
       const bytes = textBytes(host, "feature", joined(ph, pl), joined(lh, ll));
       return bytes !== null && node.hasFeature(new TextDecoder().decode(bytes)) ? 1 : 0;
+    },
+  };
+}
+
+/** Runs something about the exports of a child; `failed` is the result where that throws BlockError. */
+function asking(host: Host, failed: (errno: number) => number, run: () => number): number {
+  try {
+    return run();
+  } catch (error) {
+    if (!(error instanceof BlockError)) throw error;
+    host.errorText = error.message;
+    return failed(error.errno);
+  }
+}
+
+function listImports(host: Host, node: NodeServices): WebAssembly.ModuleImports {
+  return {
+    next_list: (child: number, ph: number, pl: number, ch: number, cl: number) => {
+      const device = node.childDevice("next_list", child);
+      if (device === null) return 0;
+      return asking(host, () => 0, () => {
+        const bytes = listBytes(device.list());
+        return giveBytes(host, "next_list", bytes, joined(ph, pl), joined(ch, cl));
+      });
+    },
+    next_default: (child: number, ph: number, pl: number, ch: number, cl: number) => {
+      const device = node.childDevice("next_default", child);
+      if (device === null) return -Errno.EBADF;
+      return asking(host, (errno) => -errno, () => {
+        const name = device.defaultExport();
+        if (name === null) return -Errno.ENOENT;
+        const bytes = new TextEncoder().encode(name);
+        return giveBytes(host, "next_default", bytes, joined(ph, pl), joined(ch, cl));
+      });
     },
   };
 }

@@ -4,7 +4,7 @@
 
 import type { OpenExport } from "../block/device.ts";
 import { Errno } from "../block/errno.ts";
-import { type ExportInfo, Support } from "../block/export.ts";
+import { type Capabilities, type ExportInfo, Support } from "../block/export.ts";
 import { copyFrom } from "../block/memory.ts";
 import { Command, type Request, RequestFlag, type RequestSink, Status } from "../block/request.ts";
 import { CallFlag } from "./abi.ts";
@@ -28,6 +28,8 @@ export interface Below {
   passes(command: number): boolean;
   /** The filter passes payloads on and never looks at them. */
   forwardsPayloads: boolean;
+  /** Stands in for a function that the filter does not have: the first child does it. */
+  forward: RangeCall;
 }
 
 /** See the top of this file. */
@@ -59,13 +61,15 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     this.info = info;
     this.#handle = handle;
     this.#onClose = onClose;
-    this.#pread = calls.sb_pread ?? absent;
-    this.#pwrite = calls.sb_pwrite ?? absent;
-    this.#flush = calls.sb_flush ?? absent;
-    this.#trim = calls.sb_trim ?? absent;
-    this.#zero = calls.sb_zero ?? absent;
-    this.#cache = calls.sb_cache ?? absent;
-    this.#extents = calls.sb_extents ?? absent;
+    const { forward } = below ?? { forward: absent };
+    this.#pread = calls.sb_pread ?? forward;
+    this.#pwrite = calls.sb_pwrite ??
+      ((h, id, _pointer, ch, cl, oh, ol, flags) => forward(h, id, ch, cl, oh, ol, flags));
+    this.#flush = calls.sb_flush ?? ((h, id, flags) => forward(h, id, 0, 0, 0, 0, flags));
+    this.#trim = calls.sb_trim ?? forward;
+    this.#zero = calls.sb_zero ?? forward;
+    this.#cache = calls.sb_cache ?? forward;
+    this.#extents = calls.sb_extents ?? forward;
     this.#below = below;
     this.#routes = below === null ? null : routesBelow(this, below);
   }
@@ -316,8 +320,29 @@ function routesBelow(opened: OpenExport, { handle, passes }: Below): OpenExport[
   const [first] = handle.children;
   const below = first === undefined ? [] : routesOf(first);
   return Array.from({ length: Command.BlockStatus + 1 }, (_, command) => {
-    return passes(command) ? below[command]! : opened;
+    const straight = passes(command) && sameSupport(command, opened.info.can, first!.info.can);
+    return straight ? below[command]! : opened;
   });
+}
+
+/** Whether what a filter says that it can do about a command is what the child can do, no less. */
+function sameSupport(command: number, can: Capabilities, child: Capabilities): boolean {
+  // A client that may not ask for FUA does not.
+  const fua = can.fua === Support.None || can.fua === child.fua;
+  switch (command) {
+    case Command.Write:
+      return fua;
+    case Command.Trim:
+      return fua && can.trim === child.trim;
+    case Command.WriteZeroes:
+      return fua && can.zero === child.zero && can.fastZero === child.fastZero;
+    case Command.Cache:
+      return can.cache === child.cache;
+    case Command.BlockStatus:
+      return can.extents === child.extents;
+    default:
+      return true;
+  }
 }
 
 function tooMany(request: Request): number {

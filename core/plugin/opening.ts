@@ -140,6 +140,10 @@ export class Opening {
         return !this.#exports.has(`sb_${call}`);
       },
       forwardsPayloads: !this.#itself,
+      forward: (_handle, id, countHigh, countLow, offsetHigh, offsetLow, flags) => {
+        const { next } = this.#below;
+        return next.forward(id, 0, 0, countHigh, countLow, offsetHigh, offsetLow, flags, 0);
+      },
     };
   }
 
@@ -192,6 +196,10 @@ export class Opening {
     const { sb_size: getSize } = this.#calls;
     if (!getSize) return this.#below.nextSize(handle, 0);
     const size = this.#host.control("sb_size", () => getSize(handle));
+    // It has to read first, below, to know.
+    if (size === -BigInt(Errno.EAGAIN) && this.#below.awaitRequests(handle)) {
+      return this.#size(handle);
+    }
     // An errno out of range becomes the complaint that it is.
     if (size < 0n) throw this.#host.failed("sb_size", "get the size of an export", Number(-size));
     return size;

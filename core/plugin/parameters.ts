@@ -20,6 +20,7 @@ export const PARAMETER_TYPES = [
   "list",
   "secret",
   "uri",
+  "file",
 ] as const;
 export type ParameterType = typeof PARAMETER_TYPES[number];
 
@@ -61,7 +62,8 @@ export type ParameterValue =
     /** A path is absolute. */
     | { type: "string" | "path" | "uri"; value: string }
     | { type: "list"; value: string[] }
-    | { type: "secret"; value: Uint8Array<ArrayBuffer> }
+    /** The bytes themselves: of a file its content. */
+    | { type: "secret" | "file"; value: Uint8Array<ArrayBuffer> }
   );
 
 /** Surroundings of the parser. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Gets secrets from where they are kept, so that they need not stand on the command line, where
+// Gets the contents of files, and secrets from where they are kept, so that they need not stand on the command line, where
 // everybody on the machine can read them.
 
 import { ParameterError } from "./errors.ts";
@@ -7,6 +7,8 @@ import { oneLine, quoted } from "./text.ts";
 
 /** Longest secret. */
 export const SECRET_BYTES_MAX = 64 * 1024;
+/** Longest file that is handed to a plugin as a whole. */
+export const FILE_BYTES_MAX = 16 * 1024 * 1024;
 
 const NEWLINE = 10;
 const CARRIAGE_RETURN = 13;
@@ -33,6 +35,29 @@ export function readSecret(text: string, name: string): Uint8Array<ArrayBuffer> 
     return new TextEncoder().encode(value);
   }
   return new TextEncoder().encode(text);
+}
+
+/** All of the file at `path`, for a parameter of the type file. Throws ParameterError with a fact. */
+export function readContent(path: string): Uint8Array<ArrayBuffer> {
+  try {
+    using file = Deno.openSync(path);
+    const { size, isDirectory } = file.statSync();
+    if (isDirectory) throw new ParameterError("it is a directory");
+    if (size > FILE_BYTES_MAX) {
+      throw new ParameterError(`it has ${size} bytes; ${FILE_BYTES_MAX} are the most`);
+    }
+    const bytes = new Uint8Array(size);
+    let length = 0;
+    while (length < size) {
+      const count = file.readSync(bytes.subarray(length));
+      if (count === null) break;
+      length += count;
+    }
+    return bytes.subarray(0, length);
+  } catch (error) {
+    if (error instanceof ParameterError) throw error;
+    throw new ParameterError(oneLine((error as Error).message));
+  }
 }
 
 function readFile(path: string): Uint8Array<ArrayBuffer> {

@@ -11,7 +11,7 @@ import {
   parseSize,
 } from "./quantities.ts";
 import { absolutePath } from "./path.ts";
-import { readSecret } from "./secret.ts";
+import { readContent, readSecret } from "./secret.ts";
 import { didYouMean } from "./suggest.ts";
 import { quoted } from "./text.ts";
 
@@ -84,6 +84,8 @@ function parseTyped(
       return { name, index, type, value: text };
     case "list":
       return { name, index, type, value: text === "" ? [] : text.split(",") };
+    case "file":
+      return { name, index, type, value: readContent(absolutePath(directory, text)) };
     case "secret":
       return { name, index, type, value: readSecret(text, name) };
   }

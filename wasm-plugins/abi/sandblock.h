@@ -128,6 +128,11 @@ SB_C SB_IMPORT("next_count") int32_t sb_next_count(void);
 SB_C SB_IMPORT("next_size") int64_t sb_next_size(int32_t handle, int32_t child);
 SB_C SB_IMPORT("next_info") int32_t sb_next_info(int32_t handle, int32_t child,
                                                  struct sb_info *info);
+/* The exports of a child: their number as uint32_t, then for each the length of its name, that of its
+ * description, and both. Returns the length of all of that; 0 where they cannot be listed. */
+SB_C SB_IMPORT("next_list") size_t sb_next_list(int32_t child, void *list, size_t capacity);
+/* The name of a child's default export. Returns its length, or a negative error number. */
+SB_C SB_IMPORT("next_default") int32_t sb_next_default(int32_t child, char *name, size_t capacity);
 SB_C SB_IMPORT("next_open") int32_t sb_next_open(const char *name, size_t length, int32_t flags);
 SB_C SB_IMPORT("next_close") void sb_next_close(int32_t handle);
 SB_C SB_IMPORT("next_reopen") int32_t sb_next_reopen(int32_t handle, int32_t flags);

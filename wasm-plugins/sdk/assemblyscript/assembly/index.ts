@@ -29,16 +29,30 @@ export { alloc, allocZeroed, free, reserve, sb_alloc, sb_free } from "./heap";
 export { fail, failWith, logLine, say, sayByte, sayBytes, sayNumber } from "./message";
 export { getSize, sb_open, sb_size, setSize } from "./single";
 export { declareImmediate, sb_cache, sb_flush } from "./immediate";
-export { cancel, complete, feature, hasFeature, metric, PENDING, resize, timer } from "./later";
+export {
+  cancel,
+  clock,
+  complete,
+  feature,
+  hasFeature,
+  metric,
+  monotonic,
+  PENDING,
+  realTime,
+  resize,
+  timer,
+} from "./later";
 export {
   nextCache,
   nextClose,
   nextReopen,
   nextCount,
+  nextDefault,
   nextExtents,
   nextFlush,
   nextForward,
   nextInfo,
+  nextList,
   nextOpen,
   nextPread,
   nextPwrite,

@@ -25,6 +25,11 @@ export declare function cancel(token: i32): i32;
 @external("sandblock:v3", "feature")
 export declare function feature(name: usize, length: usize): i32;
 
+/** The time; `monotonic` and `realTime` are more comfortable. Needs the capability "clock". */
+// @ts-ignore: decorator
+@external("sandblock:v3", "clock")
+export declare function clock(which: i32): i64;
+
 /** Sets a metric of the manifest, by its position there. */
 // @ts-ignore: decorator
 @external("sandblock:v3", "metric")
@@ -34,6 +39,16 @@ export declare function metric(index: i32, value: i64): void;
 // @ts-ignore: decorator
 @external("sandblock:v3", "resize")
 export declare function resize(handle: i32, size: i64): i32;
+
+/** Nanoseconds since some moment; -1 where the capability "clock" was not granted. */
+export function monotonic(): i64 {
+  return clock(1);
+}
+
+/** Nanoseconds since 1970 began, UTC; -1 where the capability "clock" was not granted. */
+export function realTime(): i64 {
+  return clock(0);
+}
 
 /** Whether the host has the feature `name`, of ASCII, such as "timers". */
 export function hasFeature(name: string): bool {

@@ -114,6 +114,19 @@ export declare function nextExtents(
   token: i32,
 ): i32;
 
+/**
+ * Copies the exports of a child, as far as they fit: their number as u32, then for each the lengths of
+ * its name and its description as u32, and both texts. Returns the length of all; 0 if that failed.
+ */
+// @ts-ignore: decorator
+@external("sandblock:v3", "next_list")
+export declare function nextList(child: i32, list: usize, capacity: usize): usize;
+
+/** Copies the name of a child's default export. Returns its length, or an errno below 0. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "next_default")
+export declare function nextDefault(child: i32, name: usize, capacity: usize): i32;
+
 /** Opens the export `name` below for the filter itself. Returns a handle, or an errno below 0. */
 // @ts-ignore: decorator
 @external("sandblock:v3", "next_open")
