@@ -12,6 +12,7 @@ _sandblock_value() {
     'sandblock serve --allow') REPLY='text' ;;
     'sandblock serve -e' | 'sandblock serve --exportname' | 'sandblock serve -x' | 'sandblock serve --export-name' | 'sandblock serve --export') REPLY='text' ;;
     'sandblock serve --policy') REPLY='file' ;;
+    'sandblock serve --restart') REPLY='words:fail restart backoff' ;;
     'sandblock serve -t' | 'sandblock serve --threads') REPLY='text' ;;
     'sandblock serve -P' | 'sandblock serve --pidfile') REPLY='file' ;;
     'sandblock serve --run') REPLY='text' ;;
@@ -44,7 +45,7 @@ _sandblock_options() {
   REPLY=
   case "$1" in
     'sandblock') REPLY='-V --version -h --help' ;;
-    'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single --filter= --allow= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
+    'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single --filter= --allow= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= --restart= -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
     'sandblock plugin') REPLY='-h --help' ;;
     'sandblock plugin new') REPLY='-l --lang= --language= -k --kind= -h --help' ;;
     'sandblock plugin show') REPLY='--allow= --json -h --help' ;;

@@ -6,7 +6,7 @@ function __sandblock_operands
     for word in (commandline -opc)
         if test $skip -eq 1
             set skip 0
-        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--filter' '--allow' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '-t' '--threads' '-P' '--pidfile' '--run' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-l' '--lang' '--language' '-k' '--kind' '-o' '--output'
+        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--filter' '--allow' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '--restart' '-t' '--threads' '-P' '--pidfile' '--run' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-l' '--lang' '--language' '-k' '--kind' '-o' '--output'
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -68,6 +68,7 @@ complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l allow 
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s e -s x -l exportname -l export-name -l export -x -d 'Name by which clients know the default export'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s r -l readonly -l read-only -d 'Refuse everything that would change the device'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l policy -r -F -d 'Rules about which requests clients may make'
+complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l restart -x -a 'fail restart backoff' -d 'What becomes of a plugin that traps or takes too long'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s t -l threads -x -d 'Threads that serve clients of a device that several can serve'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s f -l foreground -d 'Stay in the foreground, which it does anyway'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l fork -d 'Go to the background once clients can connect'

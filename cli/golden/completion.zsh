@@ -68,6 +68,7 @@ _sandblock_serve() {
     '(-e --exportname -x --export-name --export)'{-e+,--exportname=,-x+,--export-name=,--export=}'[Name by which clients know the default export]:NAME: ' \
     '(-r --readonly --read-only)'{-r,--readonly,--read-only}'[Refuse everything that would change the device]' \
     '(--policy)'--policy='[Rules about which requests clients may make]:FILE:_files' \
+    '(--restart)'--restart='[What becomes of a plugin that traps or takes too long]:fail|restart|backoff:(fail restart backoff)' \
     '(-t --threads)'{-t+,--threads=}'[Threads that serve clients of a device that several can serve]:N: ' \
     '(-f --foreground)'{-f,--foreground}'[Stay in the foreground, which it does anyway]' \
     '(--fork)'--fork'[Go to the background once clients can connect]' \

@@ -13,7 +13,10 @@ import { type GraphNode, parseGraph } from "./graph.ts";
 import type { Plan } from "./plan.ts";
 
 /** What is needed of a plan. */
-export type DevicePlan = Pick<Plan, "plugin" | "parameters" | "filters" | "pluginMemory" | "allow">;
+export type DevicePlan = Pick<
+  Plan,
+  "plugin" | "parameters" | "filters" | "pluginMemory" | "allow" | "restart"
+>;
 
 /** Finds, checks and compiles the plugins and parses their parameters. Throws Error. */
 export function prepareDevice(plan: DevicePlan): DeviceOptions {
@@ -69,7 +72,7 @@ function prepareLayer(
   name: string,
   source: Source,
   parameters: readonly string[],
-  { pluginMemory }: DevicePlan,
+  { pluginMemory, restart }: DevicePlan,
   children: DeviceOptions[],
   allow: Allowances,
   isMain = false,
@@ -80,7 +83,14 @@ function prepareLayer(
   const limits = pluginMemory === undefined ? {} : { memoryMaximum: pluginMemory };
   const prepared = withReason(name, () => preparePlugin(source.bytes, limits));
   checkChildren(name, source, children.length);
-  return { kind: "plugin", prepared, values, grants, ...children.length > 0 && { children } };
+  return {
+    kind: "plugin",
+    prepared,
+    values,
+    grants,
+    ...restart !== undefined && { restart },
+    ...children.length > 0 && { children },
+  };
 }
 
 function checkChildren(name: string, { manifest }: Source, count: number): void {

@@ -138,6 +138,19 @@ const serving = {
     complete: "file",
     since,
   },
+  restart: {
+    long: "restart",
+    value: "fail|restart|backoff",
+    group: SERVING,
+    help: "What becomes of a plugin that traps or takes too long",
+    details:
+      "Its requests fail in any case. With fail it is used on as it is. With restart it is thrown " +
+      "away and started again at once, with backoff after a wait that doubles each time, from 0.1 s to " +
+      "30 s; what it had in memory is lost, and clients stay connected. See docs/sandbox.md.",
+    default: "fail",
+    complete: ["fail", "restart", "backoff"],
+    since,
+  },
   threads: {
     short: "t",
     long: "threads",

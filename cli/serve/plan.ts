@@ -6,6 +6,8 @@ import {
   type Limits,
   LIMITS_DEFAULT,
 } from "../../core/control/options.ts";
+import { RESTART_POLICIES, type RestartPolicy } from "../../core/plugin/restart_policy.ts";
+import { didYouMean } from "../../core/plugin/suggest.ts";
 import { UsageError } from "../errors.ts";
 import { count, milliseconds, size } from "../values.ts";
 import { type Listener, planListeners } from "./listeners.ts";
@@ -22,6 +24,8 @@ export interface Plan {
   filters?: string[];
   /** What the plugin and filters are allowed; absent where that is nothing. */
   allow?: string[];
+  /** What becomes of plugins that fail; absent: "fail". */
+  restart?: RestartPolicy;
   listeners: Listener[];
   connections: InheritedConnection[];
   exportName?: string;
@@ -83,6 +87,7 @@ export function planServe(
     parameters,
     ...values.filter !== undefined && { filters: values.filter },
     ...values.allow !== undefined && { allow: values.allow },
+    ...values.restart !== undefined && { restart: restartPolicy(values.restart) },
     listeners,
     connections,
     ...exportname !== undefined && { exportName: checkedExportName(exportname) },
@@ -140,6 +145,15 @@ function threads(text: string): number | "auto" {
   if (text === "auto") return "auto";
   if (/^-?\d/.test(text)) return count("--threads", text, { minimum: 1, maximum: THREADS_MAX });
   throw new UsageError(`cannot use --threads "${text}": it is auto or a number of threads`);
+}
+
+function restartPolicy(text: string): RestartPolicy {
+  const policy = RESTART_POLICIES.find((one) => one === text);
+  if (policy !== undefined) return policy;
+  const words = RESTART_POLICIES.join(", ");
+  throw new UsageError(
+    `cannot use --restart "${text}": it is one of ${words}${didYouMean(text, RESTART_POLICIES)}`,
+  );
 }
 
 function busyPoll(text: string): number | "auto" {

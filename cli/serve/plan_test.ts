@@ -160,3 +160,13 @@ Deno.test("an address that nobody can guess is printed unasked", () => {
   assert.equal(plan("m -U /x").printUris, false);
   assert.equal(plan("m --run true").printUris, false);
 });
+
+Deno.test("grants and what becomes of failed plugins arrive in the plan", () => {
+  const made = plan("x --allow read=/a --restart backoff --allow clock");
+  assert.deepEqual(made.allow, ["read=/a", "clock"]);
+  assert.equal(made.restart, "backoff");
+  assert.equal(
+    refusal("x --restart restrat"),
+    'cannot use --restart "restrat": it is one of fail, restart, backoff; did you mean "restart"?',
+  );
+});

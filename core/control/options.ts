@@ -6,6 +6,7 @@ import type { ExportInfo } from "../block/export.ts";
 import type { Policy } from "../policy/loaded.ts";
 import type { Grants } from "../plugin/grants.ts";
 import type { ParameterValue } from "../plugin/parameters.ts";
+import type { RestartPolicy } from "../plugin/restart_policy.ts";
 import type { PreparedPlugin } from "../plugin/prepare.ts";
 
 /** What stands behind the exports. */
@@ -17,6 +18,8 @@ export type DeviceOptions =
     values: ParameterValue[];
     /** What it is allowed beyond its own memory; nothing when absent. */
     grants?: Grants;
+    /** What becomes of it when it traps or takes too long; "fail" when absent. */
+    restart?: RestartPolicy;
     children?: DeviceOptions[];
   }
   | { kind: "file"; values: ParameterValue[] };

@@ -4,11 +4,19 @@
 
 import { FileDevice } from "../backend/file.ts";
 import { GrantedFiles } from "../backend/granted_files.ts";
+import { HostMemory } from "../backend/host_memory.ts";
 import type { Device } from "../block/device.ts";
 import type { DeviceOptions } from "../control/options.ts";
 import { Agenda } from "../plugin/agenda.ts";
-import { type LogLevel, type MemoryRelease, PluginDevice } from "../plugin/instance.ts";
-import type { Watch } from "../plugin/watch.ts";
+import {
+  type LogLevel,
+  type MemoryRelease,
+  PluginDevice,
+  type PluginOptions,
+} from "../plugin/instance.ts";
+import { writesItself } from "../plugin/opening.ts";
+import { RestartingDevice } from "../plugin/restart.ts";
+import { CallCounter, type Watch } from "../plugin/watch.ts";
 
 /** Surroundings of the nodes. */
 export interface NodeServices {
@@ -56,7 +64,7 @@ function buildNode(
     if (grants !== undefined && grants.files.length > 0) {
       files = new GrantedFiles(grants.files, { log });
     }
-    return PluginDevice.create(prepared, values, {
+    const own: PluginOptions = {
       watch,
       log,
       instances,
@@ -66,10 +74,48 @@ function buildNode(
       ...files !== undefined && { files },
       ...agenda !== undefined && { agenda },
       ...memoryRelease !== undefined && { memoryRelease },
-    });
+    };
+    const { restart = "fail" } = options;
+    if (restart === "fail") return PluginDevice.create(prepared, values, own);
+    return buildRestarting(options, restart, own, services.hostMemoryBytesMax);
   } catch (error) {
     files?.close();
     for (const child of children) child.close();
+    throw error;
+  }
+}
+
+/** A plugin that gets a new instance when one fails. */
+function buildRestarting(
+  { prepared, values }: Extract<DeviceOptions, { kind: "plugin" }>,
+  policy: "restart" | "backoff",
+  own: PluginOptions,
+  hostMemoryBytesMax?: number,
+): Device {
+  const { children = [], files, log } = own;
+  // Numbers of calls go on where they were, so that the watchdog never takes one for another.
+  const counter = new CallCounter(own.watch);
+  const agenda = own.agenda ?? new Agenda();
+  const runsAgenda = own.agenda === undefined || own.runsAgenda === true;
+  const inHost = children.length === 0 || writesItself(prepared);
+  const memory = inHost ? new HostMemory(hostMemoryBytesMax) : undefined;
+  try {
+    return new RestartingDevice({
+      policy,
+      make: (onFailure) => {
+        const more = { counter, agenda, runsAgenda: false, onFailure };
+        return PluginDevice.create(prepared, values, { ...own, ...more });
+      },
+      agenda,
+      runsAgenda,
+      children,
+      ...memory !== undefined && { memory },
+      ...files !== undefined && { files },
+      name: prepared.manifest.name,
+      log,
+    });
+  } catch (error) {
+    memory?.close();
     throw error;
   }
 }

@@ -68,7 +68,7 @@ export class AnswerPieces {
     }
     this.nextAt = at + length;
     if (this.expect === Expect.DiscardedData) return;
-    if (flags & DataFlag.Stable) {
+    if (flags & DataFlag.Stable && !this.#memory.vanishes) {
       this.#to().data(at, this.#memory.address + pointer, length, true);
       return;
     }

@@ -24,6 +24,8 @@ export abstract class Caller {
   lie = "";
   /** What error_text said during this call, or how the call ended before its time. */
   errorText = "";
+  /** It has failed and must not be called any more. */
+  dead = false;
   /** The call under way is none for a request, so it may wait for the disk. */
   mayWait = false;
   /** Calls into the plugin that are under way; more than one when it calls back into the host. */
@@ -113,6 +115,7 @@ export abstract class Caller {
   /** A call of `call` on the control path. Throws BlockError when it does not end well. */
   control<T>(call: string, run: () => T): T {
     if (this.depth !== 0) throw new BlockError(Errno.EDEADLK, `${call} within another call`);
+    if (this.dead) throw new BlockError(Errno.EIO, `plugin "${this.name}" has failed`);
     this.enter();
     this.mayWait = true;
     let result: T | undefined;
@@ -162,6 +165,7 @@ export abstract class Caller {
 
   /** Calls the plugin from within a call or outside of one; `failed` is the result if it traps. */
   nested(call: string, run: () => number, failed: number): number {
+    if (this.dead) return failed;
     if (this.depth === 0) return this.#alone(call, run, failed);
     const { depth } = this;
     const stack = this.#stackPointer?.value;

@@ -109,7 +109,7 @@ export class Host extends Caller implements TimerOwner {
   /** Tells the plugin that what it called `token` has ended; `text` is why, where that is known. */
   done(token: number, result: number, text: string): void {
     const { sbDone } = this;
-    if (sbDone === null) return;
+    if (sbDone === null || this.dead) return;
     this.enter();
     this.errorText = text;
     try {

@@ -46,6 +46,10 @@ export interface PluginOptions {
   files?: FileStore;
   /** What a filter stands on. They are closed together with it. */
   children?: readonly Device[];
+  /** Somebody else's are children and files, and the instance is not called again after a failure. */
+  onFailure?: () => void;
+  /** Counts calls; one of its own when absent. */
+  counter?: CallCounter;
   /** Shared with the nodes below. Absent: one of its own. */
   agenda?: Agenda;
   /** Whether `reap` of this device runs the agenda that it is given; exactly one does. */
@@ -58,6 +62,9 @@ export class PluginDevice implements Device {
   readonly memory: PayloadMemory;
   readonly bufferAlignment: number;
   readonly completionFds: readonly number[];
+
+  /** Calls that were ended before their time. */
+  failures = 0;
 
   readonly #host: Host;
   readonly #listing = new Listing();
@@ -72,6 +79,8 @@ export class PluginDevice implements Device {
   readonly #store: FileStore | null;
   readonly #agenda: Agenda;
   readonly #runsAgenda: boolean;
+  /** Children and files are somebody else's. */
+  readonly #isLent: boolean;
   #finishing = false;
 
   private constructor(prepared: PreparedPlugin, options: PluginOptions) {
@@ -96,7 +105,10 @@ export class PluginDevice implements Device {
     this.#agenda = options.agenda ?? new Agenda();
     this.#runsAgenda = options.agenda === undefined || options.runsAgenda === true;
     const log = (level: LogLevel, text: string) => options.log(level, text);
-    const counter = new CallCounter(options.watch);
+    const counter = options.counter ?? new CallCounter(options.watch);
+    const { onFailure } = options;
+    this.#own.vanishes = onFailure !== undefined;
+    this.#isLent = onFailure !== undefined;
     this.#host = new Host(
       name,
       this.#own,
@@ -109,6 +121,9 @@ export class PluginDevice implements Device {
     this.#below = new Below(this.#host, this.#children, this.#node, prepared.imports, grants);
     this.#files = new Files(this.#host, this.#store);
     this.#host.onFailure = () => {
+      this.failures++;
+      this.#host.dead = onFailure !== undefined;
+      onFailure?.();
       this.#below.next.forget();
       this.#files.forget();
     };
@@ -252,6 +267,7 @@ export class PluginDevice implements Device {
     this.#agenda.cancelAll(this.#host);
     this.#below.closeBackground();
     this.#files.closeAll();
+    if (this.#isLent) return;
     this.#store?.close();
     for (const child of this.#children) child.close();
   }

@@ -25,6 +25,8 @@ export class PluginMemory implements PayloadMemory {
   bytes!: Uint8Array<ArrayBuffer>;
   view!: DataView<ArrayBuffer>;
   address = 0;
+  /** It may go at any time: nobody but the plugin may refer to what lies in it. */
+  vanishes = false;
   /** Set once the plugin is instantiated. */
   allocator: Allocator | null = null;
 
