@@ -4,7 +4,6 @@
 
 import assert from "node:assert/strict";
 import { Refused } from "../core/backend/testing.ts";
-import { Support } from "../core/block/export.ts";
 import { Command } from "../core/block/request.ts";
 import { client, fill, node, start, useNodes, withFile } from "./test_graph.ts";
 
@@ -35,62 +34,6 @@ Deno.test("offset refuses a part that is not there", () => {
     () => client(graph("offset offset=1K range=1M")),
     /cannot serve 1048576 bytes from 1024: the device has 1048576/,
   );
-});
-
-for (const base of ["file", "pattern 1M"]) {
-  Deno.test(`cow keeps changes to itself (${base})`, () => {
-    withFile(fill(MIB, 3), (path) => {
-      const leaf = base === "file" ? node(`file ${path}`) : node(base);
-      const below = client(leaf);
-      const model = below.read(0, MIB);
-      below.close();
-      const disk = client(node("cow", leaf));
-      let seed = 7;
-      const random = (bound: number) => {
-        seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
-        return (seed >>> 8) % bound;
-      };
-      for (let round = 0; round < 150; round++) {
-        const length = 1 + random(20_000);
-        const at = random(MIB - length);
-        if (round % 5 === 4) {
-          disk.zero(at, length);
-          model.fill(0, at, at + length);
-        } else {
-          disk.write(at, fill(length, round));
-          model.set(fill(length, round), at);
-        }
-        const from = random(MIB - 70_000);
-        assert.deepEqual(disk.read(from, 70_000), model.subarray(from, from + 70_000));
-      }
-      disk.flush();
-      assert.deepEqual(disk.read(0, MIB), model);
-      disk.close();
-      assert.deepEqual(Deno.readFileSync(path), fill(MIB, 3), "the file stays as it is");
-    });
-  });
-}
-
-Deno.test("cow writes to the last block of a disk of an odd size", () => {
-  withFile(fill(10_001, 5), (path) => {
-    const disk = client(node("cow", node(`file ${path}`)));
-    const model = fill(10_001, 5);
-    for (const [at, length] of [[10_000, 1], [8_000, 300], [4096, 4096], [0, 1]] as const) {
-      disk.write(at, fill(length, 99));
-      model.set(fill(length, 99), at);
-    }
-    assert.deepEqual(disk.read(0, 10_001), model);
-    disk.close();
-  });
-});
-
-Deno.test("cow is writable above what is read-only, and does not trim it", () => {
-  const disk = client(node("cow", node("memory 1M")));
-  const { can, readOnly } = disk.opened.info;
-  assert.equal(readOnly, false);
-  assert.equal(can.trim, Support.None);
-  assert.equal(can.zero, Support.Emulate);
-  disk.close();
 });
 
 Deno.test("delay lets requests wait at the same time", () => {

@@ -156,6 +156,28 @@ export class TestClient implements ReplySpace, RequestSink {
     this.device.close();
   }
 
+  /** Like `close`, but lets the device first do what it has put off, as a server that stops does. */
+  finish(): void {
+    this.opened.close();
+    const deadline = performance.now() + WAIT_MS_MAX;
+    while (this.device.finish() >= 0 || this.device.busy) {
+      this.turn(1);
+      assert.ok(performance.now() < deadline, "the device never finished");
+    }
+    this.#epoll?.close();
+    this.device.close();
+  }
+
+  /** Does what there is to do for the device, after waiting up to `waitMs` for something. */
+  turn(waitMs: number): void {
+    const { device } = this;
+    this.#watch();
+    device.submitQueued();
+    const untilMs = Math.ceil(device.nextMs - performance.now());
+    this.#epoll!.wait(Math.max(0, Math.min(waitMs, untilMs)));
+    device.reap();
+  }
+
   /** Any other request that is not submitted yet. */
   request(command: number, offset: number | bigint, length: bigint, flags: number): Request {
     const request = new Request();
@@ -184,10 +206,7 @@ export class TestClient implements ReplySpace, RequestSink {
     if (status !== Status.Pending) return status;
     this.pended++;
     const { device } = this;
-    if (this.#epoll === null) {
-      this.#epoll = new Epoll(1);
-      for (const fd of device.completionFds) this.#epoll.add(fd, Poll.In);
-    }
+    this.#watch();
     const deadline = performance.now() + WAIT_MS_MAX;
     let result = PENDING;
     while (result === PENDING) {
@@ -195,11 +214,17 @@ export class TestClient implements ReplySpace, RequestSink {
       result = this.#results.get(request) ?? PENDING;
       if (result !== PENDING) break;
       const timeoutMs = Math.max(0, Math.min(1000, Math.ceil(device.nextMs - performance.now())));
-      if (this.#epoll.wait(timeoutMs) > 0 || device.nextMs <= performance.now()) device.reap();
+      if (this.#epoll!.wait(timeoutMs) > 0 || device.nextMs <= performance.now()) device.reap();
       assert.ok(performance.now() < deadline, "a pending request was never completed");
     }
     this.#results.delete(request);
     return result;
+  }
+
+  #watch(): void {
+    if (this.#epoll !== null) return;
+    this.#epoll = new Epoll(1);
+    for (const fd of this.device.completionFds) this.#epoll.add(fd, Poll.In);
   }
 
   /** The bytes at an address, in the device's memory or, as a copy, in that of a part of it. */
