@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Where everything begins. The executable is one module, so a reactor thread starts here as well.
+// Where everything begins. The executable is one module, so its other threads start here as well.
+
+import { CHECK_THREAD } from "../core/check/messages.ts";
 
 if (typeof WorkerGlobalScope !== "undefined" && self instanceof WorkerGlobalScope) {
-  const { runReactor } = await import("../core/reactor/worker.ts");
-  runReactor();
+  if (self.name === CHECK_THREAD) (await import("../core/check/worker.ts")).runCheckThread();
+  else (await import("../core/reactor/worker.ts")).runReactor();
 } else {
   const { startWorkerAhead } = await import("../core/control/reactor_worker.ts");
   if (Deno.args[0] === "serve") startWorkerAhead();

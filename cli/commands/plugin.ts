@@ -3,6 +3,7 @@
 
 import { command } from "../declare/declaration.ts";
 import { helpOption } from "./shared_options.ts";
+import { pluginCheck } from "./plugin_check.ts";
 import { pluginList } from "./plugin_list.ts";
 import { pluginNew } from "./plugin_new.ts";
 import { pluginPack } from "./plugin_pack.ts";
@@ -12,10 +13,10 @@ export const plugin = command({
   name: "plugin",
   summary: "start plugins, look into them and pack them",
   description: [
-    "A plugin is a WebAssembly module that says what a device does. These commands start new ones and " +
-    "look at those there are.",
+    "A plugin is a WebAssembly module that says what a device does. These commands start new ones, " +
+    "check them, and look at those there are.",
   ],
   options: { help: helpOption },
-  commands: [pluginNew, pluginShow, pluginList, pluginPack],
+  commands: [pluginNew, pluginCheck, pluginShow, pluginList, pluginPack],
   ownPage: true,
 });

@@ -31,7 +31,7 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ["sandblock ", ["completion", "graph", "help", "man", "plugin", "policy", "serve"]],
   ["sandblock se", ["serve"]],
   ["sandblock policy ", ["check", "show", "test"]],
-  ["sandblock plugin ", ["list", "new", "pack", "show"]],
+  ["sandblock plugin ", ["check", "list", "new", "pack", "show"]],
   ["sandblock plugin show d", ["disk"]],
   ["sandblock serve ", ["disk", "nothing"]],
   ["sandblock serve -p 5 -r n", ["nothing"]],

@@ -117,6 +117,6 @@ Deno.test("an unknown command is named, with the one that was probably meant", (
   assert.equal(error.help, "sandblock --help");
   assert.match(
     complaint("plugin", "frobnicate").message,
-    /; the commands are new, show, list, pack$/,
+    /; the commands are new, check, show, list, pack$/,
   );
 });

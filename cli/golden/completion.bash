@@ -32,6 +32,13 @@ _sandblock_value() {
     'sandblock serve --fd-export') REPLY='text' ;;
     'sandblock plugin new -l' | 'sandblock plugin new --lang' | 'sandblock plugin new --language') REPLY='words:assemblyscript c' ;;
     'sandblock plugin new -k' | 'sandblock plugin new --kind') REPLY='words:plugin filter' ;;
+    'sandblock plugin check --writes') REPLY='words:keep drop same' ;;
+    'sandblock plugin check --skip') REPLY='text' ;;
+    'sandblock plugin check --operations') REPLY='text' ;;
+    'sandblock plugin check --seed') REPLY='text' ;;
+    'sandblock plugin check --image') REPLY='file' ;;
+    'sandblock plugin check --children') REPLY='text' ;;
+    'sandblock plugin check --plugin-timeout') REPLY='text' ;;
     'sandblock plugin show --allow') REPLY='text' ;;
     'sandblock plugin pack -o' | 'sandblock plugin pack --output') REPLY='file' ;;
     'sandblock policy show -o' | 'sandblock policy show --output') REPLY='file' ;;
@@ -48,6 +55,7 @@ _sandblock_options() {
     'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single --filter= --allow= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= --restart= -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
     'sandblock plugin') REPLY='-h --help' ;;
     'sandblock plugin new') REPLY='-l --lang= --language= -k --kind= -h --help' ;;
+    'sandblock plugin check') REPLY='--writes= --skip= --operations= --seed= --image= --children= --plugin-timeout= --json -h --help' ;;
     'sandblock plugin show') REPLY='--allow= --json -h --help' ;;
     'sandblock plugin list') REPLY='--json -h --help' ;;
     'sandblock plugin pack') REPLY='-o --output= -h --help' ;;
@@ -70,8 +78,10 @@ _sandblock_operand() {
     'sandblock 0') REPLY='words:serve plugin policy graph completion man help' ;;
     'sandblock serve 0') REPLY='plugin' ;;
     'sandblock serve'' '*) REPLY='parameters' ;;
-    'sandblock plugin 0') REPLY='words:new show list pack' ;;
+    'sandblock plugin 0') REPLY='words:new check show list pack' ;;
     'sandblock plugin new 0') REPLY='text' ;;
+    'sandblock plugin check 0') REPLY='plugin' ;;
+    'sandblock plugin check'' '*) REPLY='parameters' ;;
     'sandblock plugin show 0') REPLY='plugin' ;;
     'sandblock plugin pack 0') REPLY='file' ;;
     'sandblock plugin pack 1') REPLY='file' ;;
@@ -126,7 +136,7 @@ _sandblock() {
   for word in "${words[@]:1}"; do
     if [[ -n $expected ]]; then expected=; continue; fi
     case "$path $word" in
-      'sandblock serve' | 'sandblock plugin' | 'sandblock plugin new' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
+      'sandblock serve' | 'sandblock plugin' | 'sandblock plugin new' | 'sandblock plugin check' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
     esac
     case $word in
       --*=*) ;;

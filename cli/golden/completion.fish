@@ -6,7 +6,7 @@ function __sandblock_operands
     for word in (commandline -opc)
         if test $skip -eq 1
             set skip 0
-        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--filter' '--allow' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '--restart' '-t' '--threads' '-P' '--pidfile' '--run' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-l' '--lang' '--language' '-k' '--kind' '-o' '--output'
+        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--filter' '--allow' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '--restart' '-t' '--threads' '-P' '--pidfile' '--run' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-l' '--lang' '--language' '-k' '--kind' '--writes' '--skip' '--operations' '--seed' '--image' '--children' '-o' '--output'
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -100,12 +100,23 @@ complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s h -l h
 complete -c sandblock -n '__sandblock_at '\''sandblock serve'\'' 0' -a '(__sandblock_plugins)'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a new -d 'start a plugin in a language of your choice'
+complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a check -d 'check that a plugin does what it should'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a show -d 'show what a plugin is, takes and provides'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a list -d 'list the bundled plugins'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a pack -d 'put a manifest into a module'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin new'\''' -s l -l lang -l language -x -a 'assemblyscript c' -d 'One of assemblyscript, c'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin new'\''' -s k -l kind -x -a 'plugin filter' -d 'plugin, or filter'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin new'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l writes -x -a 'keep drop same' -d 'What writes do: keep, drop or same'
+complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l skip -x -d 'Leave out a check, by the name that the report gives'
+complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l operations -x -d 'Random operations of each check that makes some'
+complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l seed -x -d 'Where random numbers begin'
+complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l image -r -F -d 'What the devices below a filter hold'
+complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l children -x -d 'Devices below a filter'
+complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l plugin-timeout -x -d 'One call into the plugin may take so long'
+complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l json -d 'Print JSON'
+complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock plugin check'\'' 0' -a '(__sandblock_plugins)'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin show'\''' -l allow -x -d 'Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin show'\''' -l json -d 'Print JSON'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin show'\''' -s h -l help -d 'Print this'

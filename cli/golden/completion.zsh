@@ -112,6 +112,7 @@ _sandblock_plugin() {
     command)
       local -a commands=(
       'new:start a plugin in a language of your choice'
+      'check:check that a plugin does what it should'
       'show:show what a plugin is, takes and provides'
       'list:list the bundled plugins'
       'pack:put a manifest into a module'
@@ -120,6 +121,7 @@ _sandblock_plugin() {
     rest)
       case $line[1] in
         new) _sandblock_plugin_new ;;
+        check) _sandblock_plugin_check ;;
         show) _sandblock_plugin_show ;;
         list) _sandblock_plugin_list ;;
         pack) _sandblock_plugin_pack ;;
@@ -135,6 +137,23 @@ _sandblock_plugin_new() {
     '(-k --kind)'{-k+,--kind=}'[plugin, or filter]:KIND:(plugin filter)' \
     '(-h --help)'{-h,--help}'[Print this]' \
     '1:directory: '
+}
+
+_sandblock_plugin_check() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(--writes)'--writes='[What writes do: keep, drop or same]:EFFECT:(keep drop same)' \
+    '*'--skip='[Leave out a check, by the name that the report gives]:CHECK: ' \
+    '(--operations)'--operations='[Random operations of each check that makes some]:NUMBER: ' \
+    '(--seed)'--seed='[Where random numbers begin]:NUMBER: ' \
+    '(--image)'--image='[What the devices below a filter hold]:FILE:_files' \
+    '(--children)'--children='[Devices below a filter]:NUMBER: ' \
+    '(--plugin-timeout)'--plugin-timeout='[One call into the plugin may take so long]:SECONDS: ' \
+    '(--json)'--json'[Print JSON]' \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1:plugin:_sandblock_plugins' \
+    '*:key=value:_sandblock_parameters'
 }
 
 _sandblock_plugin_show() {

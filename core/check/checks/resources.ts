@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// What a plugin uses: memory, little of it or again and again, time while nothing is asked for, and
+// the numbers that it keeps.
+
+import { BlockError } from "../../block/errno.ts";
+import { Command } from "../../block/request.ts";
+import { PluginDevice } from "../../plugin/instance.ts";
+import { PLAIN_NODE } from "../../plugin/manifest_node.ts";
+import { Contents } from "../contents.ts";
+import { type Check, Fault, type Kit, Skipped } from "../kit.ts";
+import { doSteps } from "../operations.ts";
+import { isComplaint, type Session } from "../session.ts";
+import { threeHandles } from "./random.ts";
+
+const PAGE = 65536;
+/** Memory beyond what the module begins with. */
+const SPARE = [0, 4 * PAGE, 32 * PAGE];
+
+export const memory: Check = {
+  name: "memory",
+  title: "with little memory it refuses what it cannot do, and keeps what it has",
+  async run(kit) {
+    const { prepared, options } = kit.subject;
+    const initial = prepared.memories.reduce((sum, one) => sum + one.initial * PAGE, 0);
+    for (const spare of SPARE) {
+      try {
+        const handles = await threeHandles(kit, kit.start({ memoryMaximum: initial + spare }));
+        await doSteps(handles, Math.ceil(options.operations / 2), { mayFail: true });
+      } catch (error) {
+        if (error instanceof Skipped) continue;
+        if (!(error instanceof BlockError || error instanceof Fault)) throw error;
+        // Many languages cannot go on without memory; that costs one request, and is worth knowing.
+        if (isComplaint(error.message) && !/breaks the ABI/.test(error.message)) {
+          kit.notes.push(`with ${initial + spare} bytes of memory: ${error.message}`);
+        } else if (error instanceof Fault && !isOutOfMemory(error)) {
+          throw new Fault(`with ${initial + spare} bytes of memory: ${error.message}`);
+        }
+      }
+    }
+  },
+};
+
+/** Reading everything, which `threeHandles` does, may be too much already. */
+function isOutOfMemory({ message }: Fault): boolean {
+  return /\bENOMEM\b|\bENOSPC\b/.test(message);
+}
+
+/** Rounds that are compared, and what is done in each. */
+const ROUNDS = 5;
+const OPENS = 600;
+const REQUESTS = 400;
+
+export const leaks: Check = {
+  name: "leaks",
+  title: "it gives back the memory that handles and requests have taken",
+  async run(kit) {
+    const session = kit.start();
+    const contents = await new Contents(kit, session, session.open()).load();
+    const sizes: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      for (let count = 0; count < OPENS; count++) session.shut(session.open());
+      await repeat(kit, contents);
+      sizes.push(session.device.memory.bytes.length);
+    }
+    kit.listen(session, "opening and closing it often");
+    const growth = sizes.slice(2).map((size, index) => size - sizes[index + 1]!);
+    if (!growth.every((bytes) => bytes > 0)) return;
+    const bytes = growth.reduce((sum, one) => sum + one, 0);
+    throw new Fault(
+      `its memory grows by ${bytes} bytes in ${growth.length * OPENS} opens and closes and ` +
+        `${growth.length * REQUESTS} requests that repeat the same`,
+    );
+  },
+};
+
+async function repeat(kit: Kit, contents: Contents): Promise<void> {
+  const [area] = contents.areas;
+  if (area === undefined) return;
+  const length = Math.min(area.length, Math.max(contents.block, 8192 - 8192 % contents.block));
+  for (let count = 0; count < REQUESTS; count += 2) {
+    const operation = contents.operation(area, 0, length, Command.Read);
+    await kit.must(contents.session, contents.to, operation);
+    if (contents.can("write")) await contents.write(area, 0, length);
+  }
+}
+
+export const metrics: Check = {
+  name: "metrics",
+  title: "counters only grow",
+  async run(kit) {
+    const { metrics: declared } = kit.subject.manifest.node ?? PLAIN_NODE;
+    if (declared.length === 0) throw new Skipped("it has no metrics");
+    const session = kit.start();
+    const handles = await threeHandles(kit, session);
+    let before = valuesOf(session);
+    for (let round = 0; round < 8; round++) {
+      await doSteps(handles, 20, { mayFail: false });
+      const now = valuesOf(session);
+      for (const [index, { name, type }] of declared.entries()) {
+        if (type !== "counter" || now[index]! >= before[index]!) continue;
+        throw new Fault(`the counter "${name}" goes from ${before[index]} down to ${now[index]}`);
+      }
+      before = now;
+    }
+  },
+};
+
+function valuesOf({ device }: Session): number[] {
+  return device instanceof PluginDevice ? device.metrics().map(({ value }) => value) : [];
+}
+
+/** How long nothing is asked for, and how often there may be something to do meanwhile. */
+const IDLE_MS = 60;
+const BUSY_MAX = 300;
+
+export const idle: Check = {
+  name: "idle",
+  title: "it rests while nothing is asked for, and keeps what it holds",
+  async run(kit) {
+    const { imports } = kit.subject.prepared;
+    const works = imports.includes("timer") || imports.includes("next_open");
+    if (!works) throw new Skipped("it does nothing by itself");
+    const session = kit.start();
+    const handles = await threeHandles(kit, session);
+    await doSteps(handles, 50, { mayFail: false });
+    const busy = await session.idle(IDLE_MS);
+    kit.listen(session, "waiting");
+    if (busy > BUSY_MAX) {
+      kit.notes.push(`it had something to do ${busy} times in ${IDLE_MS} ms without a request`);
+    }
+    await handles[0]!.verify("waiting");
+  },
+};
