@@ -57,6 +57,7 @@ export const IMPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   log: abi([I32, Pointer, Pointer]),
   release: abi([Pointer, Pointer]),
   complete: abi([I32, I32]),
+  reply_restart: abi([I32]),
   timer: abi([Count, I32], I32),
   cancel: abi([I32], I32),
   metric: abi([I32, Count]),
@@ -144,7 +145,7 @@ export const INITIALIZE = "_initialize";
 export const MANDATORY_EXPORTS = ["sb_open", "sb_size", "sb_pread"] as const;
 
 /** Flags of data calls. */
-export const CallFlag = { Fua: 1, MayTrim: 2, FastZero: 4, ReqOne: 8 } as const;
+export const CallFlag = { Fua: 1, MayTrim: 2, FastZero: 4, ReqOne: 8, Whole: 16 } as const;
 /** Flag of sb_open. */
 export const OpenFlag = { ReadOnly: 1 } as const;
 /** Flags of file_open. Those after the first need it. */

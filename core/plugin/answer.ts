@@ -82,6 +82,22 @@ export class Answer extends AnswerPieces {
     if (this.loans.any) this.loans.giveBack(succeeded ? request.space.memory : null);
   }
 
+  /** Forgets what the request was answered with so far; nothing of it may be under way. */
+  restart(): void {
+    if (this.partsPending > 0) {
+      this.lied("reply_restart: what was forwarded is still under way");
+    } else if (this.expect === Expect.Nothing) {
+      this.lied("reply_restart: it is not answered with data or extents");
+    } else {
+      const request = this.request!;
+      this.parts.clear();
+      this.parts.begin(request);
+      this.loans.giveBack(null);
+      request.pieceCount = 0;
+      this.nextAt = 0;
+    }
+  }
+
   /** Pointer to room for a copy of the payload in the plugin's memory; 0 where there is none. */
   roomForPayload(length: number): number {
     this.simple = false;

@@ -65,6 +65,7 @@ function answerImports(host: Host): WebAssembly.ModuleImports {
       const length = joined(lengthHigh, lengthLow);
       host.find("reply_error", id)?.error(joined(atHigh, atLow), length, errno);
     },
+    reply_restart: (id: number) => host.find("reply_restart", id)?.restart(),
     extent: (id: number, lengthHigh: number, lengthLow: number, flags: number) => {
       host.find("extent", id)?.extent(lengthHigh >>> 0, lengthLow >>> 0, flags);
     },

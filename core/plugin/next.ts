@@ -72,6 +72,7 @@ export class Next implements RequestSink {
     part.payload = request.payload + at;
     part.notice = token;
     part.told = token !== 0;
+    part.whole = (flags & CallFlag.Whole) !== 0;
     part.handle = handle;
     handle.outstanding++;
     const status = handle.routes[child]![command]!.submit(part);
@@ -83,7 +84,7 @@ export class Next implements RequestSink {
     }
     handle.ended();
     let errno = status;
-    if (errno === 0) errno = this.#take(answer, part);
+    if (errno === 0) errno = part.wholeErrno() || this.#take(answer, part);
     else if (part.errorText !== "") this.#host.errorText = part.errorText;
     this.#host.answers.parts.give(part);
     return errno;
@@ -159,7 +160,7 @@ export class Next implements RequestSink {
     const { notice, told, errorText } = part;
     part.handle!.ended();
     answer.partsPending--;
-    let result = errno;
+    let result = errno || part.wholeErrno();
     const awaited = answer.awaits(part);
     if (result === 0 && awaited && this.copiesStable) result = this.#settle(answer, part);
     if (result !== 0) {

@@ -20,6 +20,8 @@ export class Part extends Request {
   /** What sb_done is called with; `told` is false where it is not called. */
   notice = 0;
   told = false;
+  /** A read that fails as a whole when a piece of it does. */
+  whole = false;
   /** Own reads and extents: where in the filter's memory the result goes. */
   pointer = 0;
   /** Own reads: bytes of room that were taken. */
@@ -89,6 +91,14 @@ export class Part extends Request {
     return bytes < this.count;
   }
 
+  /** The errno of the first piece that failed; 0 where none has, or where each stands for itself. */
+  wholeErrno(): number {
+    for (let index = 0; this.whole && index < this.pieceCount; index++) {
+      if (this.pieceKind(index) === Piece.Error) return this.pieceValue(index);
+    }
+    return 0;
+  }
+
   /** What is wrong with the pieces as the answer to this read; "" if nothing is. */
   readFault(): string {
     let at = 0;
@@ -119,6 +129,7 @@ export class PartPool {
     part.clear();
     part.answer = null;
     part.handle = null;
+    part.whole = false;
     this.#idle.push(part);
   }
 }

@@ -102,6 +102,7 @@ const IMPORTS = {
 
 /** What came with ABI 3.1, for `more` of modules that use it. */
 export const LATER_IMPORTS = {
+  reply_restart: "(param i32)",
   complete: "(param i32 i32)",
   timer: "(param i64 i32) (result i32)",
   cancel: "(param i32) (result i32)",

@@ -77,6 +77,7 @@ Deno.test("the header's numbers are the host's", () => {
   assert.equal(numbers.get("MAY_TRIM"), CallFlag.MayTrim);
   assert.equal(numbers.get("FAST_ZERO"), CallFlag.FastZero);
   assert.equal(numbers.get("REQ_ONE"), CallFlag.ReqOne);
+  assert.equal(numbers.get("WHOLE"), CallFlag.Whole);
 });
 
 Deno.test("the RAM disk in the specification's words is about 20 lines of C", () => {

@@ -38,7 +38,8 @@ enum {
   SB_FUA = 1,       /* on stable storage before the call returns */
   SB_MAY_TRIM = 2,  /* sb_zero: may make a hole */
   SB_FAST_ZERO = 4, /* sb_zero: fail with SB_EOPNOTSUPP rather than be slow */
-  SB_REQ_ONE = 8    /* sb_extents: one extent is enough */
+  SB_REQ_ONE = 8,   /* sb_extents: one extent is enough */
+  SB_WHOLE = 16     /* sb_next_forward of a read: what fails in part has failed; since 3.1 */
 };
 
 /* Flags of sb_reply_data, sb_reply_zero and sb_extent. */
@@ -115,6 +116,8 @@ SB_C SB_IMPORT("release") void sb_release(void *memory, size_t length);
 /* What a call for a request returns that is finished later, with sb_complete. */
 enum { SB_PENDING = -1 };
 SB_C SB_IMPORT("complete") void sb_complete(int32_t request, int32_t error);
+/* Forgets what a read or a request for extents was answered with so far. */
+SB_C SB_IMPORT("reply_restart") void sb_reply_restart(int32_t request);
 /* Calls sb_done(token, 0) later. Returns 0 or an error number. */
 SB_C SB_IMPORT("timer") int32_t sb_timer(uint64_t nanoseconds, int32_t token);
 SB_C SB_IMPORT("cancel") int32_t sb_cancel(int32_t token);

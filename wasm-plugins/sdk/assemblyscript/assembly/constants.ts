@@ -39,6 +39,8 @@ export const enum CallFlag {
   FastZero = 4,
   /** `sb_extents`: one extent is enough. */
   ReqOne = 8,
+  /** `nextForward` of a read: when a piece of it fails, all of it has failed. */
+  Whole = 16,
 }
 
 /** How a capability is provided (fields of Info). */

@@ -38,6 +38,7 @@ export {
   metric,
   monotonic,
   PENDING,
+  replyRestart,
   realTime,
   resize,
   timer,

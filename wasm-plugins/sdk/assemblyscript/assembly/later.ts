@@ -10,6 +10,11 @@ export const PENDING: i32 = -1;
 @external("sandblock:v3", "complete")
 export declare function complete(request: i32, errno: i32): void;
 
+/** Forgets what a read or a request for extents was answered with so far. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "reply_restart")
+export declare function replyRestart(request: i32): void;
+
 /** Calls `sb_done(token, 0)` in `nanoseconds`. Returns 0, or EAGAIN when there are too many. */
 // @ts-ignore: decorator
 @external("sandblock:v3", "timer")
