@@ -67,7 +67,7 @@ Deno.test("stats counts and says so at the end", () => {
 Deno.test("mirror writes to all and reads from each", () => {
   withFile(new Uint8Array(MIB), (a) =>
     withFile(new Uint8Array(MIB), (b) => {
-      const disk = client(node("mirror", node(`file ${a}`), node(`file ${b}`)));
+      const disk = client(node("mirror read=round-robin", node(`file ${a}`), node(`file ${b}`)));
       disk.write(1000, fill(50_000, 4));
       disk.zero(3000, 1000);
       disk.flush();

@@ -4,6 +4,7 @@
 
 import assert from "node:assert/strict";
 import type { TestClient } from "../core/backend/testing.ts";
+import { PluginDevice } from "../core/plugin/instance.ts";
 import { fill } from "./test_graph.ts";
 
 /** Compares without listing thousands of differences. */
@@ -67,4 +68,49 @@ export function randomChanges(
     const from = random(model.length - readLength + 1);
     assertSameBytes(disk.read(from, readLength), model.subarray(from, from + readLength));
   }
+}
+
+/** What a test-fuse (lib/test-fuse) fails, bit by bit. */
+export const Fuse = {
+  Read: 1,
+  Write: 2,
+  Flush: 4,
+  Trim: 8,
+  Zero: 16,
+  Extents: 32,
+  All: 63,
+} as const;
+
+/** Bytes that a test-fuse keeps to itself. */
+export const FUSE_BYTES = 4096;
+
+/** Makes the test-fuse above the file at `path` fail `commands` with `errno` from now on. */
+export function breakDevice(path: string, commands: number, errno = 5): void {
+  using file = Deno.openSync(path, { write: true });
+  file.seekSync(-FUSE_BYTES, Deno.SeekMode.End);
+  file.writeSync(Uint8Array.of(commands, errno, 0, 0));
+}
+
+/** What is in the file at `path` above which there is a test-fuse. */
+export function fusedContents(path: string): Uint8Array<ArrayBuffer> {
+  return Deno.readFileSync(path).slice(0, -FUSE_BYTES);
+}
+
+/** Lets a device work in the background until `done` says so. */
+export function workUntil(disk: TestClient, done: () => boolean, timeoutMs = 10_000): void {
+  const deadline = performance.now() + timeoutMs;
+  while (!done()) {
+    assert(performance.now() < deadline, "the work in the background did not come to its end");
+    disk.device.submitQueued();
+    disk.device.reap();
+  }
+}
+
+/** A metric of the topmost node. */
+export function metric(disk: TestClient, name: string): number {
+  const { device } = disk;
+  assert(device instanceof PluginDevice);
+  const found = device.metrics().find((one) => one.name === name);
+  assert(found !== undefined, `there is no metric "${name}"`);
+  return found.value;
 }
