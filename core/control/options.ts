@@ -20,6 +20,8 @@ export type DeviceOptions =
     grants?: Grants;
     /** What becomes of it when it traps or takes too long; "fail" when absent. */
     restart?: RestartPolicy;
+    /** How long one call may take; Limits.pluginTimeoutMs when absent. */
+    timeoutMs?: number;
     children?: DeviceOptions[];
   }
   | { kind: "file"; values: ParameterValue[] };
@@ -79,17 +81,41 @@ export const LIMITS_DEFAULT: Limits = {
   drainTimeoutMs: 10_000,
 };
 
-/** All that a server needs to know. */
-export interface ServerOptions {
+/** A server of one device and all its exports. */
+export interface DeviceOffer {
   device: DeviceOptions;
-  listen: ListenAddress[];
-  connections: InheritedConnection[];
   /** When set, the default export of the device is known to clients by this name. */
   exportName?: string;
   readOnly: boolean;
   /** Asked about each request; absent or null: everything is allowed. */
   policy?: Policy | null;
-  /** Reactor threads; more than one only serves devices that are parallel. */
+}
+
+/** A server of several devices, each with its default export under a name of the server's. */
+export interface ExportsOffer {
+  /** At least one; names differ and have at most 4096 bytes. */
+  exports: ExportOffer[];
+  /** The one that the empty name stands for; null where there is none. */
+  defaultExport: string | null;
+}
+
+/** One of them. */
+export interface ExportOffer {
+  name: string;
+  description: string;
+  device: DeviceOptions;
+  readOnly: boolean;
+  policy?: Policy | null;
+}
+
+/** All that a server needs to know. */
+export type ServerOptions = ServerSettings & (DeviceOffer | ExportsOffer);
+
+/** How a server serves, whatever it serves. */
+export interface ServerSettings {
+  listen: ListenAddress[];
+  connections: InheritedConnection[];
+  /** Threads for a parallel device, or for the exports to share (placement.ts). */
   threads: number | "auto";
   /** Microseconds to poll before sleeping; "auto" adapts, 0 never polls. */
   busyPollUs: number | "auto";
@@ -107,8 +133,11 @@ export interface Server {
   describe(exportName: string): Promise<ExportInfo>;
   /** Serves a client that is connected already, as those of ServerOptions. Rejects where it cannot. */
   connect(connection: InheritedConnection): Promise<void>;
-  /** Decides about requests from now on, also those of clients that are connected. */
-  usePolicy(policy: Policy): void;
+  /**
+   * Decides about requests from now on, also those of clients that are connected. `exportName` is that
+   * of the device or export in ServerOptions.
+   */
+  usePolicy(policy: Policy, exportName?: string): void;
   /** Finishes what is under way, closes connections, removes socket files. Resolves when all is done. */
   stop(): Promise<void>;
   /** Resolves when the server has ended, by `stop` or on its own accord (last client, -s at its end). */

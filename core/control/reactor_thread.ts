@@ -4,6 +4,7 @@
 import { createEvent, signalEvent } from "../../native/descriptor.ts";
 import type { ExportInfo } from "../block/export.ts";
 import type {
+  MovingClient,
   ReactorAddress,
   ReactorCommand,
   ReactorQuestion,
@@ -17,6 +18,8 @@ export interface ReactorEvents {
   log(level: "error" | "warning" | "info" | "debug", text: string): void;
   idle(): void;
   finishing(): void;
+  /** A client is to go on at another reactor. */
+  move(place: number, client: MovingClient): void;
 }
 
 /** Who waits for an answer. */
@@ -102,6 +105,7 @@ export class ReactorThread {
     if (report.kind === "log") this.#events.log(report.level, report.text);
     else if (report.kind === "idle") this.#events.idle();
     else if (report.kind === "finishing") this.#events.finishing();
+    else if (report.kind === "move") this.#events.move(report.place, report.client);
     else if (report.kind === "answer") this.#answered(report.id, report.info, report.error);
     else if (report.kind === "started") this.#startedOrNot.resolve();
     else if (report.kind === "failed") this.#fail(report.message);

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Starts a server: listeners, watchdog and reactor threads; and ends it in order.
 
-import { isParallel, pluginNodes } from "../graph/nodes.ts";
+import { pluginNodes } from "../graph/nodes.ts";
 import { Watchdog } from "../plugin/watch.ts";
 import type { Policy } from "../policy/loaded.ts";
-import type { ReactorStart } from "../reactor/messages.ts";
+import type { MovingClient, ReactorStart } from "../reactor/messages.ts";
 import { closeListener, type Listener, listenerUri, openListeners } from "./listeners.ts";
 import type { ExportInfo } from "../block/export.ts";
-import type { DeviceOptions, InheritedConnection, Server, ServerOptions } from "./options.ts";
+import type { InheritedConnection, Server, ServerOptions } from "./options.ts";
+import { placeDevices, type Placement } from "./placement.ts";
 import { createHandOver, ReactorThread } from "./reactor_thread.ts";
 
 /** Beyond the time to drain, a thread that does not end is given up after so long. */
@@ -33,15 +34,6 @@ export async function startServer(
   }
 }
 
-/** Without a wish a parallel device gets a reactor for each processor, up to so many. */
-const AUTO_THREADS_MAX = 4;
-
-/** Reactors that a device can use: one, unless each may have a device of its own. */
-function reactorCount(device: DeviceOptions, threads: number | "auto"): number {
-  if (!isParallel(device)) return 1;
-  return threads === "auto" ? Math.min(AUTO_THREADS_MAX, navigator.hardwareConcurrency) : threads;
-}
-
 class RunningServer implements Server {
   readonly uris: string[];
   readonly started: Promise<void>;
@@ -52,32 +44,38 @@ class RunningServer implements Server {
   readonly #reactors: ReactorThread[];
   readonly #watchdog = new Watchdog();
   readonly #load: Int32Array<SharedArrayBuffer>;
+  readonly #placement: Placement;
   #stopping = false;
   #patienceEndMs = 0;
 
   constructor(options: ServerOptions, listeners: Listener[], log: Log) {
     this.#options = options;
     this.#listeners = listeners;
-    this.uris = listeners.map((listener) => listenerUri(listener, options.exportName ?? ""));
-    const count = reactorCount(options.device, options.threads);
+    this.#placement = placeDevices(options);
+    const name = "exports" in options ? options.defaultExport : options.exportName;
+    this.uris = listeners.map((listener) => listenerUri(listener, name ?? ""));
+    const count = this.#placement.reactors.length;
     this.#load = new Int32Array(new SharedArrayBuffer(4 * count));
-    this.#reactors = this.#startReactors(count, log);
-    this.started = this.#reactors[0]!.started;
+    this.#reactors = this.#makeReactors(log);
+    this.started = this.#begin();
     this.ended = Promise.all(this.#reactors.map((reactor) => reactor.ended))
       .then(() => {}).finally(() => this.#cleanUp());
     this.ended.catch(() => {});
   }
 
   async describe(exportName: string): Promise<ExportInfo> {
-    return (await this.#reactors[0]!.ask({ kind: "export", name: exportName }))!;
+    const reactor = this.#reactors[this.#placeOf(exportName)]!;
+    return (await reactor.ask({ kind: "export", name: exportName }))!;
   }
 
   async connect(connection: InheritedConnection): Promise<void> {
-    await this.#reactors[0]!.ask({ kind: "connect", connection });
+    const name = connection.transmission?.exportName;
+    const place = name === undefined ? 0 : this.#placeOf(name);
+    await this.#reactors[place]!.ask({ kind: "connect", connection });
   }
 
-  usePolicy(policy: Policy): void {
-    for (const reactor of this.#reactors) reactor.send({ kind: "policy", policy });
+  usePolicy(policy: Policy, exportName?: string): void {
+    for (const reactor of this.#reactors) reactor.send({ kind: "policy", exportName, policy });
   }
 
   async stop(): Promise<void> {
@@ -110,45 +108,74 @@ class RunningServer implements Server {
     this.#patienceEndMs = performance.now() + this.#options.limits.drainTimeoutMs + END_GRACE_MS;
   }
 
-  #startReactors(count: number, log: Log): ReactorThread[] {
-    const handOvers = Array.from({ length: count - 1 }, createHandOver);
+  /** Number of the reactor that serves an export; of any, where none does. */
+  #placeOf(exportName: string): number {
+    const { exports } = this.#placement;
+    const name = exportName === "" ? exports?.default : exportName;
+    return exports?.list.find((one) => one.name === name)?.place ?? 0;
+  }
+
+  #makeReactors(log: Log): ReactorThread[] {
     const events = {
       log,
       idle: () => this.#idle(),
       finishing: () => this.#extendPatience(),
+      move: (place: number, client: MovingClient) =>
+        this.#reactors[place]!.send({ kind: "handshake", client }),
     };
-    const others = handOvers.map((handOver, i) =>
-      new ReactorThread({ ...this.#start(i + 1), inbox: [handOver.inbox] }, events)
-    );
+    const [, ...further] = this.#placement.reactors;
+    // Connections to a device that has several reactors are spread over them as they are accepted.
+    const handOvers = this.#placement.exports === null ? further.map(createHandOver) : [];
+    const others = further.map((_, i) => {
+      const inbox = handOvers.slice(i, i + 1).map((handOver) => handOver.inbox);
+      return new ReactorThread({ ...this.#start(i + 1), inbox }, events);
+    });
     const first: Omit<ReactorStart, "wakeFd"> = {
       ...this.#start(0),
       listeners: this.#listeners.map((listener) => listener.fd),
-      connections: this.#options.connections,
-      others: others.map((other, i) => handOvers[i]!.address(other.wakeFd)),
+      others: handOvers.map((handOver, i) => handOver.address(others[i]!.wakeFd)),
     };
-    const reactors = [new ReactorThread(first, events), ...others];
-    reactors[0]!.begin();
+    return [new ReactorThread(first, events), ...others];
+  }
+
+  /** Starts the threads. Resolves when clients can be served. */
+  async #begin(): Promise<void> {
+    const [first, ...others] = this.#reactors;
+    if (this.#placement.exports !== null) {
+      for (const reactor of this.#reactors) reactor.begin();
+      await Promise.all(this.#reactors.map((reactor) => reactor.started));
+      return;
+    }
+    first!.begin();
+    await first!.started;
     // One is enough to begin with. Connections wait for the others, whose failure ends the server.
-    reactors[0]!.started.then(() => this.#stopping || others.forEach((other) => other.begin()));
-    return reactors;
+    if (!this.#stopping) { for (const other of others) other.begin(); }
   }
 
   #start(index: number): Omit<ReactorStart, "wakeFd"> {
-    const { device, exportName, readOnly, busyPollUs, verbose, limits, policy } = this.#options;
-    const watches = pluginNodes(device).map(() => this.#watchdog.watch(limits.pluginTimeoutMs));
+    const { connections, busyPollUs, verbose, limits } = this.#options;
+    const { reactors, exports } = this.#placement;
     const { buffer: load } = this.#load;
-    const none = { inbox: [], listeners: [], connections: [], others: [] };
+    const devices = reactors[index]!.map((placed) => ({
+      ...placed,
+      watches: pluginNodes(placed.device).map((node) => {
+        const timeoutMs = node.kind === "plugin" ? node.timeoutMs : undefined;
+        return this.#watchdog.watch(timeoutMs ?? limits.pluginTimeoutMs);
+      }),
+    }));
+    const own = connections.filter(({ transmission }) => {
+      return index === (transmission === undefined ? 0 : this.#placeOf(transmission.exportName));
+    });
+    const none = { inbox: [], listeners: [], others: [] };
     return {
       index,
-      device,
-      watches,
+      devices,
+      exports,
+      connections: own,
       load,
-      exportName,
-      readOnly,
       busyPollUs,
       verbose,
       limits,
-      policy: policy ?? null,
       ...none,
     };
   }

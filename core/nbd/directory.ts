@@ -10,6 +10,14 @@ export interface ExportDirectory {
   list(): ExportEntry[];
   /** The name that stands for the empty export name; null where there is none. */
   defaultExport(): string | null;
-  /** Opens an export. Throws BlockError: ENOENT for a name that does not exist. */
+  /** Opens an export. Throws BlockError: ENOENT for a name that does not exist; or Elsewhere. */
   open(name: string): OpenExport;
+}
+
+/** The export is served at another place, where the handshake has to go on. */
+export class Elsewhere extends Error {
+  constructor(readonly place: number) {
+    super(`the export is served at place ${place}`);
+    this.name = "Elsewhere";
+  }
 }

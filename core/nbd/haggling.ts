@@ -17,7 +17,8 @@ import { OPTION_REPLY_MAGIC, Replies } from "./wire.ts";
 
 const NOTHING = new Uint8Array(0);
 
-export type NegotiationState = "negotiating" | "transmission" | "closed";
+/** "moved": it goes on at another place. */
+export type NegotiationState = "negotiating" | "transmission" | "closed" | "moved";
 
 /** See the top of this file. */
 export class Haggling implements Haggle {

@@ -3,7 +3,7 @@
 // out. Knows the framing of options and stays in step; what each option does is in the table.
 
 import { ByteWriter } from "./bytes.ts";
-import type { ExportDirectory } from "./directory.ts";
+import { Elsewhere, type ExportDirectory } from "./directory.ts";
 import { Haggling, type NegotiationState } from "./haggling.ts";
 import { OPTION_LENGTH_MAX, OUTPUT_PENDING_MAX } from "./limits.ts";
 import type { OptionHandler, OptionTable } from "./option_table.ts";
@@ -19,6 +19,7 @@ import {
   Option,
   OPTION_HEADER_LENGTH,
   OPTION_MAGIC,
+  type Replies,
   Reply,
 } from "./wire.ts";
 
@@ -37,6 +38,24 @@ export interface NegotiationOptions {
   options?: OptionTable;
   /** Who the client is, in words. */
   peer: string;
+  /** What another place has agreed on already. */
+  progress?: NegotiationProgress;
+}
+
+/** What a handshake has agreed on before an export is named. Plain data. */
+export interface NegotiationProgress {
+  fixedNewstyle: boolean;
+  noZeroes: boolean;
+  replies: Replies;
+  optionCount: number;
+}
+
+/** A handshake that has named an export which another place serves. */
+export interface Move {
+  place: number;
+  progress: NegotiationProgress;
+  /** The option that has named the export, to be taken again there. */
+  bytes: Uint8Array;
 }
 
 /** What the bytes that come next are. */
@@ -56,12 +75,27 @@ export class Negotiation {
   #handler: OptionHandler | undefined;
   #overlong = false;
   #shuttingDown = false;
+  #move: Move | null = null;
 
   constructor(options: NegotiationOptions) {
     this.#haggling = new Haggling(options.directory, options.peer);
     this.#table = options.options ?? OPTION_TABLE;
     this.#optionsMax = options.limits.optionsMax;
-    this.#message.expect(CLIENT_FLAGS_LENGTH);
+    const { progress } = options;
+    if (progress === undefined) {
+      this.#message.expect(CLIENT_FLAGS_LENGTH);
+      return;
+    }
+    this.#fixedNewstyle = progress.fixedNewstyle;
+    this.#haggling.noZeroes = progress.noZeroes;
+    this.#haggling.replies = progress.replies;
+    this.#optionCount = progress.optionCount;
+    this.#expectOption();
+  }
+
+  /** Where it goes on, in state "moved", once what `takeOutput` gives is sent. */
+  get move(): Move | null {
+    return this.#move;
   }
 
   /** "closed": send what `takeOutput` gives, then close the connection. */
@@ -176,10 +210,34 @@ export class Negotiation {
     if (this.#shuttingDown && haggling.option !== Option.Abort) this.#refuseForShutdown();
     else if (handler === undefined) {
       haggling.fail(Reply.Unsupported, `option ${haggling.option} is not known here`);
-    } else if (!this.#overlong) handler.handle(haggling, this.#message.part);
+    } else if (!this.#overlong) this.#handle(handler);
     else if (handler.handleOverlong !== undefined) handler.handleOverlong(haggling);
     else haggling.fail(Reply.TooBig, `the data of ${handler.name} is too long`);
     if (this.state === "negotiating") this.#expectOption();
+  }
+
+  #handle(handler: OptionHandler): void {
+    const { part } = this.#message;
+    try {
+      handler.handle(this.#haggling, part);
+    } catch (error) {
+      if (!(error instanceof Elsewhere)) throw error;
+      const { option, noZeroes, replies } = this.#haggling;
+      const bytes = new ByteWriter(OPTION_HEADER_LENGTH + part.length);
+      bytes.halves(OPTION_MAGIC.high, OPTION_MAGIC.low).u32(option).u32(part.length).bytes(part);
+      this.#haggling.state = "moved";
+      this.#move = {
+        place: error.place,
+        // The option counts where it is answered.
+        progress: {
+          fixedNewstyle: this.#fixedNewstyle,
+          noZeroes,
+          replies,
+          optionCount: this.#optionCount - 1,
+        },
+        bytes: bytes.finish(),
+      };
+    }
   }
 
   #refuseForShutdown(): void {

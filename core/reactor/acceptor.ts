@@ -20,6 +20,7 @@ export interface AcceptorOptions {
   epoll: Epoll;
   /** Connections per reactor; entry 0 is the own one. */
   load: Int32Array;
+  /** Reactors that serve the same as the own one. */
   others: ReactorAddress[];
   connectionsMax: number;
   /** Takes a connection for the own reactor; it is counted already. */
@@ -103,7 +104,7 @@ export class Acceptor {
     if (peer.startsWith("tcp:")) tuneTcp(fd);
     else setBufferBytes(fd, UNIX_BUFFER_BYTES);
     let target = 0;
-    for (let i = 1; i < load.length; i++) {
+    for (let i = 1; i <= others.length; i++) {
       if (Atomics.load(load, i) < Atomics.load(load, target)) target = i;
     }
     Atomics.add(load, target, 1);

@@ -4,10 +4,13 @@
 import { closeDescriptor } from "../../native/descriptor.ts";
 import { Poll } from "../../native/epoll.ts";
 import type { Phase } from "./phase.ts";
+import type { Served } from "./served.ts";
 
 /** See the top of this file. */
 export class Connection {
   phase!: Phase;
+  /** What it is a client of, in transmission. */
+  served: Served | null = null;
   /** In the list of connections that get a turn in each round. */
   hot = false;
   /** Rounds in a row in which nothing came. */

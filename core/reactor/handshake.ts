@@ -2,7 +2,7 @@
 // The handshake of one connection: moves bytes between the socket and core/nbd's Negotiation.
 
 import { Errno } from "../block/errno.ts";
-import { Negotiation, type NegotiationOptions } from "../nbd/negotiation.ts";
+import { type Move, Negotiation, type NegotiationOptions } from "../nbd/negotiation.ts";
 import type { Session } from "../nbd/session.ts";
 import { lastErrno } from "../../native/errno.ts";
 import { libc } from "../../native/libc.ts";
@@ -45,11 +45,18 @@ export class Handshake implements Phase {
   #unread: Uint8Array = new Uint8Array(0);
   #gone = false;
 
-  constructor(options: NegotiationOptions, descriptors: { inputFd: number; outputFd: number }) {
+  /** `received`: what has come already, where `options.progress` says that it began elsewhere. */
+  constructor(
+    options: NegotiationOptions,
+    descriptors: { inputFd: number; outputFd: number },
+    received: Uint8Array = new Uint8Array(0),
+  ) {
     this.#negotiation = new Negotiation(options);
     this.#inputFd = descriptors.inputFd;
     this.#outputFd = descriptors.outputFd;
-    this.#unsent = new Uint8Array(this.#negotiation.greeting());
+    this.#unread = received;
+    const greeting = options.progress === undefined ? this.#negotiation.greeting() : [];
+    this.#unsent = new Uint8Array(greeting);
   }
 
   get wantsInput(): boolean {
@@ -65,6 +72,11 @@ export class Handshake implements Phase {
     return this.#negotiation.session!;
   }
 
+  /** Where it goes on, after Turn.Moved, with `leftover` behind the bytes of the move. */
+  get move(): Move {
+    return this.#negotiation.move!;
+  }
+
   /** Why the server has closed the connection; empty if it has not. */
   get closeReason(): string {
     return this.#negotiation.closeReason;
@@ -75,13 +87,15 @@ export class Handshake implements Phase {
     if (this.#unsent.length > 0 && !this.#send()) return this.#gone ? Turn.Closed : Turn.Idle;
     if (this.#negotiation.state === "closed") return Turn.Closed;
     if (this.#negotiation.state === "transmission") return Turn.Agreed;
+    if (this.#negotiation.state === "moved") return Turn.Moved;
     const bytes = this.#unread.length > 0 ? this.#unread : this.#receive();
     if (bytes === null) return this.#gone ? Turn.Closed : Turn.Idle;
     const consumed = this.#negotiation.receive(bytes);
     const rest = consumed < bytes.length ? bytes.slice(consumed) : new Uint8Array(0);
-    const agreed = (this.#negotiation.state as string) === "transmission";
-    this.#unread = agreed ? new Uint8Array(0) : rest;
-    if (agreed) this.leftover = rest;
+    const state: string = this.#negotiation.state;
+    const over = state === "transmission" || state === "moved";
+    this.#unread = over ? new Uint8Array(0) : rest;
+    if (over) this.leftover = rest;
     this.#unsent = new Uint8Array(this.#negotiation.takeOutput());
     this.#send();
     return Turn.Worked;

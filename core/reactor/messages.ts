@@ -4,6 +4,7 @@
 
 import type { ExportInfo } from "../block/export.ts";
 import type { DeviceOptions, InheritedConnection, Limits } from "../control/options.ts";
+import type { NegotiationProgress } from "../nbd/negotiation.ts";
 import type { Policy } from "../policy/loaded.ts";
 import type { LogLevel } from "../plugin/instance.ts";
 import type { Watch } from "../plugin/watch.ts";
@@ -15,15 +16,37 @@ export interface ReactorAddress {
   wakeFd: number;
 }
 
+/** A device that a reactor serves. */
+export interface DeviceStart {
+  device: DeviceOptions;
+  /** Deadlines of calls into plugins, one for each node that is one (graph/nodes.ts). */
+  watches: Watch[];
+  /** How many devices of this kind serve the same exports. */
+  instances: number;
+  /** What clients call its default export; undefined: as the device does. */
+  exportName: string | undefined;
+  readOnly: boolean;
+  policy: Policy | null;
+}
+
+/** The exports of a server of several devices, which clients know by names of the server's. */
+export interface NamedExports {
+  /** `place` is the number of the reactor that serves it. */
+  list: { name: string; description: string; place: number }[];
+  /** The one that the empty name stands for; null where there is none. */
+  default: string | null;
+}
+
 /** The first message to a reactor thread: all that it works with. */
 export interface ReactorStart {
   index: number;
   /** Where messages to this reactor arrive: from the main thread, then from reactor 0. */
   inbox: MessagePort[];
   wakeFd: number;
-  device: DeviceOptions;
-  /** Deadlines of calls into plugins, one for each node that is one (graph/nodes.ts). */
-  watches: Watch[];
+  /** What it serves itself. */
+  devices: DeviceStart[];
+  /** All there is, wherever it is served; null where the one device names its exports itself. */
+  exports: NamedExports | null;
   /** Listening sockets; only reactor 0 has any. */
   listeners: number[];
   /** Clients that are connected already; only reactor 0 gets any. */
@@ -32,9 +55,6 @@ export interface ReactorStart {
   others: ReactorAddress[];
   /** Connections per reactor: Int32Array, shared by all. */
   load: SharedArrayBuffer;
-  exportName: string | undefined;
-  readOnly: boolean;
-  policy: Policy | null;
   busyPollUs: number | "auto";
   verbose: boolean;
   limits: Limits;
@@ -44,8 +64,10 @@ export interface ReactorStart {
 export type ReactorCommand =
   /** A connection that another reactor has accepted and counted. */
   | { kind: "connection"; fd: number; peer: string }
-  /** Decide about requests by this from now on. */
-  | { kind: "policy"; policy: Policy }
+  /** A client that has begun its handshake at another reactor and is counted here. */
+  | { kind: "handshake"; client: MovingClient }
+  /** Decide about requests by this from now on; `exportName` is that of DeviceStart. */
+  | { kind: "policy"; exportName: string | undefined; policy: Policy }
   /** Answered by the report with the same `id`. */
   | { kind: "ask"; id: number; question: ReactorQuestion }
   /** Stop: finish what is under way, refuse what is new. */
@@ -58,6 +80,18 @@ export type ReactorQuestion =
   /** Serve a client that is connected already. */
   | { kind: "connect"; connection: InheritedConnection };
 
+/** A client whose handshake goes on at another reactor. */
+export interface MovingClient {
+  inputFd: number;
+  outputFd: number;
+  peer: string;
+  /** Time that is left for the handshake. */
+  leftMs: number;
+  progress: NegotiationProgress;
+  /** Bytes that were received and not taken. */
+  received: Uint8Array;
+}
+
 /** Messages from a reactor to the main thread. */
 export type ReactorReport =
   /** The thread listens: ReactorStart may be sent. */
@@ -68,6 +102,8 @@ export type ReactorReport =
   | { kind: "log"; level: LogLevel; text: string }
   /** The last connection of this reactor has gone. */
   | { kind: "idle" }
+  /** The client is to go on at reactor `place`, where it is counted already. */
+  | { kind: "move"; place: number; client: MovingClient }
   /** Clients are served, and the device gets on with what it had put off. */
   | { kind: "finishing" }
   /** To a question: `error` is null, or says why not. */

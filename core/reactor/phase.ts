@@ -13,6 +13,8 @@ export const Turn = {
   Starved: 3,
   /** The handshake is over (only from a handshake). */
   Agreed: 4,
+  /** The handshake goes on at another reactor (only from a handshake). */
+  Moved: 5,
 } as const;
 
 /** One of the two lives of a connection. */

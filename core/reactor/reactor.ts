@@ -5,7 +5,9 @@
 import type { Device } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
 import type { ExportInfo } from "../block/export.ts";
-import { createSession } from "../nbd/session.ts";
+import type { ExportDirectory } from "../nbd/directory.ts";
+import type { NegotiationProgress } from "../nbd/negotiation.ts";
+import { createSession, type Session } from "../nbd/session.ts";
 import { Epoll, Poll } from "../../native/epoll.ts";
 import { peerText, socketRole } from "../../native/socket.ts";
 import { setNonBlocking } from "../../native/descriptor.ts";
@@ -13,18 +15,16 @@ import { libc } from "../../native/libc.ts";
 import { ProcessorLatency } from "../../native/processor_latency.ts";
 import type { InheritedConnection } from "../control/options.ts";
 import type { LogLevel } from "../plugin/instance.ts";
-import { connectionFacts } from "../policy/connection.ts";
-import { Guard, PolicyInstance } from "../policy/guard.ts";
 import type { Policy } from "../policy/loaded.ts";
 import { Acceptor } from "./acceptor.ts";
-import { BoundDirectory } from "./bound_directory.ts";
 import { BusyPoll } from "./busy_poll.ts";
 import { Connection } from "./connection.ts";
-import { DeviceContext } from "./device_context.ts";
 import { Handshake } from "./handshake.ts";
-import type { ReactorStart } from "./messages.ts";
+import type { MovingClient, ReactorStart } from "./messages.ts";
+import { NamedDirectory } from "./named_directory.ts";
 import { Turn } from "./phase.ts";
 import { agreedTerms } from "./agreed_terms.ts";
+import { Finish, Served } from "./served.ts";
 import { Transmission, type TransmissionHost } from "./transmission.ts";
 
 /** Events taken from epoll at a time. */
@@ -49,6 +49,8 @@ export interface ReactorHost {
   log(level: LogLevel, text: string): void;
   /** The last connection has gone. */
   idle(): void;
+  /** A client is to go on at another reactor. */
+  move(place: number, client: MovingClient): void;
   /** It has drained, and the device gets on with what it had put off. */
   finishing(): void;
 }
@@ -57,7 +59,7 @@ export interface ReactorHost {
 export class Reactor implements TransmissionHost {
   readonly #start: ReactorStart;
   readonly #host: ReactorHost;
-  readonly #context: DeviceContext;
+  readonly #served: readonly Served[];
   readonly #epoll = new Epoll(EVENTS_MAX);
   readonly #acceptor: Acceptor;
   readonly #busyPoll: BusyPoll;
@@ -71,21 +73,24 @@ export class Reactor implements TransmissionHost {
   #housekeepingMs = 0;
   #drainDeadlineMs = Infinity;
   #finishEndMs = Infinity;
-  #finishSteps = 0;
   /** When the main thread is to be told again that the device is still getting on. */
   #finishToldMs = 0;
   #takeCommands: () => void = () => {};
-  #policy: PolicyInstance | null = null;
 
-  constructor(device: Device, start: ReactorStart, host: ReactorHost) {
+  /** `devices`: those of `start`. */
+  constructor(devices: readonly Device[], start: ReactorStart, host: ReactorHost) {
     this.#start = start;
     this.#host = host;
-    this.#context = new DeviceContext(device, start.limits.inflightBytesMax);
+    const log = (level: LogLevel, text: string) => this.log(level, text);
+    this.#served = start.devices.map((one, index) => {
+      return new Served(devices[index]!, one, start.limits.inflightBytesMax, log);
+    });
     this.#busyPoll = new BusyPoll(start.busyPollUs, new ProcessorLatency());
     this.#load = new Int32Array(start.load);
-    if (start.policy !== null) this.usePolicy(start.policy);
     this.#epoll.add(start.wakeFd, Poll.In);
-    for (const fd of device.completionFds) this.#epoll.add(fd, Poll.In);
+    for (const fd of devices.flatMap(({ completionFds }) => completionFds)) {
+      this.#epoll.add(fd, Poll.In);
+    }
     this.#acceptor = new Acceptor({
       listeners: start.listeners,
       epoll: this.#epoll,
@@ -112,7 +117,7 @@ export class Reactor implements TransmissionHost {
     }
     this.#busyPoll.rest();
     this.#epoll.close();
-    this.#context.pool.trim();
+    for (const { context } of this.#served) context.pool.trim();
   }
 
   /** Takes a connected, non-blocking socket that is counted in `load`. */
@@ -141,10 +146,7 @@ export class Reactor implements TransmissionHost {
     const session = createSession(agreedTerms(this.#directory(peer), transmission));
     Atomics.add(this.#load, this.#start.index, 1);
     this.#register(connection);
-    this.#transmit(
-      connection,
-      new Transmission(...this.#transmissionArguments(session, connection)),
-    );
+    this.#transmit(connection, session);
     this.#heat(connection);
   }
 
@@ -161,17 +163,20 @@ export class Reactor implements TransmissionHost {
     return info;
   }
 
-  /** Decides about requests by `policy` from now on, whoever they come from. */
-  usePolicy(policy: Policy): void {
-    this.#policy = new PolicyInstance(policy, (level, text) => this.log(level, text));
-    for (const [transmission, { peer }] of this.#byTransmission) {
-      transmission.guard = this.#guard(transmission, peer);
-    }
+  /** Goes on with a handshake that another reactor has begun. */
+  takeOver({ inputFd, outputFd, peer, leftMs, progress, received }: MovingClient): void {
+    const connection = new Connection(inputFd, outputFd, peer, performance.now(), leftMs);
+    connection.unwatchable = [inputFd, outputFd].filter((fd) => !this.#epoll.takes(fd));
+    this.#open(connection, progress, received);
   }
 
-  #guard({ exportName }: Transmission, peer: string): Guard | null {
-    const policy = this.#policy;
-    return policy && new Guard(policy, connectionFacts(peer, exportName), peer);
+  /** Decides about requests to what is served as `exportName`, whoever they come from. */
+  usePolicy(exportName: string | undefined, policy: Policy): void {
+    for (const served of this.#served) if (served.name === exportName) served.usePolicy(policy);
+    for (const [transmission, { peer, served }] of this.#byTransmission) {
+      if (served!.name !== exportName) continue;
+      transmission.guard = served!.guard(transmission.exportName, peer);
+    }
   }
 
   /** Stops accepting, refuses what is new and ends the loop once everything is answered. */
@@ -198,19 +203,28 @@ export class Reactor implements TransmissionHost {
     return this.#start.limits;
   }
 
-  #directory(peer: string): BoundDirectory {
-    const { readOnly, exportName } = this.#start;
-    return new BoundDirectory(this.#context.device, { readOnly, peer, alias: exportName });
+  #directory(peer: string): ExportDirectory {
+    const { exports, index } = this.#start;
+    if (exports === null) return this.#served[0]!.directory(peer);
+    return new NamedDirectory(exports, index, (name) => this.#servedAs(name), peer);
   }
 
-  #open(connection: Connection): void {
+  #servedAs(name: string): Served | undefined {
+    return this.#served.find((served) => served.name === name);
+  }
+
+  #open(connection: Connection, progress?: NegotiationProgress, received?: Uint8Array): void {
     const { peer } = connection;
     const { optionsMax } = this.#limits;
     const directory = this.#directory(peer);
-    connection.phase = new Handshake({ directory, limits: { optionsMax }, peer }, connection);
+    const begun = progress === undefined ? {} : { progress };
+    const options = { directory, limits: { optionsMax }, peer, ...begun };
+    connection.phase = new Handshake(options, connection, received);
     this.#negotiating++;
     this.#register(connection);
     this.#heat(connection);
+    // A client that arrives as the server stops is told so like the others.
+    if (this.#drainDeadlineMs !== Infinity) connection.phase.drain();
   }
 
   #register(connection: Connection): void {
@@ -221,7 +235,6 @@ export class Reactor implements TransmissionHost {
 
   /** Gives every hot connection a turn. Whether any of them, or the device, got somewhere. */
   #round(): boolean {
-    this.#policy?.tick();
     let worked = false;
     const hot = this.#hot;
     for (let i = hot.length - 1; i >= 0; i--) {
@@ -232,16 +245,7 @@ export class Reactor implements TransmissionHost {
         connection.idleRounds = 0;
       } else this.#settleTurn(connection, turn);
     }
-    const context = this.#context;
-    const { device } = context;
-    if (context.pending > 0 || device.busy) {
-      const before = context.pending;
-      device.submitQueued();
-      device.reap();
-      // What is finished may have a next step, which nothing else would hand over before a sleep.
-      device.submitQueued();
-      if (context.pending < before) worked = true;
-    }
+    for (let i = 0; i < this.#served.length; i++) if (this.#served[i]!.work()) worked = true;
     if (worked && this.#starved > 0) this.#feedStarved();
     return worked;
   }
@@ -249,6 +253,7 @@ export class Reactor implements TransmissionHost {
   #settleTurn(connection: Connection, turn: number): void {
     if (turn === Turn.Closed) return this.#close(connection);
     if (turn === Turn.Agreed) return this.#agree(connection);
+    if (turn === Turn.Moved) return this.#move(connection);
     if (turn === Turn.Starved) {
       connection.starved = true;
       this.#starved++;
@@ -262,7 +267,11 @@ export class Reactor implements TransmissionHost {
   }
 
   #mayPoll(): boolean {
-    return this.#hot.length > 0 || this.#context.pending > 0;
+    if (this.#hot.length > 0) return true;
+    for (let i = 0; i < this.#served.length; i++) {
+      if (this.#served[i]!.context.pending > 0) return true;
+    }
+    return false;
   }
 
   #sleep(): void {
@@ -276,7 +285,8 @@ export class Reactor implements TransmissionHost {
   }
 
   #sleepMs(): number {
-    const deviceMs = this.#context.device.nextMs;
+    let deviceMs = Infinity;
+    for (const { context } of this.#served) deviceMs = Math.min(deviceMs, context.device.nextMs);
     const deadlines = deviceMs !== Infinity || this.#negotiating > 0 || this.#starved > 0 ||
       this.#acceptor.paused ||
       this.#drainDeadlineMs !== Infinity;
@@ -292,7 +302,10 @@ export class Reactor implements TransmissionHost {
     for (let i = 0; i < count; i++) {
       this.#event(this.#epoll.descriptor(i), this.#epoll.events(i), now);
     }
-    if (now >= this.#context.device.nextMs) this.#context.device.reap();
+    for (let i = 0; i < this.#served.length; i++) {
+      const { device } = this.#served[i]!.context;
+      if (now >= device.nextMs) device.reap();
+    }
     if (now >= this.#housekeepingMs) this.#keepHouse(now);
     return count;
   }
@@ -308,8 +321,16 @@ export class Reactor implements TransmissionHost {
       }
       this.#heat(connection);
     } else if (fd === this.#start.wakeFd) this.#takeCommands();
-    else if (this.#context.device.completionFds.includes(fd)) this.#context.device.reap();
     else if (this.#acceptor.owns(fd)) this.#acceptor.accept(fd, now);
+    else this.#reapFor(fd);
+  }
+
+  /** Something that a device has waited for is done. */
+  #reapFor(fd: number): void {
+    for (let i = 0; i < this.#served.length; i++) {
+      const { device } = this.#served[i]!.context;
+      if (device.completionFds.includes(fd)) return device.reap();
+    }
   }
 
   #heat(connection: Connection): void {
@@ -379,40 +400,66 @@ export class Reactor implements TransmissionHost {
     const handshake = connection.phase as Handshake;
     this.#negotiating--;
     connection.handshakeDeadlineMs = Infinity;
-    const transmission = new Transmission(
-      ...this.#transmissionArguments(handshake.session, connection),
-    );
-    this.#transmit(connection, transmission);
+    const transmission = this.#transmit(connection, handshake.session);
     if (!transmission.preload(handshake.leftover)) transmission.hangUp();
   }
 
-  #transmissionArguments(session: ReturnType<typeof createSession>, connection: Connection) {
-    return [session, this.#context, this, connection, this.#limits.inflightRequestsMax] as const;
+  /** Hands a connection over to the reactor of the export that it has named. */
+  #move(connection: Connection): void {
+    const { move, leftover } = connection.phase as Handshake;
+    const { place, progress, bytes } = move;
+    const { inputFd, outputFd, peer, handshakeDeadlineMs } = connection;
+    const received = new Uint8Array(bytes.length + leftover.length);
+    received.set(bytes);
+    received.set(leftover, bytes.length);
+    const leftMs = handshakeDeadlineMs - performance.now();
+    this.#negotiating--;
+    this.#forget(connection);
+    // Counted there first: a server may end when it has no client.
+    Atomics.add(this.#load, place, 1);
+    Atomics.sub(this.#load, this.#start.index, 1);
+    this.#host.move(place, { inputFd, outputFd, peer, leftMs, progress, received });
   }
 
-  #transmit(connection: Connection, transmission: Transmission): void {
+  #transmit(connection: Connection, session: Session): Transmission {
+    const { exportName } = session;
+    const served = this.#start.exports === null ? this.#served[0]! : this.#servedAs(exportName)!;
+    const { inflightRequestsMax } = this.#limits;
+    const transmission = new Transmission(
+      session,
+      served.context,
+      this,
+      connection,
+      inflightRequestsMax,
+    );
+    transmission.guard = served.guard(exportName, connection.peer);
     connection.phase = transmission;
-    transmission.guard = this.#guard(transmission, connection.peer);
+    connection.served = served;
     this.#byTransmission.set(transmission, connection);
+    return transmission;
   }
 
   #close(connection: Connection): void {
     const { phase, peer } = connection;
-    this.#remove(connection);
     if (connection.starved) this.#starved--;
     if (phase instanceof Handshake) {
       this.#negotiating--;
       if (phase.closeReason !== "") this.log("debug", `${peer}: ${phase.closeReason}`);
     } else this.#byTransmission.delete(phase as Transmission);
     phase.close();
-    this.#unwatch(connection);
-    this.#connections.delete(connection.inputFd);
-    this.#connections.delete(connection.outputFd);
+    this.#forget(connection);
     connection.closeDescriptors();
     this.log("debug", `${peer}: closed`);
     Atomics.sub(this.#load, this.#start.index, 1);
     if (this.#acceptor.paused) this.#acceptor.resume(performance.now());
     if (this.#connections.size === 0) this.#host.idle();
+  }
+
+  #forget(connection: Connection): void {
+    this.#remove(connection);
+    this.#unwatch(connection);
+    this.#connections.delete(connection.inputFd);
+    this.#connections.delete(connection.outputFd);
   }
 
   #feedStarved(): void {
@@ -440,7 +487,10 @@ export class Reactor implements TransmissionHost {
   /** Others wait for memory: takes it from the client that has kept some idle for longest. */
   #closeStalled(now: number): void {
     let stalled: Connection | null = null;
+    const short = new Set<Served | null>();
+    for (const { starved, served } of this.#connections.values()) if (starved) short.add(served);
     for (const connection of this.#connections.values()) {
+      if (!short.has(connection.served)) continue;
       if (connection.hot || connection.starved || !connection.phase.holdsMemory) continue;
       if (now - connection.cooledMs < STALL_MS) continue;
       if (stalled === null || connection.cooledMs < stalled.cooledMs) {
@@ -454,14 +504,13 @@ export class Reactor implements TransmissionHost {
     this.#feedStarved();
   }
 
-  /** Lets the device do what it has put off, for as long as it gets on with that. */
-  #isFinished(device: Device): boolean {
-    const steps = device.finish();
-    if (steps < 0 && !device.busy) return true;
+  /** Lets devices do what they have put off, for as long as they get on with that. */
+  #isFinished(): boolean {
+    const states = this.#served.map((served) => served.finish());
+    if (states.every((state) => state === Finish.Done)) return true;
     const now = performance.now();
     if (this.#finishEndMs === Infinity) this.#finishEndMs = now + FINISH_MS_MAX;
-    if (steps > this.#finishSteps) {
-      this.#finishSteps = steps;
+    if (states.includes(Finish.GettingOn)) {
       const { drainTimeoutMs } = this.#limits;
       this.#drainDeadlineMs = Math.min(now + drainTimeoutMs, this.#finishEndMs);
       if (now >= this.#finishToldMs) {
@@ -476,8 +525,8 @@ export class Reactor implements TransmissionHost {
 
   #isDrained(): boolean {
     if (this.#drainDeadlineMs === Infinity) return false;
-    const { pending, device } = this.#context;
-    if (this.#connections.size === 0 && pending === 0) return this.#isFinished(device);
+    const pending = this.#served.some(({ context }) => context.pending > 0);
+    if (this.#connections.size === 0 && !pending) return this.#isFinished();
     if (performance.now() < this.#drainDeadlineMs) return false;
     for (const connection of [...this.#connections.values()]) connection.phase.hangUp();
     for (const connection of [...this.#connections.values()]) this.#heat(connection);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The entry of a reactor thread: makes the device, then runs the loop, which ends with the thread.
+// The entry of a reactor thread: makes the devices, then runs the loop, which ends with the thread.
 
 import { type MessagePort as NodeMessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Device } from "../block/device.ts";
@@ -7,7 +7,13 @@ import type { ExportInfo } from "../block/export.ts";
 import { buildDevice } from "../graph/build.ts";
 import { clearEvent } from "../../native/descriptor.ts";
 import type { LogLevel } from "../plugin/instance.ts";
-import type { ReactorCommand, ReactorQuestion, ReactorReport, ReactorStart } from "./messages.ts";
+import type {
+  DeviceStart,
+  ReactorCommand,
+  ReactorQuestion,
+  ReactorReport,
+  ReactorStart,
+} from "./messages.ts";
 import { memoryRelease } from "./memory_release.ts";
 import { Reactor } from "./reactor.ts";
 
@@ -40,17 +46,19 @@ function log(level: LogLevel, text: string): void {
 }
 
 function serve(start: ReactorStart): ReactorReport {
-  let device: Device;
+  const devices: Device[] = [];
   let reactor: Reactor;
   try {
-    device = createDevice(start);
-    reactor = new Reactor(device, start, {
+    for (const one of start.devices) devices.push(createDevice(one, start));
+    reactor = new Reactor(devices, start, {
       log,
       idle: () => report({ kind: "idle" }),
+      move: (place, client) => report({ kind: "move", place, client }),
       finishing: () => report({ kind: "finishing" }),
     });
     for (const connection of start.connections) reactor.inherit(connection);
   } catch (error) {
+    for (const device of devices) device.close();
     return { kind: "failed", message: error instanceof Error ? error.message : String(error) };
   }
   starting = false;
@@ -61,16 +69,24 @@ function serve(start: ReactorStart): ReactorReport {
     log("debug", error instanceof Error && error.stack || String(error));
     return { kind: "failed", message: `the server has failed: ${(error as Error).message}` };
   }
-  device.close();
+  for (const device of devices) device.close();
   return { kind: "ended" };
 }
 
-function createDevice(start: ReactorStart): Device {
-  const { device, watches, limits } = start;
-  const instances = new Int32Array(start.load).length;
+/** Throws an error that says which export it is about, where that has a name. */
+function createDevice(
+  { device, watches, instances, exportName }: DeviceStart,
+  { limits, exports }: ReactorStart,
+): Device {
   // Twice, because blocks of many sizes do not fill a memory without gaps.
   const hostMemoryBytesMax = 2 * limits.inflightBytesMax;
-  return buildDevice(device, { watches, log, instances, memoryRelease, hostMemoryBytesMax });
+  const services = { watches, log, instances, memoryRelease, hostMemoryBytesMax };
+  try {
+    return buildDevice(device, services);
+  } catch (error) {
+    if (exports === null || !(error instanceof Error)) throw error;
+    throw new Error(`cannot serve the export "${exportName}": ${error.message}`);
+  }
 }
 
 function takeCommands(start: ReactorStart, reactor: Reactor): void {
@@ -78,7 +94,8 @@ function takeCommands(start: ReactorStart, reactor: Reactor): void {
   for (const port of start.inbox) {
     for (let got = receive(port); got !== null; got = receive(port)) {
       if (got.kind === "connection") reactor.adopt(got.fd, got.peer);
-      else if (got.kind === "policy") reactor.usePolicy(got.policy);
+      else if (got.kind === "handshake") reactor.takeOver(got.client);
+      else if (got.kind === "policy") reactor.usePolicy(got.exportName, got.policy);
       else if (got.kind === "ask") answer(got.id, got.question, reactor);
       else reactor.drain();
     }

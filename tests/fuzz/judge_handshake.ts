@@ -9,6 +9,7 @@ import {
   takeOptionReply,
 } from "../../core/nbd/client.ts";
 import { expectedExport, expectedReply, type Haggled } from "./expected_reply.ts";
+import type { NegotiationState } from "../../core/nbd/negotiation.ts";
 import { Option, OPTION_MAGIC, Replies, Reply } from "../../core/nbd/wire.ts";
 
 const HEADER = 16;
@@ -23,7 +24,8 @@ export const OPTIONS_MAX = 7;
 
 /** How the handshake ended, as the server has it. */
 export interface Ended {
-  state: "negotiating" | "transmission" | "closed";
+  /** "moved" does not happen: everything is served at one place. */
+  state: NegotiationState;
 }
 
 /** What the client has agreed on, as the judge sees it. */
