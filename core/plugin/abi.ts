@@ -79,6 +79,7 @@ export const IMPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   next_extents: NEXT_TRANSFER,
   next_list: abi([I32, Pointer, Pointer], Pointer),
   next_default: abi([I32, Pointer, Pointer], I32),
+  payload: abi([I32, Count, Pointer, Pointer], I32),
   clock: abi([I32], Big),
   random: abi([Pointer, Pointer], I32),
   file_open: abi([Pointer, Pointer, I32], I32),

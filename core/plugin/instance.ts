@@ -208,6 +208,11 @@ export class PluginDevice implements Device {
       this.#children.some((child) => child.busy);
   }
 
+  /** What a filter stands on. */
+  get children(): readonly Device[] {
+    return this.#children;
+  }
+
   /** Metrics of the manifest with their values now. */
   metrics(): { name: string; value: number }[] {
     return this.#node.metrics.map(({ name }, index) => {

@@ -4,6 +4,7 @@
 
 import type { Device } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
+import { copyFrom } from "../block/memory.ts";
 import { Command } from "../block/request.ts";
 import { joined } from "./answer_pieces.ts";
 import type { Host } from "./host.ts";
@@ -60,6 +61,15 @@ function laterImports(host: Host): WebAssembly.ModuleImports {
       const ms = Math.min(joined(high, low) / NS_PER_MS, TIMER_MS_MAX);
       return host.agenda.set(host, token, performance.now() + ms) ? 0 : Errno.EAGAIN;
     },
+    payload: (
+      id: number,
+      atHigh: number,
+      atLow: number,
+      ph: number,
+      pl: number,
+      lh: number,
+      ll: number,
+    ) => copyPayload(host, id, joined(atHigh, atLow), joined(ph, pl), joined(lh, ll)),
     cancel: (token: number) => host.agenda.cancel(host, token) ? 1 : 0,
   };
 }
@@ -81,6 +91,26 @@ function tellImports(host: Host, node: NodeServices): WebAssembly.ModuleImports 
       return bytes !== null && node.hasFeature(new TextDecoder().decode(bytes)) ? 1 : 0;
     },
   };
+}
+
+/** Copies part of what is written to the plugin's memory, wherever the payload lies. Returns 0 or an errno. */
+function copyPayload(host: Host, id: number, at: number, pointer: number, length: number): number {
+  const request = host.find("payload", id)?.request;
+  if (!request) return Errno.EINVAL;
+  const { memory } = host;
+  memory.refresh();
+  let fact = "";
+  if (request.command !== Command.Write) fact = `request ${id} is no write`;
+  else if (at + length > request.length) fact = `${length} bytes at ${at} reach beyond the request`;
+  else if (!memory.contains(pointer, length)) {
+    fact = `${length} bytes at ${pointer} are not in its memory`;
+  }
+  if (fact !== "") {
+    host.lied(`payload: ${fact}`);
+    return Errno.EINVAL;
+  }
+  if (length > 0) copyFrom(request.payload + at, memory.bytes.subarray(pointer, pointer + length));
+  return 0;
 }
 
 /** Runs something about the exports of a child; `failed` is the result where that throws BlockError. */

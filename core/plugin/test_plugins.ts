@@ -127,6 +127,7 @@ export const NEXT_IMPORTS = {
   next_size: "(param i32 i32) (result i64)",
   next_info: "(param i32 i32 i32) (result i32)",
   next_list: "(param i32 i32 i32) (result i32)",
+  payload: "(param i32 i64 i32 i32) (result i32)",
   next_default: "(param i32 i32 i32) (result i32)",
   next_open: "(param i32 i32 i32) (result i32)",
   next_close: "(param i32)",

@@ -131,6 +131,9 @@ SB_C SB_IMPORT("next_count") int32_t sb_next_count(void);
 SB_C SB_IMPORT("next_size") int64_t sb_next_size(int32_t handle, int32_t child);
 SB_C SB_IMPORT("next_info") int32_t sb_next_info(int32_t handle, int32_t child,
                                                  struct sb_info *info);
+/* Copies `length` bytes of what is written, from `at` on, to `data`, wherever they lie. */
+SB_C SB_IMPORT("payload") int32_t sb_payload(int32_t request, uint64_t at, void *data,
+                                             size_t length);
 /* The exports of a child: their number as uint32_t, then for each the length of its name, that of its
  * description, and both. Returns the length of all of that; 0 where they cannot be listed. */
 SB_C SB_IMPORT("next_list") size_t sb_next_list(int32_t child, void *list, size_t capacity);

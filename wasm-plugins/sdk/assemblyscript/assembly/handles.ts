@@ -28,6 +28,16 @@ export function contextOf(handle: i32): u32 {
   return load<u32>(table + (<usize>handle << 2)) - 1;
 }
 
+/** Whether `handle` is open. */
+export function isOpen(handle: i32): bool {
+  return handle >= 0 && handle < capacity && load<u32>(table + (<usize>handle << 2)) != 0;
+}
+
+/** No handle is open from here on. */
+export function handlesEnd(): i32 {
+  return capacity;
+}
+
 /** Makes the handle free again. */
 export function closeHandle(handle: i32): void {
   store<u32>(table + (<usize>handle << 2), 0);

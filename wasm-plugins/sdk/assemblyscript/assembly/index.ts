@@ -61,8 +61,9 @@ export {
   nextTrim,
   nextZero,
   pass,
+  payload,
 } from "./next";
 export { ExtentList, infoOf } from "./below";
 export { begin, end, sb_done, Task, taskOf, then, token } from "./task";
 export { add, arrived, Join } from "./join";
-export { closeHandle, contextOf, openHandle } from "./handles";
+export { closeHandle, contextOf, handlesEnd, isOpen, openHandle } from "./handles";

@@ -34,6 +34,14 @@ export declare function nextForward(
   token: i32,
 ): i32;
 
+/**
+ * Copies `length` bytes of what is written, from `at` on, to `pointer`: for filters that forward writes,
+ * whose data they otherwise do not have. Returns 0 or an errno.
+ */
+// @ts-ignore: decorator
+@external("sandblock:v3", "payload")
+export declare function payload(request: i32, at: u64, pointer: usize, length: usize): i32;
+
 /** Reads from a child into memory. */
 // @ts-ignore: decorator
 @external("sandblock:v3", "next_pread")
