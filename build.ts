@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Builds dist/plugins/*.wasm, dist/man, dist/sandblock.js (all of the program in one file) and, out
-// of that, the executable dist/sandblock. See docs/architecture.md, "One executable".
+// Builds dist/plugins/*.wasm, dist/assets, dist/man, dist/sandblock.js (all of the program in one file)
+// and, out of that, the executable dist/sandblock. See docs/architecture.md, "One executable".
 //   deno task build [--form=compile|selfrun]     default: compile where denort is available
 
 import * as esbuild from "esbuild";
@@ -12,6 +12,7 @@ import { pack } from "./native/selfrun/pack.ts";
 const ROOT = import.meta.dirname!;
 const ENTRY = `${ROOT}/cli/main.ts`;
 const PLUGINS = `${ROOT}/dist/plugins`;
+const ASSETS = `${ROOT}/dist/assets`;
 const PROGRAM = `${ROOT}/dist/sandblock.js`;
 const MANUAL = `${ROOT}/dist/man/man1`;
 const EXECUTABLE = `${ROOT}/dist/sandblock`;
@@ -50,6 +51,7 @@ const ADDED = [
 async function main(args: string[]): Promise<void> {
   const form = chosenForm(args);
   await step("plugins", buildPlugins);
+  await step("assets", buildAssets);
   await step("manual", manual);
   await step("program", bundle);
   await step("executable", () => form === "compile" ? compile() : selfrun());
@@ -70,6 +72,20 @@ async function buildPlugins(): Promise<string> {
   const stale = pluginFiles().filter((name) => !files.includes(`${PLUGINS}/${name}`));
   for (const name of stale) await Deno.remove(`${PLUGINS}/${name}`);
   return `dist/plugins/: ${pluginFiles().join(" ")}`;
+}
+
+/** Names of the assets, in the order in which the executable has them. */
+let assets: string[] = [];
+
+async function buildAssets(): Promise<string> {
+  const { buildComponentAssets } = await import("./core/plugin/component/build_assets.ts");
+  assets = buildComponentAssets(ASSETS);
+  const bytes = assets.reduce((sum, name) => sum + assetBytes(name), 0);
+  return `dist/assets/: ${assets.length} files, ${Math.round(bytes / 1000)} kB`;
+}
+
+function assetBytes(name: string): number {
+  return Deno.statSync(`${ASSETS}/${name}`).size;
 }
 
 async function manual(): Promise<string> {
@@ -97,7 +113,7 @@ async function bundle(): Promise<string> {
     banner: { js: MODULE_LINE },
     define: { "import.meta.url": "moduleUrl" },
     metafile: true,
-    plugins: [npmPackages, lazyNodeModules, pluginsInside, templatesInside],
+    plugins: [npmPackages, lazyNodeModules, pluginsInside, assetsInside, templatesInside],
   }).finally(() => esbuild.stop());
   const [{ imports, exports }] = Object.values(metafile.outputs) as [Output];
   if (imports.length + exports.length > 0) {
@@ -109,7 +125,8 @@ async function bundle(): Promise<string> {
 /** `deno compile`, whose runtime denort is not in the npm package of Deno. */
 function compile(): string {
   const [first, ...flags] = RUN;
-  deno(["compile", "--quiet", first!, ...flags, "--output", NEW_EXECUTABLE, PROGRAM]);
+  const included = assets.flatMap((name) => ["--include", `${ASSETS}/${name}`]);
+  deno(["compile", "--quiet", first!, ...flags, ...included, "--output", NEW_EXECUTABLE, PROGRAM]);
   return "dist/sandblock, made by deno compile";
 }
 
@@ -120,7 +137,7 @@ function selfrun(): string {
   const bytes = pack({
     runtime: Deno.readFileSync(Deno.execPath()),
     stub: stub.bytes,
-    attachment: script,
+    attachment: joined([script, ...assets.map((name) => Deno.readFileSync(`${ASSETS}/${name}`))]),
     program: (offset) => loader(offset, script.length),
     runtimeArguments: ["run", ...RUN, "--ext=js"],
     addedVariables: ADDED,
@@ -128,6 +145,16 @@ function selfrun(): string {
   });
   Deno.writeFileSync(NEW_EXECUTABLE, bytes, { mode: 0o755 });
   return `dist/sandblock, self-running form, stub by ${stub.compiler}`;
+}
+
+function joined(parts: Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 function newStub(): Stub {
@@ -271,6 +298,41 @@ const templatesInside: esbuild.Plugin = {
       return {
         contents: `const folders = ${JSON.stringify(Object.fromEntries(folders))};
           export const templateFiles = (path) => folders[path] ?? {};`,
+      };
+    });
+  },
+};
+
+/** Has core/assets.ts read from this executable, or from files beside the program. */
+const assetsInside: esbuild.Plugin = {
+  name: "assets-inside",
+  setup(build) {
+    build.onLoad({ filter: /\/core\/assets\.ts$/ }, () => {
+      const table: Record<string, [number, number]> = {};
+      let at = 0;
+      for (const name of assets) {
+        table[name] = [at, assetBytes(name)];
+        at += assetBytes(name);
+      }
+      return {
+        contents: `const table = ${JSON.stringify(table)};
+          export function readAsset(name) {
+            const [at, length] = table[name];
+            if (assetsAt === null) return Deno.readFileSync(new URL("assets/" + name, moduleUrl));
+            const file = Deno.openSync("/proc/self/exe");
+            try {
+              file.seekSync(assetsAt + at, Deno.SeekMode.Start);
+              const bytes = new Uint8Array(length);
+              for (let end = 0; end < length;) {
+                const count = file.readSync(bytes.subarray(end));
+                if (count === null) throw new Error("cannot read " + name + ": the executable is cut short");
+                end += count;
+              }
+              return bytes;
+            } finally {
+              file.close();
+            }
+          }`,
       };
     });
   },

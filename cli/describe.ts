@@ -12,7 +12,10 @@ export interface Description {
   manifest: Manifest;
   /** File it was read from; null for what is built in. */
   path: string | null;
-  /** Functions of the ABI that it provides, without prefix: `pread`. Empty for a backend. */
+  /**
+   * Functions of the ABI that it provides, without prefix: `pread`. Empty for a backend, and for a
+   * component, which tells when it runs.
+   */
   functions: string[];
   /** Bytes that its memory may grow to; null for a backend. */
   memoryMaximum: number | null;
@@ -80,13 +83,14 @@ function parameterLines(parameters: readonly ParameterDeclaration[]): string[] {
 export function descriptionText(description: Description): string {
   const { manifest, path, functions, memoryMaximum } = description;
   const facts: [string, string][] = [["From", path ?? "built in"]];
-  if (functions.length > 0) facts.push(["ABI", `${manifest.abi} (sandblock:v3)`]);
+  const form = functions.length > 0 ? "sandblock:v3" : "component";
+  if (memoryMaximum !== null) facts.push(["ABI", `${manifest.abi} (${form})`]);
   facts.push(["Threads", manifest.threads]);
   if (memoryMaximum !== null) facts.push(["Memory", `at most ${bytesText(memoryMaximum)}`]);
   if (functions.length > 0) facts.push(["Provides", functions.join(" ")]);
   const asked = manifest.node?.capabilities ?? [];
   const own = asked.length === 0 ? "its own memory only" : "its own memory, and what it is allowed";
-  facts.push(["May use", description.functions.length > 0 ? own : "files"]);
+  facts.push(["May use", memoryMaximum !== null ? own : "files"]);
   const lines = [
     `${manifest.name} ${manifest.version}`,
     ...fill(manifest.description, HELP_WIDTH),

@@ -16,10 +16,13 @@ export function inspectPlugin(name: string): Description {
     return { manifest, path: null, functions: [], memoryMaximum: null };
   }
   const prepared = withReason(name, () => preparePlugin(source.bytes));
+  const { code, memories, memory, memoryMaximum } = prepared;
   return {
     manifest,
     path: source.path,
     functions: prepared.exports.map((name) => name.slice(EXPORT_PREFIX.length)).sort(),
-    memoryMaximum: prepared.memories[prepared.memory]!.maximum * PAGE_BYTES,
+    memoryMaximum: code instanceof WebAssembly.Module
+      ? memories[memory]!.maximum * PAGE_BYTES
+      : memoryMaximum,
   };
 }

@@ -94,8 +94,6 @@ export class PluginDevice implements Device {
     const grants = options.grants ?? NO_GRANTS;
     checkGrants(prepared.manifest, grants);
     this.#store = options.files ?? null;
-    const takesPayloads = this.#children.length === 0 || writesItself(prepared);
-    this.memory = takesPayloads ? this.#own : this.#children[0]!.memory;
     const alignments = this.#children.map(({ bufferAlignment }) => bufferAlignment);
     this.bufferAlignment = Math.max(16, this.#node.alignment, ...alignments);
     this.completionFds = [
@@ -136,11 +134,15 @@ export class PluginDevice implements Device {
       this.#below,
       { grants, files: this.#files },
     );
+    // A component tells what it has when it runs.
+    const running = { ...prepared, exports: Object.keys(this.#calls) };
+    const takesPayloads = this.#children.length === 0 || writesItself(running);
+    this.memory = takesPayloads ? this.#own : this.#children[0]!.memory;
     const { sb_done: done } = this.#calls;
     this.#host.sbDone = done ?? null;
     this.#own.allocator = allocatorOf(this.#host, this.#calls);
     this.#opening = new Opening({
-      prepared,
+      prepared: running,
       instances: options.instances,
       host: this.#host,
       calls: this.#calls,

@@ -12,7 +12,12 @@ import type { Grants } from "./grants.ts";
 import { makeServiceImports } from "./service_imports.ts";
 import { makeNodeImports, type NodeServices } from "./node_imports.ts";
 import type { Listing } from "./listing.ts";
-import { type MemoryShape, type PreparedPlugin, STACK_POINTER } from "./prepare.ts";
+import type { MemoryShape } from "./bounds.ts";
+import { STACK_POINTER } from "./compile.ts";
+import type { PreparedPlugin } from "./prepare.ts";
+import { instantiateComponent } from "./component/instantiate.ts";
+import { printable } from "./text.ts";
+import { Surroundings } from "./wasi/surroundings.ts";
 import { ADDED_IMPORTS } from "./wasm/rewrite.ts";
 
 /** Instantiates `prepared`. Throws BlockError when its start function or constructors fail. */
@@ -25,18 +30,26 @@ export function instantiate(
   node: NodeServices,
   services: { grants: Grants; files: Files },
 ): PluginCalls {
+  const core = {
+    ...makeImports(host, listing),
+    ...makeNodeImports(host, node),
+    ...makeServiceImports(host, services.grants, services.files),
+  };
+  const around = new Surroundings(services.grants, (level, text) => {
+    host.log(`log ${level}`, level, printable(new TextEncoder().encode(text)));
+  });
+  const { code } = prepared;
+  if (!(code instanceof WebAssembly.Module)) {
+    return instantiateComponent(prepared.manifest, code, memories[0]!, epoch, host, core, around);
+  }
   const added: Record<string, WebAssembly.Memory> = { epoch };
   memories.forEach((memory, index) => added[`memory ${index}`] = memory);
   const imports = {
-    [IMPORT_MODULE]: {
-      ...makeImports(host, listing),
-      ...makeNodeImports(host, node),
-      ...makeServiceImports(host, services.grants, services.files),
-    },
+    [IMPORT_MODULE]: core,
     [ADDED_IMPORTS]: added,
   };
   const instance = host.control("its start function", () => {
-    return new WebAssembly.Instance(prepared.module, imports);
+    return new WebAssembly.Instance(code, imports);
   });
   const { [STACK_POINTER]: stackPointer, ...calls } = instance.exports;
   host.keepStackPointer((stackPointer as StackPointer | undefined) ?? null);

@@ -7,8 +7,7 @@ import { checkManifest } from "./manifest_check.ts";
 import type { NodeManifest } from "./manifest_node.ts";
 import type { ParameterDeclaration } from "./parameters.ts";
 import { oneLine } from "./text.ts";
-import { Section } from "./wasm/format.ts";
-import { readSections, withCustomSection } from "./wasm/sections.ts";
+import { readCustomSections, withCustomSection } from "./wasm/sections.ts";
 
 /** Name of the custom section. */
 export const MANIFEST_SECTION = "sandblock.manifest";
@@ -36,9 +35,7 @@ export interface Manifest {
 
 /** The manifest of a plugin. Throws PluginError. */
 export function readManifest(bytes: Uint8Array): Manifest {
-  const found = readSections(bytes).filter(({ id, name }) => {
-    return id === Section.Custom && name === MANIFEST_SECTION;
-  });
+  const found = readCustomSections(bytes).filter(({ name }) => name === MANIFEST_SECTION);
   if (found.length > 1) {
     throw new PluginError(`it has more than one section "${MANIFEST_SECTION}"`);
   }
@@ -48,7 +45,7 @@ export function readManifest(bytes: Uint8Array): Manifest {
 }
 
 /**
- * A module with `json` as its manifest, in place of one it may have. Throws PluginError where
+ * A module or component with `json` as its manifest, in place of one it may have. Throws PluginError where
  * `bytes` is no module or `json` is no manifest.
  */
 export function writeManifest(bytes: Uint8Array, json: string): Uint8Array<ArrayBuffer> {

@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { PluginError } from "./errors.ts";
 import { readManifest } from "./manifest.ts";
-import { MEMORY_DEFAULT, preparePlugin } from "./prepare.ts";
+import { MEMORY_DEFAULT } from "./bounds.ts";
+import { preparePlugin } from "./prepare.ts";
 import { assemble, diskWat, manifestJson, plugin, RANGE } from "./test_plugins.ts";
 import { withCustomSection } from "./wasm/sections.ts";
 
@@ -44,7 +45,7 @@ Deno.test("a plugin is prepared without running it, and can be sent to another t
   port1.postMessage(prepared);
   const copy = await received as typeof prepared;
   assert.deepEqual(copy.manifest, prepared.manifest);
-  assert(copy.module instanceof WebAssembly.Module);
+  assert(copy.code instanceof WebAssembly.Module);
   port1.close();
   port2.close();
 });
@@ -194,7 +195,7 @@ Deno.test("memories and tables that cannot be bounded are refused", () => {
 
 Deno.test("of what a module exports only what the ABI names is left, and the stack pointer", () => {
   const exports = (wat: string) => {
-    const { module } = preparePlugin(plugin(wat));
+    const module = preparePlugin(plugin(wat)).code as WebAssembly.Module;
     return WebAssembly.Module.exports(module).map(({ name }) => name);
   };
   const more = `(func (export "malloc")) (table (export "table") 1 funcref)`;

@@ -45,10 +45,12 @@ export class TestPlugin {
   /** Errno of each request that was pending, in the order in which they ended. */
   readonly ended: number[] = [];
 
-  constructor(wat: string, options: TestOptions = {}) {
+  /** `wat`, or the bytes of a plugin that has a manifest. */
+  constructor(wat: string | Uint8Array, options: TestOptions = {}) {
     const { manifest, parameters = [], memoryMaximum, ...rest } = options;
     const limit = memoryMaximum === undefined ? {} : { memoryMaximum };
-    const prepared = preparePlugin(plugin(wat, manifest), limit);
+    const bytes = typeof wat === "string" ? plugin(wat, manifest) : wat;
+    const prepared = preparePlugin(bytes, limit);
     const values = parseParameters(prepared.manifest.parameters, parameters, {
       directory: "/base",
     });

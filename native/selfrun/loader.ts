@@ -5,20 +5,26 @@
 
 /**
  * First line of a program that can be loaded: the one use of `import.meta`. The rest of it neither
- * imports nor exports anything.
+ * imports nor exports anything. As a module it finds its assets in files beside it.
  */
-export const MODULE_LINE = "const moduleUrl = import.meta.url;";
+export const MODULE_LINE = "const moduleUrl = import.meta.url, assetsAt = null;";
 
-/** The program as a script that gives a function of the module's URL. Lines keep their numbers. */
+/**
+ * The program as a script that gives a function of the module's URL and of where in the executable
+ * the assets begin. Lines keep their numbers.
+ */
 export function asScript(program: string, name: string): string {
   if (!program.startsWith(MODULE_LINE)) {
     throw new SyntaxError(`cannot load the program: it does not begin with "${MODULE_LINE}"`);
   }
   const rest = program.slice(MODULE_LINE.length);
-  return `(async (moduleUrl) => { "use strict";${rest}\n})\n//# sourceURL=${name}\n`;
+  return `(async (moduleUrl, assetsAt) => { "use strict";${rest}\n})\n//# sourceURL=${name}\n`;
 }
 
-/** The module that evaluates the script of `length` bytes at `offset` in this executable. */
+/**
+ * The module that evaluates the script of `length` bytes at `offset` in this executable, behind which
+ * the assets are.
+ */
 export function loader(offset: number, length: number): string {
   return `const file = Deno.openSync("/proc/self/exe");
 file.seekSync(${offset}, Deno.SeekMode.Start);
@@ -30,6 +36,6 @@ while (end < bytes.length) {
   end += count;
 }
 file.close();
-await (0, eval)(new TextDecoder().decode(bytes))(import.meta.url);
+await (0, eval)(new TextDecoder().decode(bytes))(import.meta.url, ${offset + length});
 `;
 }

@@ -34,6 +34,9 @@ export interface OtherImport {
   module: string;
   name: string;
   kind: number;
+  /** Where its type begins and ends. */
+  start: number;
+  end: number;
 }
 
 /** A table that the module defines. */
@@ -159,8 +162,9 @@ function readImports(shape: ModuleShape, reader: ByteReader): void {
       shape.imports.push({ module, name, typeIndex: reader.u32() });
       continue;
     }
-    shape.otherImports.push({ module, name, kind });
+    const start = reader.at;
     skipImportType(kind, reader);
+    shape.otherImports.push({ module, name, kind, start, end: reader.at });
   }
 }
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Puts a module together again for running within bounds: memories become imports with a maximum,
 // tables get one, code checks the epoch word, functions at the boundary get their stand-ins, and of
-// exports only those asked for are left. Indices of functions, globals and memories stay the same.
+// exports only those asked for are left. Indices of functions, globals and memories stay the same;
+// what else than functions it imports (core modules of components do) comes before what is added.
 
 import { crossesAsIs, type Crossings, inwardBody, outerType, outwardBody } from "./boundary.ts";
 import { type CodeRewrite, epochCheck, rewriteBody, rewriteConstant } from "./code.ts";
 import { rewriteElements } from "./elements.ts";
 import { External, LimitsFlag, Section, SECTION_ORDER } from "./format.ts";
-import type { FunctionType, LimitsOf, ModuleShape } from "./module.ts";
+import type { ExportOf, FunctionType, LimitsOf, ModuleShape } from "./module.ts";
 import { ByteReader } from "./reader.ts";
 import { startModule } from "./sections.ts";
 import { ByteWriter } from "./writer.ts";
@@ -33,6 +34,8 @@ export interface RewritePlan {
   exports: ExportPlan[];
   /** Globals to export, by name. */
   globals: { name: string; index: number }[];
+  /** Exports other than functions that stay as they are. */
+  others?: readonly ExportOf[];
 }
 
 /** What has become of a module. */
@@ -74,7 +77,7 @@ class Rewriter {
     this.#types = [...shape.types];
     this.#code = {
       redirects: this.#redirects,
-      check: epochCheck(shape.memories.length),
+      check: epochCheck(importedMemories(shape) + shape.memories.length),
       referenced: new Set(),
     };
     this.#bodies = new Uint32Array(shape.functions.length);
@@ -178,10 +181,15 @@ class Rewriter {
 
   #importSection(): Uint8Array {
     const { memories } = this.#plan;
-    const out = new ByteWriter().u32(this.#importTypes.length + memories.length + 1);
-    this.#shape.imports.forEach(({ module, name }, index) => {
+    const { imports, otherImports, bytes } = this.#shape;
+    const count = imports.length + otherImports.length + memories.length + 1;
+    const out = new ByteWriter().u32(count);
+    imports.forEach(({ module, name }, index) => {
       out.name(module).name(name).byte(External.Function).u32(this.#importTypes[index]!);
     });
+    for (const { module, name, kind, start, end } of otherImports) {
+      out.name(module).name(name).byte(kind).raw(bytes.subarray(start, end));
+    }
     memories.forEach((limits, index) => {
       out.name(ADDED_IMPORTS).name(`memory ${index}`).byte(External.Memory);
       writeLimits(out, limits);
@@ -223,12 +231,13 @@ class Rewriter {
   }
 
   #exportSection(): Uint8Array {
-    const { globals } = this.#plan;
-    const out = new ByteWriter().u32(this.#exports.length + globals.length);
+    const { globals, others = [] } = this.#plan;
+    const out = new ByteWriter().u32(this.#exports.length + globals.length + others.length);
     for (const { name, functionIndex } of this.#exports) {
       out.name(name).byte(External.Function).u32(functionIndex);
     }
     for (const { name, index } of globals) out.name(name).byte(External.Global).u32(index);
+    for (const { name, kind, index } of others) out.name(name).byte(kind).u32(index);
     return out.written;
   }
 
@@ -275,6 +284,11 @@ export function functionType(shape: ModuleShape, index: number): FunctionType {
     ? shape.imports[index]!.typeIndex
     : shape.functions[index - imported]!;
   return shape.types[typeIndex]!;
+}
+
+/** How many memories come before those that the module defines. */
+function importedMemories({ otherImports }: ModuleShape): number {
+  return otherImports.filter(({ kind }) => kind === External.Memory).length;
 }
 
 function writeLimits(out: ByteWriter, limits: LimitsOf): void {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Splits a WebAssembly module into its sections (core specification 5.5, "Modules"), without
-// looking into them, and puts custom sections in.
+// looking into them, and puts custom sections in; for the latter, a component will do as well.
 
 import { PluginError } from "../errors.ts";
 import { Section, SECTION_ORDER } from "./format.ts";
@@ -24,9 +24,17 @@ export interface SectionRange {
   end: number;
 }
 
+/** Whether `bytes` is a component and not a module, by its header. */
+export function isComponent(bytes: Uint8Array): boolean {
+  return begins(bytes, HEADER.slice(0, 4), 0) && begins(bytes, COMPONENT_VERSION, 4);
+}
+
 /** The sections of a module in order. Throws PluginError when `bytes` is not a module. */
 export function readSections(bytes: Uint8Array): SectionRange[] {
   checkHeader(bytes);
+  if (isComponent(bytes)) {
+    throw new PluginError("a WebAssembly component where a core module is expected");
+  }
   const reader = new ByteReader(bytes, HEADER.length);
   const sections: SectionRange[] = [];
   let lastRank = -1;
@@ -53,15 +61,40 @@ export function readSections(bytes: Uint8Array): SectionRange[] {
   return sections;
 }
 
-/** A copy of the module in which `content` is the only custom section called `name`. */
+/** The custom sections of a module or component. Throws PluginError when `bytes` is neither. */
+export function readCustomSections(bytes: Uint8Array): SectionRange[] {
+  return topLevel(bytes).filter(({ id }) => id === Section.Custom);
+}
+
+/** Sections of a component may repeat and have other identifiers; those of custom ones are the same. */
+function topLevel(bytes: Uint8Array): SectionRange[] {
+  if (!isComponent(bytes)) return readSections(bytes);
+  checkHeader(bytes);
+  const reader = new ByteReader(bytes, HEADER.length);
+  const sections: SectionRange[] = [];
+  while (!reader.done) {
+    const from = reader.at;
+    const id = reader.byte();
+    const length = reader.u32();
+    const start = reader.skip(length);
+    const end = start + length;
+    const content = new ByteReader(bytes, start, end);
+    const name = id === Section.Custom ? content.name() : "";
+    sections.push({ id, name, from, start: content.at, end });
+  }
+  return sections;
+}
+
+/** A copy of the module or component with `content` as the only custom section called `name`. */
 export function withCustomSection(
   bytes: Uint8Array,
   name: string,
   content: Uint8Array,
 ): Uint8Array<ArrayBuffer> {
   const out = new ByteWriter(bytes.length + content.length + name.length + 16);
+  const sections = topLevel(bytes);
   out.raw(bytes.subarray(0, HEADER.length));
-  for (const section of readSections(bytes)) {
+  for (const section of sections) {
     if (section.id === Section.Custom && section.name === name) continue;
     out.raw(bytes.subarray(section.from, section.end));
   }
@@ -74,14 +107,13 @@ export function startModule(capacity: number): ByteWriter {
   return new ByteWriter(capacity).byte(...HEADER);
 }
 
+function begins(bytes: Uint8Array, expected: readonly number[], from: number): boolean {
+  return expected.every((byte, index) => bytes[from + index] === byte);
+}
+
 function checkHeader(bytes: Uint8Array): void {
-  const begins = (expected: number[], from: number) =>
-    expected.every((byte, index) => bytes[from + index] === byte);
-  if (!begins(HEADER.slice(0, 4), 0)) throw new PluginError("not a WebAssembly module");
-  if (begins(COMPONENT_VERSION, 4)) {
-    throw new PluginError("a WebAssembly component; sandblock takes core modules");
-  }
-  if (!begins(HEADER.slice(4), 4)) {
+  if (!begins(bytes, HEADER.slice(0, 4), 0)) throw new PluginError("not a WebAssembly module");
+  if (!isComponent(bytes) && !begins(bytes, HEADER.slice(4), 4)) {
     throw new PluginError("not a WebAssembly module of binary version 1");
   }
   if (bytes.length > MODULE_BYTES_MAX) {

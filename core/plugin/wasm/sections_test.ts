@@ -39,7 +39,10 @@ Deno.test("what is not a module is told from what is", () => {
   refuse(new Uint8Array(0), /^not a WebAssembly module$/);
   refuse(new TextEncoder().encode("#!/bin/sh"), /^not a WebAssembly module$/);
   refuse(Uint8Array.of(0, 0x61, 0x73, 0x6d, 2, 0, 0, 0), /binary version 1/);
-  refuse(Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0), /component; sandblock takes core/);
+  refuse(
+    Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0),
+    /component where a core module is expected/,
+  );
   refuse(Uint8Array.of(...EMPTY, 1), /ends too early at byte 9/);
   refuse(Uint8Array.of(...EMPTY, 3, 1, 0, 1, 1, 0), /repeated or out of order/);
   refuse(Uint8Array.of(...EMPTY, 14, 1, 0), /section of the kind 14/);

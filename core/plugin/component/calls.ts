@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: MIT
+// The functions of a core plugin (../calls.ts) made of those of a component's interface `device`.
+// A handle is a place in the table of the disks that are open.
+
+import { Errno, ERRNO_MAX, errnoName } from "../../block/errno.ts";
+import { Status } from "../../block/request.ts";
+import { OpenFlag } from "../abi.ts";
+import type { PluginCalls, RangeCall } from "../calls.ts";
+import { readInfo, writeInfo } from "../info.ts";
+import type { Device, Disk } from "./device.ts";
+import { shown } from "./host_functions.ts";
+import { Context, Request } from "./resources.ts";
+import type { Services } from "./services.ts";
+import {
+  type CallFlags,
+  callFlags,
+  type Failure,
+  infoRecord,
+  infoStruct,
+  type Parameter,
+  whole,
+} from "./values.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Functions of a disk that answer a request for a range, by what `implemented` calls them. */
+const RANGES = ["trim", "zero", "extents"] as const;
+
+/** The functions of `device` that are called for a component. */
+export function componentCalls(services: Services, device: Device): PluginCalls {
+  const adapter = new Adapter(services, device);
+  const implemented = adapter.run(() => device.implemented());
+  const { sb_alloc, sb_free, ...calls } = adapter.always();
+  const data: PluginCalls = {};
+  for (const name of RANGES) if (implemented[name]) data[`sb_${name}`] = adapter.range(name);
+  if (implemented.pread) data.sb_pread = adapter.pread;
+  if (implemented.pwrite) data.sb_pwrite = adapter.pwrite;
+  if (implemented.flush) data.sb_flush = adapter.flush;
+  if (implemented.cache) data.sb_cache = adapter.cache;
+  if (implemented.size) data.sb_size = (handle) => adapter.size(handle);
+  if (implemented.description) data.sb_describe = (handle) => adapter.describe(handle);
+  if (implemented.info) data.sb_info = (handle, out) => adapter.info(handle, out);
+  if (implemented.exports) data.sb_list = () => adapter.list();
+  if (implemented.defaultExport) data.sb_default = () => adapter.defaultExport();
+  if (implemented.finish) data.sb_finish = () => adapter.run(() => device.finish());
+  if (implemented.connect) {
+    data.sb_connect = (pointer, length) => {
+      return adapter.status(() => device.connect(adapter.text(pointer, length)));
+    };
+  }
+  return { sb_alloc: sb_alloc!, sb_free: sb_free!, ...calls, ...data };
+}
+
+class Adapter {
+  readonly #services: Services;
+  readonly #device: Device;
+  readonly #disks: ({ disk: Disk; context: Context } | null)[] = [];
+  readonly #parameters: Parameter[] = [];
+  readonly #lent: Request;
+
+  constructor(services: Services, device: Device) {
+    this.#services = services;
+    this.#device = device;
+    this.#lent = Request.lent(services);
+  }
+
+  /** What every component has. */
+  always(): PluginCalls {
+    const { exchange } = this.#services;
+    return {
+      sb_alloc: (size, alignment) => exchange.allocate(size, alignment),
+      sb_free: (pointer, size) => exchange.free(pointer, size),
+      sb_param_int: (index, val) => {
+        this.#parameters.push({ index, value: { tag: "number", val } });
+      },
+      sb_param_bytes: (index, pointer, length) => {
+        const val = this.#services.memory.bytes.slice(pointer, pointer + length);
+        this.#parameters.push({ index, value: { tag: "bytes", val } });
+      },
+      sb_ready: () => this.status(() => this.#device.start(this.#parameters.splice(0))),
+      sb_open: (pointer, length, flags) => this.#open(this.text(pointer, length), flags),
+      sb_close: (handle) => this.#close(handle),
+      sb_stop: () => this.run(() => this.#device.stop()),
+      sb_done: (token, result) => this.#done(token, result),
+    };
+  }
+
+  /** Calls the component. What jco complains about is the component's fault, so it is a trap. */
+  run<T>(call: () => T): T {
+    try {
+      return call();
+    } catch (error) {
+      throw trapOf(error);
+    }
+  }
+
+  /** Calls the component. Returns 0, or the errno of the failure that it returned. */
+  status(call: () => void): number {
+    try {
+      call();
+      return 0;
+    } catch (error) {
+      return this.#failed(error);
+    }
+  }
+
+  pread: RangeCall = (handle, id, countHigh, countLow, offsetHigh, offsetLow) => {
+    const request = this.#begin(id);
+    try {
+      const count = whole(countHigh, countLow);
+      this.#disk(handle).pread(count, whole(offsetHigh, offsetLow), request);
+    } catch (error) {
+      return this.#failed(error);
+    }
+    return request.pending ? Status.Pending : 0;
+  };
+
+  pwrite: NonNullable<PluginCalls["sb_pwrite"]> = (
+    handle,
+    id,
+    pointer,
+    _countHigh,
+    countLow,
+    offsetHigh,
+    offsetLow,
+    flags,
+  ) => {
+    const request = this.#begin(id);
+    const { bytes } = this.#services.memory;
+    // A filter that only passes payloads on gets none.
+    const data = bytes.subarray(pointer, pointer === 0 ? 0 : pointer + (countLow >>> 0));
+    try {
+      this.#disk(handle).pwrite(data, whole(offsetHigh, offsetLow), callFlags(flags), request);
+    } catch (error) {
+      return this.#failed(error);
+    }
+    return request.pending ? Status.Pending : 0;
+  };
+
+  flush = (handle: number, id: number): number => {
+    const request = this.#begin(id);
+    const errno = this.status(() => this.#disk(handle).flush(request));
+    return errno === 0 && request.pending ? Status.Pending : errno;
+  };
+
+  cache: RangeCall = (handle, id, countHigh, countLow, offsetHigh, offsetLow) => {
+    const request = this.#begin(id);
+    const errno = this.status(() => {
+      const count = whole(countHigh, countLow);
+      this.#disk(handle).cache(count, whole(offsetHigh, offsetLow), request);
+    });
+    return errno === 0 && request.pending ? Status.Pending : errno;
+  };
+
+  range(name: typeof RANGES[number]): RangeCall {
+    return (handle, id, countHigh, countLow, offsetHigh, offsetLow, flags) => {
+      const request = this.#begin(id);
+      const errno = this.status(() => {
+        const count = whole(countHigh, countLow);
+        const bits: CallFlags = callFlags(flags);
+        this.#disk(handle)[name](count, whole(offsetHigh, offsetLow), bits, request);
+      });
+      return errno === 0 && request.pending ? Status.Pending : errno;
+    };
+  }
+
+  size(handle: number): bigint {
+    let size = 0n;
+    const errno = this.status(() => {
+      size = BigInt.asIntN(64, this.#disk(handle).size());
+    });
+    return errno === 0 ? size : -BigInt(errno);
+  }
+
+  list(): number {
+    return this.status(() => {
+      for (const { name, description } of this.#device.listExports()) {
+        this.#addExport(name, description);
+      }
+    });
+  }
+
+  defaultExport(): number {
+    return this.status(() => {
+      const name = this.#device.defaultExport();
+      if (name !== undefined) this.#withText(name, (p, l) => this.#core("export_default", p, l));
+    });
+  }
+
+  describe(handle: number): number {
+    return this.status(() => {
+      this.#addExport("", this.#disk(handle).description());
+    });
+  }
+
+  info(handle: number, out: number): number {
+    const { memory } = this.#services;
+    return this.status(() => {
+      const assumed = readInfo(memory.view, out);
+      const info = infoStruct(this.#disk(handle).info(infoRecord(assumed)));
+      memory.refresh();
+      writeInfo(memory.view, out, info);
+    });
+  }
+
+  text(pointer: number, length: number): string {
+    return decoder.decode(this.#services.memory.bytes.subarray(pointer, pointer + length));
+  }
+
+  #begin(id: number): Request {
+    const request = this.#lent;
+    request.id = id;
+    request.pending = false;
+    return request;
+  }
+
+  #disk(handle: number): Disk {
+    return this.#disks[handle]!.disk;
+  }
+
+  #open(name: string, flags: number): number {
+    const context = new Context(this.#services);
+    const free = this.#disks.indexOf(null);
+    const handle = free < 0 ? this.#disks.length : free;
+    // Known while it is being opened, so that a filter can look at what is below it.
+    context.handle = handle;
+    const errno = this.status(() => {
+      const readOnly = (flags & OpenFlag.ReadOnly) !== 0;
+      const disk = this.#device.open(name, readOnly, context);
+      this.#disks[handle] = { disk, context };
+    });
+    return errno === 0 ? handle : -errno;
+  }
+
+  #close(handle: number): void {
+    const open = this.#disks[handle];
+    if (!open) return;
+    this.#disks[handle] = null;
+    this.run(() => open.disk[Symbol.dispose]());
+  }
+
+  #done(token: number, result: number): void {
+    const { host, transfers } = this.#services;
+    const text = host.errorText || (result > 0 ? errnoName(result) : "");
+    const ended = transfers.ended(token, result, text);
+    this.run(() => this.#device.done(ended.token, ended.outcome));
+  }
+
+  #addExport(name: string, description: string): void {
+    this.#withText(name, (namePointer, nameLength) => {
+      this.#withText(description, (pointer, length) => {
+        this.#core("export_add", namePointer, nameLength, pointer, length);
+      });
+    });
+  }
+
+  #core(name: string, ...values: number[]): void {
+    this.#services.core[name]!(...values.flatMap((value) => [0, value]));
+  }
+
+  #withText(text: string, use: (pointer: number, length: number) => void): void {
+    const bytes = encoder.encode(text);
+    this.#services.lend(bytes.length, (pointer) => {
+      this.#services.memory.bytes.set(bytes, pointer);
+      use(pointer, bytes.length);
+    });
+  }
+
+  /** The errno of a failure that the component returned. Throws what else there is. */
+  #failed(error: unknown): number {
+    const failure = (error as { payload?: Failure } | null)?.payload;
+    if (typeof failure !== "object" || typeof failure.errno !== "number") throw trapOf(error);
+    if (failure.text !== "") this.#services.host.errorText = shown(failure.text);
+    const { errno } = failure;
+    // 0 would be success.
+    return errno >= 1 && errno <= ERRNO_MAX ? errno : Errno.EIO;
+  }
+}
+
+/** What jco's code throws about values that a component has given wrongly. */
+function trapOf(error: unknown): unknown {
+  const fault = error instanceof TypeError || (error instanceof RangeError &&
+    !/call stack/.test(error.message));
+  if (!fault) return error;
+  const trap = new WebAssembly.RuntimeError(`bad values in a call (${error.message})`);
+  if (error.stack !== undefined) trap.stack = error.stack;
+  return trap;
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+// The resources that a component imports, `request` and `context`, made of functions of the core form.
+// jco makes objects of them itself for handles that do not exist, so the classes have no private
+// members and everything that they need is asked for.
+
+import { Errno, errnoName } from "../../block/errno.ts";
+import { Status } from "../../block/request.ts";
+import { defaultInfo, INFO_BYTES, readInfo, writeInfo } from "../info.ts";
+import type { Services } from "./services.ts";
+import { plainToken } from "./transfers.ts";
+import {
+  type CallFlags,
+  type Extent,
+  extentFlags,
+  type Failure,
+  FailureError,
+  flagsNumber,
+  type InfoRecord,
+  infoRecord,
+  lower,
+  type Progress,
+  upper,
+} from "./values.ts";
+
+/** Where jco looks for the number of an object, so that it need not give it a new one each time. */
+const REPRESENTATION = Symbol.for("cabiRep");
+/** Away from the numbers that jco gives, which begin at 1. */
+const LENT_REPRESENTATION = 0x20000000;
+
+function known(services: Services | undefined): Services {
+  if (services !== undefined) return services;
+  throw new WebAssembly.RuntimeError("it used a handle that it does not have");
+}
+
+/** `request`. The one that is lent to calls is the same object each time. */
+export class Request {
+  /** Number of the request. */
+  id = 0;
+  /** Whether the call for it leaves it pending. */
+  pending = false;
+  finished = false;
+  readonly services: Services | undefined;
+
+  constructor(services: Services, id = 0) {
+    this.services = services;
+    this.id = id;
+  }
+
+  /** The object that is lent to one call after the other. */
+  static lent(services: Services): Request {
+    const request = new Request(services);
+    Object.defineProperty(request, REPRESENTATION, { value: LENT_REPRESENTATION });
+    return request;
+  }
+
+  data(at: bigint, bytes: Uint8Array): void {
+    const { core, memory } = known(this.services);
+    const pointer = core.reply_buffer!(this.id, upper(at), lower(at), 0, bytes.length) as number;
+    if (pointer !== 0) memory.bytes.set(bytes, pointer);
+  }
+
+  zero(at: bigint, length: bigint, hole: boolean): void {
+    const { core } = known(this.services);
+    const flags = hole ? 1 : 0;
+    core.reply_zero!(this.id, upper(at), lower(at), upper(length), lower(length), flags);
+  }
+
+  fail(at: bigint, length: bigint, errno: number): void {
+    const { core } = known(this.services);
+    core.reply_error!(this.id, upper(at), lower(at), upper(length), lower(length), errno | 0);
+  }
+
+  extent(length: bigint, hole: boolean, zero: boolean): void {
+    const { core } = known(this.services);
+    core.extent!(this.id, upper(length), lower(length), extentFlags(hole, zero));
+  }
+
+  later(): Request {
+    this.pending = true;
+    return new Request(known(this.services), this.id);
+  }
+
+  finish(outcome: { tag: "ok" } | { tag: "err"; val: Failure }): void {
+    if (this.finished) return;
+    this.finished = true;
+    const { core, host } = known(this.services);
+    if (outcome.tag === "err") host.errorText = outcome.val.text;
+    core.complete!(this.id, outcome.tag === "ok" ? 0 : outcome.val.errno | 0);
+  }
+
+  forward(
+    child: number,
+    at: bigint,
+    count: bigint,
+    offset: bigint,
+    flags: CallFlags,
+    token: number,
+  ): Progress {
+    const services = known(this.services);
+    const status = services.core.next_forward!(
+      this.id,
+      child,
+      upper(at),
+      lower(at),
+      upper(count),
+      lower(count),
+      upper(offset),
+      lower(offset),
+      flagsNumber(flags),
+      plainToken(token),
+    ) as number;
+    // The host finishes it when what was forwarded has ended.
+    if (status === Status.Pending && token === 0) this.pending = true;
+    return progressOf(services, status);
+  }
+
+  /** A component that lets go of a request that it has taken never finishes it. */
+  [Symbol.dispose](): void {
+    if (Object.hasOwn(this, REPRESENTATION)) return;
+    const text = "the plugin has dropped the request";
+    this.finish({ tag: "err", val: { errno: Errno.EIO, text } });
+  }
+}
+
+/** The status of a request to what is below. Throws FailureError. */
+export function progressOf(services: Services, status: number): Progress {
+  if (status === 0) return "done";
+  if (status === Status.Pending) return "pending";
+  throw failure(services, status);
+}
+
+function failure({ host }: Services, errno: number): FailureError {
+  return new FailureError({ errno, text: host.errorText || errnoName(errno) });
+}
+
+/** `context`. */
+export class Context {
+  /** Handle of the disk that it belongs to; -1 while that is being opened. */
+  handle = -1;
+  /** Opened by the filter itself. */
+  readonly own: boolean;
+  readonly services: Services | undefined;
+
+  constructor(services: Services, handle = -1) {
+    this.services = services;
+    this.handle = handle;
+    this.own = handle >= 0;
+  }
+
+  peer(): string {
+    return known(this.services).host.peer;
+  }
+
+  resize(size: bigint): void {
+    const services = known(this.services);
+    const errno = services.core.resize!(this.handle, upper(size), lower(size)) as number;
+    if (errno !== 0) throw failure(services, errno);
+  }
+
+  children(): number {
+    return known(this.services).core.next_count!() as number;
+  }
+
+  childSize(child: number): bigint {
+    const services = known(this.services);
+    const size = services.core.next_size!(this.handle, child) as unknown as bigint;
+    if (size < 0n) throw failure(services, Number(-size));
+    return size;
+  }
+
+  childInfo(child: number): InfoRecord {
+    const services = known(this.services);
+    return services.lend(INFO_BYTES, (pointer) => {
+      writeInfo(services.memory.view, pointer, defaultInfo(new Set(), 1));
+      const errno = services.core.next_info!(this.handle, child, 0, pointer) as number;
+      if (errno !== 0) throw failure(services, errno);
+      return infoRecord(readInfo(services.memory.view, pointer));
+    });
+  }
+
+  pread(child: number, count: bigint, offset: bigint, token: number): Uint8Array | undefined {
+    return known(this.services).transfers.read(this.handle, child, count, offset, token);
+  }
+
+  pwrite(
+    child: number,
+    data: Uint8Array,
+    offset: bigint,
+    flags: CallFlags,
+    token: number,
+  ): Progress {
+    const bits = flagsNumber(flags);
+    return known(this.services).transfers.write(this.handle, child, data, offset, bits, token);
+  }
+
+  flush(child: number, token: number): Progress {
+    const services = known(this.services);
+    const { core } = services;
+    return progressOf(
+      services,
+      core.next_flush!(this.handle, child, 0, plainToken(token)) as number,
+    );
+  }
+
+  trim(child: number, count: bigint, offset: bigint, flags: CallFlags, token: number): Progress {
+    return this.range("next_trim", child, count, offset, flags, token);
+  }
+
+  zero(child: number, count: bigint, offset: bigint, flags: CallFlags, token: number): Progress {
+    return this.range("next_zero", child, count, offset, flags, token);
+  }
+
+  cache(child: number, count: bigint, offset: bigint, token: number): Progress {
+    return this.range("next_cache", child, count, offset, {}, token);
+  }
+
+  extents(
+    child: number,
+    count: bigint,
+    offset: bigint,
+    flags: CallFlags,
+    most: number,
+    token: number,
+  ): Extent[] | undefined {
+    const bits = flagsNumber(flags);
+    const { transfers } = known(this.services);
+    return transfers.extents(this.handle, child, count, offset, bits, most, token);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.own) this.services!.core.next_close!(this.handle);
+  }
+
+  range(
+    call: string,
+    child: number,
+    count: bigint,
+    offset: bigint,
+    flags: CallFlags,
+    token: number,
+  ): Progress {
+    const services = known(this.services);
+    const status = services.core[call]!(
+      this.handle,
+      child,
+      upper(count),
+      lower(count),
+      upper(offset),
+      lower(offset),
+      flagsNumber(flags),
+      plainToken(token),
+    );
+    return progressOf(services, status as number);
+  }
+}
