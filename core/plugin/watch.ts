@@ -12,14 +12,22 @@ const KILL = -0x80000000;
 /** The number after this one is 0 again. */
 const CALL_NUMBER_MAX = 0x7fffffff;
 
-/** The watchdog looks ten times per timeout, within these bounds in milliseconds. */
-const INTERVAL_MS_MIN = 5;
-/** Longer would end calls noticeably late; shorter would wake an idle process for nothing. */
-const INTERVAL_MS_MAX = 250;
+/** Words of the shared memory. The plugin's own code reads the first. */
+const Word = {
+  /** The number of the call, see above. */
+  Call: 0,
+  /** 1 while the watchdog sleeps and wants to be woken by the next call. */
+  Resting: 1,
+} as const;
+
+/** While calls are made it looks this often: a call is first seen so late, and ended so late. */
+const INTERVAL_MS = 20;
+/** So often it looks in vain before it sleeps. */
+const VAIN_LOOKS_MAX = 5;
 
 /** What one plugin instance shares with the watchdog. It can be sent with `postMessage`. */
 export interface Watch {
-  /** Shared memory whose first word the instance writes and the watchdog reads. */
+  /** Shared memory with the words that the instance and the watchdog tell each other. */
   readonly memory: WebAssembly.Memory;
   /** How long one call may take. */
   readonly timeoutMs: number;
@@ -35,13 +43,14 @@ export class CallCounter {
   constructor(watch: Watch, number = 0) {
     this.#number = number;
     this.timeoutMs = watch.timeoutMs;
-    this.#words = new Int32Array(watch.memory.buffer, 0, 1);
+    this.#words = new Int32Array(watch.memory.buffer, 0, 2);
   }
 
   /** A call begins. Plain stores suffice: the watchdog may see them late, but sees them in order. */
   enter(): void {
     this.#number = (this.#number + 1) & CALL_NUMBER_MAX;
     this.#words[0] = this.#number;
+    if (this.#words[1] !== 0) this.#wakeWatchdog();
   }
 
   /** Whether the watchdog has ended the call under way. */
@@ -54,15 +63,24 @@ export class CallCounter {
     this.#number = (this.#number + 1) & CALL_NUMBER_MAX;
     this.#words[0] = this.#number;
   }
+
+  #wakeWatchdog(): void {
+    Atomics.store(this.#words, Word.Resting, 0);
+    Atomics.notify(this.#words, Word.Resting);
+  }
 }
 
 /** What the watchdog remembers of an instance. */
 interface Watched {
-  words: Int32Array;
+  words: Int32Array<SharedArrayBuffer>;
   timeoutMs: number;
   /** The number of the call that was under way when it looked last, and for how long it has been. */
   call: number;
   elapsedMs: number;
+  /** Looks since there was a call. */
+  vainLooks: number;
+  /** Its next call wakes the watchdog. */
+  resting: boolean;
 }
 
 /** Surroundings of the watchdog, for tests. */
@@ -73,16 +91,18 @@ export interface WatchdogOptions {
 
 /**
  * Watches calls of any number of plugin instances from a thread that they do not run on. A call is
- * ended after its timeout and at most two intervals (each a tenth of it, 5 to 250 ms) later.
+ * ended when its timeout has passed since it was first seen, which is INTERVAL_MS at most after it began.
+ * While no calls are made, the watchdog sleeps; the next call wakes it.
  */
 export class Watchdog {
   readonly #watched = new Map<Watch, Watched>();
   readonly #now: () => number;
-  #timer: ReturnType<typeof setInterval> | undefined;
-  #intervalMs = 0;
+  readonly #byHand: boolean;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #lastMs = 0;
 
   constructor(options: WatchdogOptions = {}) {
+    this.#byHand = options.now !== undefined;
     this.#now = options.now ?? (() => performance.now());
   }
 
@@ -90,22 +110,24 @@ export class Watchdog {
   watch(timeoutMs: number): Watch {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
     const watch = { memory, timeoutMs };
-    const words = new Int32Array(memory.buffer, 0, 1);
-    this.#watched.set(watch, { words, timeoutMs, call: 0, elapsedMs: 0 });
-    this.#schedule();
+    const words = new Int32Array(memory.buffer as SharedArrayBuffer, 0, 2);
+    const fresh = { call: 0, elapsedMs: 0, vainLooks: 0, resting: false };
+    this.#watched.set(watch, { words, timeoutMs, ...fresh });
+    this.#schedule(INTERVAL_MS);
     return watch;
   }
 
   /** Stops watching one instance. */
   unwatch(watch: Watch): void {
+    const watched = this.#watched.get(watch);
     this.#watched.delete(watch);
-    this.#schedule();
+    if (watched !== undefined) wake(watched);
+    if (this.#watched.size === 0) this.#cancel();
   }
 
   /** Stops watching everything. */
   stop(): void {
-    this.#watched.clear();
-    this.#schedule();
+    for (const watch of [...this.#watched.keys()]) this.unwatch(watch);
   }
 
   /** Looks at all instances once. The timer calls it; public for tests. */
@@ -113,40 +135,78 @@ export class Watchdog {
     const now = this.#now();
     // When this thread was held up, or the whole machine, then so, perhaps, were the plugins: time
     // that nobody looked counts as two intervals at most.
-    const sinceLastMs = Math.min(now - this.#lastMs, 2 * this.#intervalMs);
+    const sinceLastMs = Math.min(now - this.#lastMs, 2 * INTERVAL_MS);
     this.#lastMs = now;
-    for (const watched of this.#watched.values()) lookAt(watched, sinceLastMs);
+    let nextMs = Infinity;
+    for (const watched of this.#watched.values()) {
+      if (watched.resting) continue;
+      nextMs = Math.min(nextMs, lookAt(watched, sinceLastMs));
+      if (watched.vainLooks > VAIN_LOOKS_MAX && !this.#byHand) this.#rest(watched);
+    }
+    if (nextMs !== Infinity) this.#schedule(nextMs);
   }
 
-  #schedule(): void {
-    let shortestMs = Infinity;
-    for (const { timeoutMs } of this.#watched.values()) {
-      shortestMs = Math.min(shortestMs, timeoutMs);
-    }
-    const intervalMs = shortestMs === Infinity
-      ? 0
-      : Math.min(Math.max(shortestMs / 10, INTERVAL_MS_MIN), INTERVAL_MS_MAX);
-    if (intervalMs === this.#intervalMs) return;
-    this.#intervalMs = intervalMs;
-    clearInterval(this.#timer);
-    if (intervalMs === 0) return;
+  #schedule(ms: number): void {
+    if (this.#timer !== undefined || this.#byHand) return;
+    // While it slept, no time passed for anybody.
     this.#lastMs = this.#now();
-    const timer = setInterval(() => this.look(), intervalMs);
+    const timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.look();
+    }, ms);
     // Watching is no reason for the process to live on.
     Deno.unrefTimer(timer);
     this.#timer = timer;
   }
+
+  #cancel(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Leaves an instance alone until its next call. */
+  #rest(watched: Watched): void {
+    // The wish was made known a look ago, so a call that has missed it is visible by now.
+    watched.resting = true;
+    const result = Atomics.waitAsync(watched.words, Word.Resting, 1);
+    const goOn = () => {
+      watched.resting = false;
+      watched.vainLooks = 0;
+      if ([...this.#watched.values()].includes(watched)) this.#schedule(INTERVAL_MS);
+    };
+    if (result.async) result.value.then(goOn);
+    else goOn();
+  }
 }
 
-function lookAt(watched: Watched, sinceLastMs: number): void {
-  const call = Atomics.load(watched.words, 0);
-  if (call % 2 !== 1 || call !== watched.call) {
-    watched.call = call;
+/** Looks at one instance. Returns after how many milliseconds to look again. */
+function lookAt(watched: Watched, sinceLastMs: number): number {
+  const call = Atomics.load(watched.words, Word.Call);
+  const isSame = call === watched.call;
+  watched.call = call;
+  if (call % 2 !== 1 || !isSame) {
     watched.elapsedMs = 0;
-    return;
+    if (isSame) lookInVain(watched);
+    else wake(watched);
+    return Math.min(INTERVAL_MS, watched.timeoutMs);
   }
+  watched.vainLooks = 0;
   watched.elapsedMs += sinceLastMs;
-  if (watched.elapsedMs >= watched.timeoutMs) {
-    Atomics.compareExchange(watched.words, 0, call, call | KILL);
-  }
+  const leftMs = watched.timeoutMs - watched.elapsedMs;
+  if (leftMs <= 0) Atomics.compareExchange(watched.words, Word.Call, call, call | KILL);
+  return leftMs <= 0 ? INTERVAL_MS : Math.min(INTERVAL_MS, leftMs);
+}
+
+/** Nothing has been called since the last look. */
+function lookInVain(watched: Watched): void {
+  watched.vainLooks++;
+  // From now on a call would wake it; if none has come by the next look, it sleeps.
+  if (watched.vainLooks === VAIN_LOOKS_MAX) Atomics.store(watched.words, Word.Resting, 1);
+}
+
+/** There are calls: none has to wake it. */
+function wake(watched: Watched): void {
+  watched.vainLooks = 0;
+  Atomics.store(watched.words, Word.Resting, 0);
+  Atomics.notify(watched.words, Word.Resting);
 }
