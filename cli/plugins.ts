@@ -8,6 +8,9 @@ import { didYouMean } from "../core/plugin/suggest.ts";
 import { bundledPlugin, bundledPluginNames } from "../wasm-plugins/bundled.ts";
 import { readFile } from "./files.ts";
 
+/** Longest file that is looked at. A module may have 64 MiB; components bring a runtime along. */
+const PLUGIN_FILE_BYTES_MAX = 256 * 1024 * 1024;
+
 /** A plugin or backend, not yet checked further than its manifest. */
 export type Source =
   | { kind: "backend"; manifest: Manifest }
@@ -23,7 +26,7 @@ export function knownNames(): string[] {
 export function findPlugin(name: string): Source {
   if (name === FILE_MANIFEST.name) return { kind: "backend", manifest: FILE_MANIFEST };
   if (name.includes("/") || name.endsWith(".wasm")) {
-    const bytes = readFile("plugin", name);
+    const bytes = readFile("plugin", name, PLUGIN_FILE_BYTES_MAX);
     return withReason(
       name,
       () => ({ kind: "plugin", manifest: readManifest(bytes), path: name, bytes }),
