@@ -23,6 +23,7 @@ import { DATA_CALLS, PLAIN_NODE } from "./manifest_node.ts";
 import { didYouMean } from "./suggest.ts";
 import { quoted } from "./text.ts";
 import { isNumberParameter } from "./values.ts";
+import { WASI_IMPORTS, WASI_MODULE } from "./wasi/preview1.ts";
 import type { Crossings } from "./wasm/boundary.ts";
 import { External, EXTERNAL_NAMES, LimitsFlag, typeName } from "./wasm/format.ts";
 import type { FunctionType, ModuleShape } from "./wasm/module.ts";
@@ -60,18 +61,26 @@ export function checkImports(
   manifest: Manifest,
 ): Crossings[] {
   return shape.imports.map(({ module, name }, index) => {
-    if (module !== IMPORT_MODULE) {
+    // WASI has pointers of 32 bits only.
+    const wasi = module === WASI_MODULE && !is64;
+    if (module !== IMPORT_MODULE && !wasi) {
       throw new PluginError(
         `it imports the function ${quoted(name)} from ${quoted(module)}; ` +
-          `a plugin imports functions of "${IMPORT_MODULE}" only`,
+          `a plugin imports functions of "${IMPORT_MODULE}"` +
+          (is64 ? " only" : ` and "${WASI_MODULE}" only`),
       );
     }
-    const expected = IMPORTS.get(name);
+    const functions = wasi ? WASI_IMPORTS : IMPORTS;
+    const expected = functions.get(name);
     if (!expected) {
       throw new PluginError(
-        `it imports the unknown function ${quoted(name)} from "${IMPORT_MODULE}"` +
-          didYouMean(name, IMPORTS.keys()),
+        `it imports the unknown function ${quoted(name)} from "${module}"` +
+          didYouMean(name, functions.keys()),
       );
+    }
+    if (wasi) {
+      checkSignature("import", name, functionType(shape, index), expected, is64);
+      return importCrossings(expected);
     }
     checkMinor("imports", name, manifest);
     checkAsked(name, manifest);

@@ -17,6 +17,7 @@ import { STACK_POINTER } from "./compile.ts";
 import type { PreparedPlugin } from "./prepare.ts";
 import { instantiateComponent } from "./component/instantiate.ts";
 import { printable } from "./text.ts";
+import { preview1, WASI_MODULE } from "./wasi/preview1.ts";
 import { Surroundings } from "./wasi/surroundings.ts";
 import { ADDED_IMPORTS } from "./wasm/rewrite.ts";
 
@@ -46,6 +47,7 @@ export function instantiate(
   memories.forEach((memory, index) => added[`memory ${index}`] = memory);
   const imports = {
     [IMPORT_MODULE]: core,
+    [WASI_MODULE]: preview1(host, around),
     [ADDED_IMPORTS]: added,
   };
   const instance = host.control("its start function", () => {

@@ -72,7 +72,7 @@ Deno.test("imports that no host has are refused", () => {
   refuse(
     "env",
     "abort",
-    /^it imports the function "abort" from "env"; a plugin imports functions of "sandblock:v3" only$/,
+    /^it imports the function "abort" from "env"; a plugin imports functions of "sandblock:v3" and "wasi_snapshot_preview1" only$/,
   );
   refuse(
     "sandblock:v3",
@@ -90,6 +90,12 @@ Deno.test("imports that no host has are refused", () => {
     /its import "peer" has .*; it must be \(i32, i32\) -> i32$/,
     "(func (param i64 i64) (result i64))",
   );
+  refuse(
+    "wasi_snapshot_preview1",
+    "fd_wirte",
+    /^it imports the unknown function "fd_wirte" from "wasi_.*"; did you mean "fd_write"\?$/,
+  );
+  refuse("wasi_snapshot_preview1", "fd_write", /it must be \(i32, i32, i32, i32\) -> i32$/);
   refuse("env", "t", /^it imports the table "t" from "env"/, "(table 1 funcref)");
   refuse("env", "g", /^it imports the global "g" from "env"/, "(global i32)");
   refuse("env", "e", /^it imports the tag "e" from "env"/, "(tag)");
