@@ -158,10 +158,19 @@ export class PluginDevice implements Device {
     options: PluginOptions,
   ): PluginDevice {
     const device = new PluginDevice(prepared, options);
-    for (const value of values) deliver(device.#host, device.#calls, value);
+    const host = device.#host;
+    // What it has said about a parameter is why it is not ready, unless it says more then.
+    let text = "";
+    for (const value of values) {
+      deliver(host, device.#calls, value);
+      text ||= host.errorText;
+    }
     const { sb_ready: ready } = device.#calls;
-    const what = `start plugin "${prepared.manifest.name}"`;
-    if (ready) device.#host.controlStatus("sb_ready", what, () => ready());
+    if (!ready) return device;
+    host.controlStatus("sb_ready", `start plugin "${prepared.manifest.name}"`, () => {
+      host.errorText = text;
+      return ready();
+    });
     return device;
   }
 
