@@ -16,6 +16,7 @@ _sandblock_value() {
     'sandblock serve -t' | 'sandblock serve --threads') REPLY='text' ;;
     'sandblock serve -P' | 'sandblock serve --pidfile') REPLY='file' ;;
     'sandblock serve --run') REPLY='text' ;;
+    'sandblock serve --metrics') REPLY='file' ;;
     'sandblock serve --busy-poll') REPLY='words:auto off' ;;
     'sandblock serve --max-connections' | 'sandblock serve --max-clients') REPLY='text' ;;
     'sandblock serve --handshake-timeout') REPLY='text' ;;
@@ -52,7 +53,7 @@ _sandblock_options() {
   REPLY=
   case "$1" in
     'sandblock') REPLY='-V --version -h --help' ;;
-    'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single --filter= --allow= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= --restart= -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
+    'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single --filter= --allow= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= --restart= -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --metrics= --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
     'sandblock plugin') REPLY='-h --help' ;;
     'sandblock plugin new') REPLY='-l --lang= --language= -k --kind= -h --help' ;;
     'sandblock plugin check') REPLY='--writes= --skip= --operations= --seed= --image= --children= --plugin-timeout= --json -h --help' ;;

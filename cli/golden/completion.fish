@@ -6,7 +6,7 @@ function __sandblock_operands
     for word in (commandline -opc)
         if test $skip -eq 1
             set skip 0
-        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--filter' '--allow' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '--restart' '-t' '--threads' '-P' '--pidfile' '--run' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-l' '--lang' '--language' '-k' '--kind' '--writes' '--skip' '--operations' '--seed' '--image' '--children' '-o' '--output'
+        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--filter' '--allow' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '--restart' '-t' '--threads' '-P' '--pidfile' '--run' '--metrics' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-l' '--lang' '--language' '-k' '--kind' '--writes' '--skip' '--operations' '--seed' '--image' '--children' '-o' '--output'
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -77,6 +77,7 @@ complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l run -x
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l exit-with-parent -d 'Stop when the process that started sandblock ends'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l exit-with-last-client -d 'Stop when the last client has gone, once there was one'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l print-uri -d 'Print the address of each listener on standard output'
+complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l metrics -r -F -d 'Where to tell numbers: connections, failures, metrics of plugins'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l busy-poll -x -a 'auto off' -d 'How long to poll for the next request before sleeping'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s v -l verbose -d 'Log more, and show where errors come from'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l max-connections -l max-clients -x -d 'Clients at a time; others wait'

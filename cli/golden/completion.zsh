@@ -77,6 +77,7 @@ _sandblock_serve() {
     '(--exit-with-parent)'--exit-with-parent'[Stop when the process that started sandblock ends]' \
     '(--exit-with-last-client)'--exit-with-last-client'[Stop when the last client has gone, once there was one]' \
     '(--print-uri)'--print-uri'[Print the address of each listener on standard output]' \
+    '(--metrics)'--metrics='[Where to tell numbers: connections, failures, metrics of plugins]:FILE|unix\:PATH|HOST\:PORT:_files' \
     '(--busy-poll)'--busy-poll='[How long to poll for the next request before sleeping]:auto|off|MICROSECONDS:(auto off)' \
     '(-v --verbose)'{-v,--verbose}'[Log more, and show where errors come from]' \
     '(--max-connections --max-clients)'{--max-connections=,--max-clients=}'[Clients at a time; others wait]:N: ' \

@@ -221,6 +221,17 @@ const running = {
     help: "Print the address of each listener on standard output",
     since,
   },
+  metrics: {
+    long: "metrics",
+    value: "FILE|unix:PATH|HOST:PORT",
+    group: RUNNING,
+    help: "Where to tell numbers: connections, failures, metrics of plugins",
+    details:
+      "In the text format of Prometheus. A file is written every ten seconds and at the end; on a unix " +
+      "socket or a TCP port they are read by HTTP, as /metrics, without a password.",
+    complete: "file",
+    since,
+  },
   busyPoll: {
     long: "busy-poll",
     value: "auto|off|MICROSECONDS",

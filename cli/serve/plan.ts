@@ -12,6 +12,7 @@ import { UsageError } from "../errors.ts";
 import { count, milliseconds, size } from "../values.ts";
 import { type Listener, planListeners } from "./listeners.ts";
 import type { ServeValues } from "./options.ts";
+import { type MetricsPlace, metricsPlace } from "./metrics.ts";
 import { planTransmission } from "./transmission.ts";
 
 /** See the top of this file. */
@@ -26,6 +27,8 @@ export interface Plan {
   allow?: string[];
   /** What becomes of plugins that fail; absent: "fail". */
   restart?: RestartPolicy;
+  /** Where its numbers go. */
+  metrics?: MetricsPlace;
   listeners: Listener[];
   connections: InheritedConnection[];
   exportName?: string;
@@ -88,6 +91,7 @@ export function planServe(
     ...values.filter !== undefined && { filters: values.filter },
     ...values.allow !== undefined && { allow: values.allow },
     ...values.restart !== undefined && { restart: restartPolicy(values.restart) },
+    ...values.metrics !== undefined && { metrics: metricsPlace(values.metrics) },
     listeners,
     connections,
     ...exportname !== undefined && { exportName: checkedExportName(exportname) },

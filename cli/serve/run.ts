@@ -12,6 +12,7 @@ import { print } from "../output.ts";
 import { isInBackground, startInBackground, stayInBackground } from "./background.ts";
 import { runCaptive } from "./captive.ts";
 import { prepareDevice } from "./device.ts";
+import { type MetricsService, startMetrics } from "./metrics.ts";
 import { Leftovers } from "./leftovers.ts";
 import type { ServeValues } from "./options.ts";
 import { stopWithParent } from "./parent.ts";
@@ -47,13 +48,18 @@ export async function runServer(
     for (const address of listen) leftovers.listener(address);
     const { policy: path } = plan;
     if (path !== undefined) signals.reload = () => reloadPolicy(path, server, log);
+    let metrics: MetricsService | null = null;
     try {
+      if (plan.metrics !== undefined) {
+        metrics = await startMetrics(plan.metrics, server, (level, text) => log(level, text));
+      }
       announce(plan, server, leftovers, log);
       notifier.send("READY=1", `STATUS=Serving ${plan.plugin}`, `MAINPID=${Deno.pid}`);
       if (plan.fork) log = await stayInBackground(plan.verbose);
       return await untilItEnds(plan, server, signals, log);
     } finally {
       notifier.send("STOPPING=1");
+      await metrics?.close();
       await server.stop();
     }
   } finally {

@@ -4,6 +4,7 @@
 // reactor thread; all its methods are called from there and none may block.
 
 import type { ExportEntry, ExportInfo } from "./export.ts";
+import type { NodeMetrics } from "./metrics.ts";
 import type { PayloadMemory } from "./memory.ts";
 import type { Request } from "./request.ts";
 
@@ -43,6 +44,8 @@ export interface Device {
    * `close`. Returns -1 when that is all done, else a number that grows while it gets on.
    */
   finish(): number;
+  /** Tells what it and what is below it counts; `node` is where it is in the graph: "0". */
+  collectMetrics?(node: string, into: NodeMetrics[]): void;
   /** Releases everything. No request may be pending. */
   close(): void;
 }

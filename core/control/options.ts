@@ -3,6 +3,7 @@
 // handed to the reactor threads as it is; the command line and an embedding program both fill it in.
 
 import type { ExportInfo } from "../block/export.ts";
+import type { ServerMetrics } from "./metrics_text.ts";
 import type { Policy } from "../policy/loaded.ts";
 import type { Grants } from "../plugin/grants.ts";
 import type { ParameterValue } from "../plugin/parameters.ts";
@@ -133,6 +134,8 @@ export interface Server {
   describe(exportName: string): Promise<ExportInfo>;
   /** Serves a client that is connected already, as those of ServerOptions. Rejects where it cannot. */
   connect(connection: InheritedConnection): Promise<void>;
+  /** What devices count; without those that do not answer within a second. */
+  metrics(): Promise<ServerMetrics>;
   /**
    * Decides about requests from now on, also those of clients that are connected. `exportName` is that
    * of the device or export in ServerOptions.

@@ -2,10 +2,10 @@
 // A reactor as the main thread sees it: starts the thread, passes commands in and reports out.
 
 import { createEvent, signalEvent } from "../../native/descriptor.ts";
-import type { ExportInfo } from "../block/export.ts";
 import type {
   MovingClient,
   ReactorAddress,
+  ReactorAnswers,
   ReactorCommand,
   ReactorQuestion,
   ReactorReport,
@@ -24,7 +24,7 @@ export interface ReactorEvents {
 
 /** Who waits for an answer. */
 interface Asker {
-  resolve(info: ExportInfo | null): void;
+  resolve(answer: unknown): void;
   reject(error: Error): void;
 }
 
@@ -75,12 +75,14 @@ export class ReactorThread {
   }
 
   /** Asks the thread, which has started, for something. Rejects with what it says when it refuses. */
-  ask(question: ReactorQuestion): Promise<ExportInfo | null> {
-    const { promise, resolve, reject } = Promise.withResolvers<ExportInfo | null>();
+  ask<K extends ReactorQuestion["kind"]>(
+    question: Extract<ReactorQuestion, { kind: K }>,
+  ): Promise<ReactorAnswers[K]> {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const id = this.#nextQuestion++;
     this.#questions.set(id, { resolve, reject });
     this.send({ kind: "ask", id, question });
-    return promise;
+    return promise as Promise<ReactorAnswers[K]>;
   }
 
   /** Finishes what is under way and ends. */
@@ -106,16 +108,16 @@ export class ReactorThread {
     else if (report.kind === "idle") this.#events.idle();
     else if (report.kind === "finishing") this.#events.finishing();
     else if (report.kind === "move") this.#events.move(report.place, report.client);
-    else if (report.kind === "answer") this.#answered(report.id, report.info, report.error);
+    else if (report.kind === "answer") this.#answered(report.id, report.answer, report.error);
     else if (report.kind === "started") this.#startedOrNot.resolve();
     else if (report.kind === "failed") this.#fail(report.message);
     else if (report.kind === "ended") this.#end();
   }
 
-  #answered(id: number, info: ExportInfo | null, error: string | null): void {
+  #answered(id: number, answer: unknown, error: string | null): void {
     const asker = this.#questions.get(id);
     this.#questions.delete(id);
-    if (error === null) asker?.resolve(info);
+    if (error === null) asker?.resolve(answer);
     else asker?.reject(new Error(error));
   }
 

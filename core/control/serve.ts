@@ -7,12 +7,16 @@ import type { Policy } from "../policy/loaded.ts";
 import type { MovingClient, ReactorStart } from "../reactor/messages.ts";
 import { closeListener, type Listener, listenerUri, openListeners } from "./listeners.ts";
 import type { ExportInfo } from "../block/export.ts";
+import type { ServerMetrics } from "./metrics_text.ts";
 import type { InheritedConnection, Server, ServerOptions } from "./options.ts";
 import { placeDevices, type Placement } from "./placement.ts";
 import { createHandOver, ReactorThread } from "./reactor_thread.ts";
 
 /** Beyond the time to drain, a thread that does not end is given up after so long. */
 const END_GRACE_MS = 2000;
+
+/** A reactor whose plugin is in a long call is not waited for longer. */
+const METRICS_PATIENCE_MS = 1000;
 
 /** Takes lines that are worth telling. */
 export type Log = (level: "error" | "warning" | "info" | "debug", text: string) => void;
@@ -31,6 +35,21 @@ export async function startServer(
     server.abandon();
     for (const listener of listeners) closeListener(listener);
     throw error;
+  }
+}
+
+/** An answer of a reactor; none where it does not come in time or at all. */
+async function withinPatience<T>(answer: Promise<T[]>): Promise<T[]> {
+  let timer;
+  const nothing = new Promise<T[]>((resolve) => {
+    timer = setTimeout(() => resolve([]), METRICS_PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([answer, nothing]);
+  } catch {
+    return [];
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -65,13 +84,25 @@ class RunningServer implements Server {
 
   async describe(exportName: string): Promise<ExportInfo> {
     const reactor = this.#reactors[this.#placeOf(exportName)]!;
-    return (await reactor.ask({ kind: "export", name: exportName }))!;
+    return await reactor.ask({ kind: "export", name: exportName });
   }
 
   async connect(connection: InheritedConnection): Promise<void> {
     const name = connection.transmission?.exportName;
     const place = name === undefined ? 0 : this.#placeOf(name);
     await this.#reactors[place]!.ask({ kind: "connect", connection });
+  }
+
+  async metrics(): Promise<ServerMetrics> {
+    const asked = this.#reactors.map((reactor) => withinPatience(reactor.ask({ kind: "metrics" })));
+    const answers = await Promise.all(asked);
+    const devices = answers.flatMap((answer, reactor) =>
+      answer.map((nodes, index) => {
+        const { exportName = "" } = this.#placement.reactors[reactor]![index]!;
+        return { reactor, export: exportName, nodes };
+      })
+    );
+    return { connections: [...this.#load], devices };
   }
 
   usePolicy(policy: Policy, exportName?: string): void {

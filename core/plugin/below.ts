@@ -12,6 +12,7 @@ import { runUntil } from "./await.ts";
 import type { Host } from "./host.ts";
 import { INFO_BYTES, infoOf, writeInfo } from "./info.ts";
 import type { NodeManifest } from "./manifest_node.ts";
+import { Metrics } from "./metrics.ts";
 import { Next } from "./next.ts";
 import { NextHandle } from "./next_handle.ts";
 import type { NodeServices } from "./node_imports.ts";
@@ -26,7 +27,7 @@ export class Below implements NodeServices {
   readonly next: Next;
   readonly children: readonly Device[];
   /** Values of the metrics of the manifest. */
-  readonly metrics: Float64Array;
+  readonly metrics: Metrics;
   /** Exports of this instance that are open, with their handles. */
   readonly opened = new Map<ExportInfo, number>();
 
@@ -50,7 +51,7 @@ export class Below implements NodeServices {
     this.#host = host;
     this.children = children;
     this.#node = node;
-    this.metrics = new Float64Array(node.metrics.length);
+    this.metrics = new Metrics(node.metrics);
     this.#clears = imports.includes("next_trim") || imports.includes("next_zero");
     this.next = new Next(host, this.#clears && !node.nextReadOnly);
   }
@@ -164,9 +165,7 @@ export class Below implements NodeServices {
   }
 
   setMetric(index: number, value: number): boolean {
-    if (index < 0 || index >= this.metrics.length) return false;
-    this.metrics[index] = value;
-    return true;
+    return this.metrics.set(index, value);
   }
 
   #info(call: string, handle: number, child: number): ExportInfo | null {

@@ -19,6 +19,7 @@ import { Ask, Listing } from "./listing.ts";
 import { abiMinor } from "./manifest_check.ts";
 import { type NodeManifest, PLAIN_NODE } from "./manifest_node.ts";
 import { type MemoryRelease, PluginMemory } from "./memory.ts";
+import type { NodeMetrics } from "../block/metrics.ts";
 import { Opening, writesItself } from "./opening.ts";
 import type { ParameterValue } from "./parameters.ts";
 import type { PreparedPlugin } from "./prepare.ts";
@@ -226,9 +227,18 @@ export class PluginDevice implements Device {
 
   /** Metrics of the manifest with their values now. */
   metrics(): { name: string; value: number }[] {
-    return this.#node.metrics.map(({ name }, index) => {
-      return { name, value: this.#below.metrics[index]! };
+    return this.#below.metrics.samples().map(({ name, value }) => ({ name, value }));
+  }
+
+  collectMetrics(node: string, into: NodeMetrics[], restarts = 0, failures = 0): void {
+    into.push({
+      node,
+      plugin: this.#prepared.manifest.name,
+      failures: this.failures + failures,
+      restarts,
+      samples: this.#below.metrics.samples(),
     });
+    this.#children.forEach((child, index) => child.collectMetrics?.(`${node}.${index}`, into));
   }
 
   connect(peer: string): void {

@@ -13,6 +13,8 @@ import { quoted } from "./text.ts";
 export const CHILDREN_MAX = 64;
 /** Metrics and features that a manifest may name. */
 const NAMES_MAX = 64;
+/** Buckets of one histogram, besides that for all that is larger. */
+const BUCKETS_MAX = 64;
 /** Largest alignment of buffers: that of a page. */
 const ALIGNMENT_MAX = 4096;
 const WORD = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
@@ -27,9 +29,11 @@ export type CallUse = "forward" | "transform";
 /** A number that a plugin keeps up to date. */
 export interface MetricDeclaration {
   name: string;
-  /** A counter only grows. */
-  type: "counter" | "gauge";
+  /** A counter only grows; a histogram counts observations by how large they are. */
+  type: "counter" | "gauge" | "histogram";
   description: string;
+  /** Histogram: upper bounds of its buckets, ascending. */
+  buckets: number[];
 }
 
 /** The keys of a manifest that came with 3.1. */
@@ -140,16 +144,32 @@ function checkMetrics(fields: Fields): MetricDeclaration[] {
       "name",
       "type",
       "description",
+      "buckets",
     ]);
     const name = one.line("name", 64);
     if (!WORD.test(name)) one.fail("name", "it must be a word");
-    const type = one.oneOf("type", ["counter", "gauge"]);
-    return { name, type, description: one.description() };
+    const type = one.oneOf("type", ["counter", "gauge", "histogram"]);
+    return { name, type, description: one.description(), buckets: checkBuckets(one, type) };
   });
   const names = metrics.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) fields.fail("metrics", `${quoted(twice)} is there twice`);
   return metrics;
+}
+
+function checkBuckets(fields: Fields, type: MetricDeclaration["type"]): number[] {
+  const value = fields.get("buckets");
+  if (type !== "histogram") {
+    if (value !== undefined) fields.fail("buckets", "only a histogram has buckets");
+    return [];
+  }
+  const bounds: unknown[] = Array.isArray(value) ? value : [];
+  const valid = bounds.every((bound, index) => {
+    return Number.isSafeInteger(bound) &&
+      (index === 0 || (bound as number) > Number(bounds[index - 1]));
+  });
+  if (valid && bounds.length > 0 && bounds.length <= BUCKETS_MAX) return bounds as number[];
+  return fields.fail("buckets", `it must be a list of 1 to ${BUCKETS_MAX} ascending numbers`);
 }
 
 function checkAlignment(fields: Fields): number {

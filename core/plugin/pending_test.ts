@@ -2,6 +2,7 @@
 // Requests that a plugin finishes later, timers, and what it may tell while it runs (ABI 3.1).
 
 import assert from "node:assert/strict";
+import type { NodeMetrics } from "../block/metrics.ts";
 import { Command, Piece, Request, Status } from "../block/request.ts";
 import { spaceIn } from "../block/testing.ts";
 import { fails, TestPlugin } from "./test_device.ts";
@@ -225,4 +226,43 @@ Deno.test("a client can be refused before it opens anything", () => {
   const plugin = late("", more);
   plugin.device.connect("friend");
   fails(() => plugin.device.connect("foe"), 13, /cannot admit the client: EACCES/);
+});
+
+Deno.test("a histogram counts what it is told by size, and needs buckets", () => {
+  const metrics = [{ name: "h", type: "histogram", buckets: [10, 100] }];
+  const wat = laterWat(
+    `${OPEN} (func (export "sb_pread") ${RANGE}
+      (call $metric ${OK} (local.get $offset))
+      (call $reply_zero ${req} (i64.const 0) (local.get $count) ${OK}) ${OK})`,
+    ["metric", "reply_zero"],
+  );
+  const plugin = new TestPlugin(wat, { manifest: { ...V31, metrics } });
+  for (const offset of [0, 10, 11, 4000]) plugin.read(offset, 1);
+  const nodes: NodeMetrics[] = [];
+  plugin.device.collectMetrics("0", nodes);
+  assert.deepEqual(nodes, [{
+    node: "0",
+    plugin: "test",
+    failures: 0,
+    restarts: 0,
+    samples: [{
+      name: "h",
+      type: "histogram",
+      description: "",
+      value: 4021,
+      bounds: [10, 100],
+      counts: [2, 1, 1],
+    }],
+  }]);
+  const refused = (metric: object, message: RegExp) =>
+    assert.throws(
+      () => new TestPlugin(wat, { manifest: { ...V31, metrics: [{ name: "h", ...metric }] } }),
+      { message },
+    );
+  const list = /has a wrong "buckets": it must be a list of 1 to 64 ascending numbers/;
+  refused({ type: "histogram" }, list);
+  refused({ type: "histogram", buckets: [] }, list);
+  refused({ type: "histogram", buckets: [1, 1] }, list);
+  refused({ type: "histogram", buckets: [0.5] }, list);
+  refused({ type: "gauge", buckets: [1] }, /only a histogram has buckets/);
 });

@@ -9,6 +9,7 @@ import type { PayloadMemory } from "../block/memory.ts";
 import type { Agenda, TimerOwner } from "./agenda.ts";
 import type { FileStore } from "./files.ts";
 import type { LogLevel, PluginDevice } from "./instance.ts";
+import type { NodeMetrics } from "../block/metrics.ts";
 import { RestartedExport } from "./restarted_export.ts";
 
 /** The first wait before an instance is started again, and the longest; each is twice the last. */
@@ -103,6 +104,11 @@ export class RestartingDevice implements Device, TimerOwner {
 
   metrics(): ReturnType<PluginDevice["metrics"]> {
     return this.#instance.metrics();
+  }
+
+  collectMetrics(node: string, into: NodeMetrics[]): void {
+    const before = this.failures - this.#instance.failures;
+    this.#instance.collectMetrics(node, into, this.restarts, before);
   }
 
   get nextMs(): number {

@@ -3,6 +3,7 @@
 // MessagePort and are announced on an eventfd, because a reactor runs no event loop.
 
 import type { ExportInfo } from "../block/export.ts";
+import type { NodeMetrics } from "../block/metrics.ts";
 import type { DeviceOptions, InheritedConnection, Limits } from "../control/options.ts";
 import type { NegotiationProgress } from "../nbd/negotiation.ts";
 import type { Policy } from "../policy/loaded.ts";
@@ -78,7 +79,16 @@ export type ReactorQuestion =
   /** ExportInfo of an export; "" is the default export. */
   | { kind: "export"; name: string }
   /** Serve a client that is connected already. */
-  | { kind: "connect"; connection: InheritedConnection };
+  | { kind: "connect"; connection: InheritedConnection }
+  /** What its devices count, in the order of ReactorStart. */
+  | { kind: "metrics" };
+
+/** What each question is answered with. */
+export interface ReactorAnswers {
+  export: ExportInfo;
+  connect: null;
+  metrics: NodeMetrics[][];
+}
 
 /** A client whose handshake goes on at another reactor. */
 export interface MovingClient {
@@ -107,6 +117,6 @@ export type ReactorReport =
   /** Clients are served, and the device gets on with what it had put off. */
   | { kind: "finishing" }
   /** To a question: `error` is null, or says why not. */
-  | { kind: "answer"; id: number; info: ExportInfo | null; error: string | null }
+  | { kind: "answer"; id: number; answer: unknown; error: string | null }
   /** Everything is closed; the thread ends. */
   | { kind: "ended" };

@@ -3,12 +3,13 @@
 
 import { type MessagePort as NodeMessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Device } from "../block/device.ts";
-import type { ExportInfo } from "../block/export.ts";
+import type { NodeMetrics } from "../block/metrics.ts";
 import { buildDevice } from "../graph/build.ts";
 import { clearEvent } from "../../native/descriptor.ts";
 import type { LogLevel } from "../plugin/instance.ts";
 import type {
   DeviceStart,
+  ReactorAnswers,
   ReactorCommand,
   ReactorQuestion,
   ReactorReport,
@@ -38,6 +39,12 @@ function report(message: ReactorReport): void {
   thread.postMessage(message);
 }
 
+/** What questions are about. */
+interface Serving {
+  reactor: Reactor;
+  devices: readonly Device[];
+}
+
 /** Until the device works, what goes wrong is told once, as the reason why it does not. */
 let starting = true;
 
@@ -64,7 +71,8 @@ function serve(start: ReactorStart): ReactorReport {
   starting = false;
   report({ kind: "started" });
   try {
-    reactor.run(() => takeCommands(start, reactor));
+    const serving = { reactor, devices };
+    reactor.run(() => takeCommands(start, serving));
   } catch (error) {
     log("debug", error instanceof Error && error.stack || String(error));
     return { kind: "failed", message: `the server has failed: ${(error as Error).message}` };
@@ -89,32 +97,43 @@ function createDevice(
   }
 }
 
-function takeCommands(start: ReactorStart, reactor: Reactor): void {
+function takeCommands(start: ReactorStart, serving: Serving): void {
+  const { reactor } = serving;
   clearEvent(start.wakeFd);
   for (const port of start.inbox) {
     for (let got = receive(port); got !== null; got = receive(port)) {
       if (got.kind === "connection") reactor.adopt(got.fd, got.peer);
       else if (got.kind === "handshake") reactor.takeOver(got.client);
       else if (got.kind === "policy") reactor.usePolicy(got.exportName, got.policy);
-      else if (got.kind === "ask") answer(got.id, got.question, reactor);
+      else if (got.kind === "ask") answer(got.id, got.question, serving);
       else reactor.drain();
     }
   }
 }
 
-function answer(id: number, question: ReactorQuestion, reactor: Reactor): void {
+function answer(id: number, question: ReactorQuestion, serving: Serving): void {
   try {
-    report({ kind: "answer", id, info: carryOut(question, reactor), error: null });
+    report({ kind: "answer", id, answer: carryOut(question, serving), error: null });
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
-    report({ kind: "answer", id, info: null, error: text });
+    report({ kind: "answer", id, answer: null, error: text });
   }
 }
 
-function carryOut(question: ReactorQuestion, reactor: Reactor): ExportInfo | null {
+function carryOut(
+  question: ReactorQuestion,
+  { reactor, devices }: Serving,
+): ReactorAnswers[ReactorQuestion["kind"]] {
   if (question.kind === "export") return reactor.describe(question.name);
+  if (question.kind === "metrics") return devices.map(metricsOf);
   reactor.inherit(question.connection);
   return null;
+}
+
+function metricsOf(device: Device): NodeMetrics[] {
+  const nodes: NodeMetrics[] = [];
+  device.collectMetrics?.("0", nodes);
+  return nodes;
 }
 
 function receive(port: MessagePort): ReactorCommand | null {
