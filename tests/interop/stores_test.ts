@@ -104,3 +104,61 @@ assert merged == [
 `,
   );
 });
+
+Deno.test("cache: what clients flush is below, and the rest when the server stops", async () => {
+  using directory = new TestDirectory();
+  const image = directory.write("disk.img", noise(4 * MEBIBYTE, 5));
+  const args = ["--filter", "cache", "file", image, "cache-max-size=1M", "cache-on-read=yes"];
+  {
+    await using server = await TestServer.start(args);
+    await python(server, RANDOM_WORK);
+    const flushed = await contents(server);
+    assertSameBytes(await Deno.readFile(image), flushed);
+  }
+  {
+    await using server = await TestServer.start([...args, "cache-write-delay=1h"]);
+    await python(server, `h.pwrite(b"z" * 12345, 54321)`);
+  }
+  const after = await Deno.readFile(image);
+  assertSameBytes(after.subarray(54321, 54321 + 12345), new Uint8Array(12345).fill(0x7a));
+});
+
+Deno.test("cache: a flush fails when what is below is full, and works when it is not", async () => {
+  const args = ["--filter", "cache", "--filter", "cow", "null", "16M"];
+  const parameters = ["cow-max-size=1M", "cache-write-delay=1h"];
+  await using server = await TestServer.start([...args, ...parameters]);
+  await python(
+    server,
+    `
+import nbd
+h.pwrite(b"a" * (1 << 20), 0)
+h.flush()
+h.pwrite(b"b" * 65536, 4 << 20)
+try:
+    h.flush()
+    assert False, "the flush was answered"
+except nbd.Error as error:
+    assert error.errno == "ENOSPC", error
+assert h.pread(65536, 4 << 20) == b"b" * 65536
+h.trim(1 << 20, 0)
+h.flush()
+`,
+  );
+  assert.match(server.log.text, /cannot write back \d+ bytes at 4194304/);
+});
+
+Deno.test("cache: qemu-img converts through a cache that is smaller than the disk", async () => {
+  const qemu = requires("qemu-img", "newer");
+  using directory = new TestDirectory();
+  const bytes = noise(16 * MEBIBYTE, 6);
+  const source = directory.write("source.img", bytes);
+  const image = directory.sparse("disk.img", bytes.length);
+  const args = ["--filter", "cache", "file", image, "cache-max-size=2M"];
+  {
+    await using server = await TestServer.start(args);
+    const convert = ["convert", "-n", "-f", "raw", "-O", "raw", source, server.uri()];
+    await succeed([...qemu, ...convert]);
+    assertSameBytes(await contents(server), bytes);
+  }
+  assertSameBytes(await Deno.readFile(image), bytes);
+});

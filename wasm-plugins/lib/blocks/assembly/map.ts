@@ -143,7 +143,43 @@ function setPart(
     if (!node) return false;
     store<u32>(slot, <u32>node);
   }
-  return setIn(node, shift - NODE_BITS, from, to, value, drop);
+  const done = setIn(node, shift - NODE_BITS, from, to, value, drop);
+  if (value == ABSENT && isAbsent(node)) {
+    store<u32>(slot, ABSENT);
+    freeNode(node);
+  }
+  return done;
+}
+
+/** Frees the nodes on the way to `block` that have become ABSENT altogether. */
+export function prune(block: u64): void {
+  if (!rootShift || !isAbsent(leafOf(block))) return;
+  lastLeafKey = 0xffff_ffff_ffff_ffff;
+  pruneIn(root, rootShift, block);
+}
+
+/** The leaf that `block` is in, where its last entry was looked up. */
+function leafOf(block: u64): usize {
+  if (block >> NODE_BITS != lastLeafKey) descend(block);
+  return block >> NODE_BITS == lastLeafKey ? lastLeaf : 0;
+}
+
+function pruneIn(node: usize, shift: u32, block: u64): void {
+  const slot = slotIn(node, block, shift);
+  const below = <usize>load<u32>(slot);
+  if (below <= HOLE) return;
+  if (shift > NODE_BITS) pruneIn(below, shift - NODE_BITS, block);
+  if (!isAbsent(below)) return;
+  store<u32>(slot, ABSENT);
+  freeNode(below);
+}
+
+function isAbsent(node: usize): bool {
+  if (!node) return false;
+  for (let i: usize = 0; i < NODE_BYTES; i += 8) {
+    if (load<u64>(node + i)) return false;
+  }
+  return true;
 }
 
 /** Drops an entry of the user's or all that lies below a node, and that. */

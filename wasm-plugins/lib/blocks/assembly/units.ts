@@ -90,7 +90,7 @@ export function giveUnit(unit: usize): void {
 @inline
 export function extraOf(unit: usize): usize {
   const index = (unit >> unitBits) & ((1 << (slabBits - unitBits)) - 1);
-  return load<u32>(extras + ((unit >> slabBits) << 2)) + index * extraBytes;
+  return <usize>load<u32>(extras + ((unit >> slabBits) << 2)) + index * <usize>extraBytes;
 }
 
 /** Memory that waits to be released in one go: that of neighbours on the disk is often one range. */
