@@ -77,6 +77,11 @@ export class Kit {
     if (first !== undefined) throw new Fault(`${what}: ${first}`);
   }
 
+  /** `message`, and what the host has complained about. */
+  explain(message: string): string {
+    return this.#sessions.reduce((text, session) => session.explain(text), message);
+  }
+
   /** Closes what was started. Throws Fault where that is not clean. */
   async close(): Promise<void> {
     for (const session of this.#sessions) {

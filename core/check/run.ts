@@ -49,7 +49,7 @@ async function outcomeOf(kit: Kit, check: Check): Promise<Pick<CheckResult, "out
     } catch (error) {
       if (error instanceof Skipped) outcome = { outcome: "skipped", reason: error.message };
       else if (outcome.outcome !== "failed") {
-        outcome = { outcome: "failed", reason: reasonOf(error) };
+        outcome = { outcome: "failed", reason: reasonOf(kit, error) };
       }
     }
   };
@@ -58,9 +58,9 @@ async function outcomeOf(kit: Kit, check: Check): Promise<Pick<CheckResult, "out
   return outcome;
 }
 
-function reasonOf(error: unknown): string {
-  const ours = error instanceof Fault || error instanceof BlockError ||
-    error instanceof NeverAnswered;
+function reasonOf(kit: Kit, error: unknown): string {
+  if (error instanceof BlockError) return kit.explain(error.message);
+  const ours = error instanceof Fault || error instanceof NeverAnswered;
   if (ours) return error.message;
   // Something is wrong with the kit or the host, which is worth a whole stack.
   return error instanceof Error ? error.stack ?? error.message : String(error);

@@ -3,7 +3,7 @@
 // their answers, and listens to what the host has to complain about.
 
 import type { Device, OpenExport } from "../block/device.ts";
-import { Errno } from "../block/errno.ts";
+import { BlockError, Errno } from "../block/errno.ts";
 import { copyFrom } from "../block/memory.ts";
 import { Command, Piece, Request, Status } from "../block/request.ts";
 import { highOf, lowOf, toBigInt } from "../block/uint64.ts";
@@ -55,7 +55,7 @@ export class Session {
   constructor(
     make: (log: (text: string) => void) => { device: Device; below: readonly ModelDevice[] },
   ) {
-    const { device, below } = make((text) => this.#logged(text));
+    const { device, below } = this.#make(make);
     this.device = device;
     this.below = below;
     this.#lending = new Lending(device);
@@ -180,6 +180,22 @@ export class Session {
       await new Promise((resolve) => setTimeout(resolve, Math.ceil(ms)));
     }
     return busy;
+  }
+
+  /** Says in an error what the host has complained about before, which is the reason for it. */
+  #make<T>(make: (log: (text: string) => void) => T): T {
+    try {
+      return make((text) => this.#logged(text));
+    } catch (error) {
+      if (!(error instanceof BlockError)) throw error;
+      throw new BlockError(error.errno, this.explain(error.message));
+    }
+  }
+
+  /** `message`, and what the host has complained about, where it does not say that itself. */
+  explain(message: string): string {
+    const [first] = this.complaints;
+    return first === undefined || isComplaint(message) ? message : `${message}: ${first}`;
   }
 
   #logged(text: string): void {

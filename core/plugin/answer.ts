@@ -28,6 +28,8 @@ export class Answer extends AnswerPieces {
   state: number = State.Called;
   /** The function that was called for it. */
   call = "";
+  /** What is asked of the plugin: the request's command, or a flush on behalf of it. */
+  command = 0;
   /** Who goes on with the request when it was pending; null: its own sink. */
   owner: RequestSink | null = null;
   /** What is open below; null for a plugin that has nothing below it. */
@@ -46,6 +48,7 @@ export class Answer extends AnswerPieces {
   /** A call for `request` begins, `length` bytes of which the plugin is to answer. */
   begin(request: Request, expect: number, length: number): void {
     this.request = request;
+    this.command = request.command;
     this.parts.begin(request);
     this.expect = expect;
     this.nextAt = 0;

@@ -56,7 +56,7 @@ export class Next implements RequestSink {
       answer.lied(`${call}: there is no child ${child}`);
       return Errno.EINVAL;
     }
-    const { command } = request;
+    const { command } = answer;
     const part = this.#part(command, countHigh, countLow, offsetHigh, offsetLow, flags);
     part.at = at;
     part.count = part.length;

@@ -320,3 +320,26 @@ Deno.test("the background of a filter has a handle of its own, without a client"
   assert.deepEqual(plugin.device.metrics(), [{ name: "first_byte", value: 42 }]);
   plugin.device.close();
 });
+
+Deno.test("a flush that follows a durable write can be passed on as what it is", () => {
+  let flushes = 0;
+  const disk = new TestPlugin(
+    diskWat(
+      {},
+      `(func (export "sb_flush") (param i32 i32 i32) (result i32)
+         (call $log ${OK} ${OK} ${OK}) ${OK})`,
+    ),
+    { log: () => void flushes++ },
+  );
+  // It writes by itself, so the host makes FUA out of its flush.
+  const plugin = filter(
+    `(func (export "sb_pwrite") ${WRITE}
+       (call $next_pwrite (local.get $h) ${OK} (local.get $data) ${count} ${offset} ${OK} ${OK}))
+     (func (export "sb_flush") (param i32 i32 i32) (result i32)
+       (call $next_forward (local.get 1) ${OK} (i64.const 0) (i64.const 0) (i64.const 0) ${OK} ${OK}))`,
+    { below: [disk], imports: ["next_pwrite"], manifest: { calls: { pwrite: "transform" } } },
+  );
+  assert.equal(plugin.opened.info.can.fua, Support.Emulate);
+  assert.equal(plugin.write(0, Uint8Array.of(1, 2), RequestFlag.Fua), 0);
+  assert.equal(flushes, 1);
+});

@@ -247,6 +247,8 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     if (answer === null) return tooMany(request);
     host.enter();
     this.#begin(answer, request, Expect.Nothing, Rest.Nothing);
+    // It may follow a write.
+    answer.command = Command.Flush;
     let status: number;
     try {
       status = this.#flush(this.#handle, answer.id, 0);

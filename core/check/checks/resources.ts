@@ -45,10 +45,12 @@ function isOutOfMemory({ message }: Fault): boolean {
   return /\bENOMEM\b|\bENOSPC\b/.test(message);
 }
 
-/** Rounds that are compared, and what is done in each. */
-const ROUNDS = 5;
-const OPENS = 600;
-const REQUESTS = 400;
+/**
+ * What is done in the first round, in which memory may grow, and in each of two more, in which it may
+ * not grow twice: as often, or for as long.
+ */
+const WARM_UP = { opens: 1000, requests: 500, milliseconds: 500 };
+const ROUND = { opens: 7000, requests: 3000, milliseconds: 400 };
 
 export const leaks: Check = {
   name: "leaks",
@@ -56,30 +58,37 @@ export const leaks: Check = {
   async run(kit) {
     const session = kit.start();
     const contents = await new Contents(kit, session, session.open()).load();
-    const sizes: number[] = [];
-    for (let round = 0; round < ROUNDS; round++) {
-      for (let count = 0; count < OPENS; count++) session.shut(session.open());
-      await repeat(kit, contents);
+    await repeat(kit, contents, WARM_UP);
+    const sizes = [session.device.memory.bytes.length];
+    for (let round = 0; round < 2; round++) {
+      await repeat(kit, contents, ROUND);
       sizes.push(session.device.memory.bytes.length);
     }
     kit.listen(session, "opening and closing it often");
-    const growth = sizes.slice(2).map((size, index) => size - sizes[index + 1]!);
-    if (!growth.every((bytes) => bytes > 0)) return;
-    const bytes = growth.reduce((sum, one) => sum + one, 0);
+    const [before, between, after] = sizes as [number, number, number];
+    if (before === between || between === after) return;
     throw new Fault(
-      `its memory grows by ${bytes} bytes in ${growth.length * OPENS} opens and closes and ` +
-        `${growth.length * REQUESTS} requests that repeat the same`,
+      `its memory grows by ${
+        after - before
+      } bytes while it is opened and closed, read and written ` +
+        `in the same way again and again`,
     );
   },
 };
 
-async function repeat(kit: Kit, contents: Contents): Promise<void> {
+async function repeat(kit: Kit, contents: Contents, round: typeof ROUND): Promise<void> {
+  const { session } = contents;
+  const half = performance.now() + round.milliseconds / 2;
+  for (let count = 0; count < round.opens && performance.now() < half; count++) {
+    session.shut(session.open());
+  }
   const [area] = contents.areas;
   if (area === undefined) return;
   const length = Math.min(area.length, Math.max(contents.block, 8192 - 8192 % contents.block));
-  for (let count = 0; count < REQUESTS; count += 2) {
+  const end = performance.now() + round.milliseconds / 2;
+  for (let count = 0; count < round.requests && performance.now() < end; count += 2) {
     const operation = contents.operation(area, 0, length, Command.Read);
-    await kit.must(contents.session, contents.to, operation);
+    await kit.must(session, contents.to, operation);
     if (contents.can("write")) await contents.write(area, 0, length);
   }
 }
