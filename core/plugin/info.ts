@@ -122,7 +122,10 @@ export function filterInfo(
     if (node.calls[call] === "transform") return Support.Native;
     return least(name) === Support.None ? Support.None : Support.Native;
   };
-  const write = support("write", "pwrite");
+  // What is written must go somewhere: below, unless that is opened read-only on purpose.
+  const write = itself && !node.nextReadOnly && least("write") === Support.None
+    ? Support.None
+    : support("write", "pwrite");
   return {
     structSize: INFO_BYTES,
     blockMinimum: Math.max(...children.map(({ blockSize }) => blockSize.minimum)),

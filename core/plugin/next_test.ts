@@ -262,6 +262,16 @@ Deno.test("a filter opens what is below it read-only where it says so", () => {
   assert.match(plugin.request.errorText, /the child is read-only/);
 });
 
+Deno.test("a filter that writes by other means cannot where its child cannot", () => {
+  const disk = new TestPlugin(diskWat({ sb_pwrite: "" }));
+  const plugin = filter(forward("sb_pwrite", offset, WRITE), {
+    below: [disk],
+    manifest: { calls: { pwrite: "transform" } },
+  });
+  assert.equal(plugin.opened.info.can.write, Support.None);
+  assert.equal(plugin.opened.info.readOnly, true);
+});
+
 Deno.test("extents below are told to a filter as a list", () => {
   const extents = `(func (export "sb_extents") ${RANGE}
     (call $extent ${req} (i64.const 0x100000200) (i32.const 0))

@@ -14,9 +14,11 @@ const ARGUMENTS: Record<string, string[][]> = {
   memory: [["1M"], ["1000001"], ["5T"]],
   null: [["1M", "--writes=drop"]],
   ones: [["1000001", "--writes=drop"]],
+  protect: [["protect=0-", "--writes=same"]],
   pattern: [["1M", "--writes=same"], ["9223372036854775807", "--writes=same"]],
   random: [["1000001", "--writes=same"]],
   "sparse-random": [["1T", "--writes=same"]],
+  xor: [["xor-key=5a17"]],
   zero: [["1M"]],
 };
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Starting and stopping, with the parameters that were given and at the limits of each.
 
-import { BlockError } from "../../block/errno.ts";
+import { BlockError, Errno } from "../../block/errno.ts";
+import { Command } from "../../block/request.ts";
 import { ParameterError } from "../../plugin/errors.ts";
 import type { ParameterDeclaration, ParameterValue } from "../../plugin/parameters.ts";
 import { parseValue } from "../../plugin/values.ts";
 import { Contents } from "../contents.ts";
-import { type Check, Fault, type Kit, Skipped } from "../kit.ts";
+import type { Area } from "../area.ts";
+import { type Check, errorWords, Fault, inWords, type Kit, Skipped } from "../kit.ts";
 import { isComplaint, type Session } from "../session.ts";
 
 /** Instances that are started one after the other. */
@@ -127,10 +129,29 @@ async function tryEnds(kit: Kit, session: Session, writes: boolean): Promise<voi
     const count = Math.min(area.length, Math.max(block, 4096 - 4096 % block));
     const places = [0, area.length - count];
     for (const at of places) {
-      if (writes && contents.can("write")) await contents.write(area, at, count);
       await contents.read(area, at, count);
+      if (!writes || !contents.can("write")) continue;
+      const written = await tryWrite(kit, contents, area, at, count);
+      if (written) await contents.read(area, at, count, "writing it");
     }
   }
+}
+
+/** Whether a write succeeds. There may be no room for it. */
+async function tryWrite(
+  kit: Kit,
+  contents: Contents,
+  area: Area,
+  at: number,
+  length: number,
+): Promise<boolean> {
+  const bytes = contents.newBytes(area, at, length);
+  const operation = { ...contents.operation(area, at, length, Command.Write), bytes };
+  const outcome = await kit.may(contents.session, contents.to, operation);
+  if (outcome.errno === Errno.ENOSPC || outcome.errno === Errno.ENOMEM) return false;
+  if (outcome.errno !== 0) throw new Fault(`${inWords(operation)} fails: ${errorWords(outcome)}`);
+  contents.applied(operation, area, at);
+  return true;
 }
 
 const PEERS = [

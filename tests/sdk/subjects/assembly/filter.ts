@@ -42,7 +42,6 @@ export function sb_size(handle: i32): i64 {
 export function sb_info(handle: i32, info: Info): i32 {
   const below = infoOf(handle, 0);
   if (!below) return Errno.EIO;
-  info.write = below.write;
   info.fua = below.flush ? Support.Emulate : Support.None;
   return 0;
 }
