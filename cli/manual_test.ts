@@ -15,6 +15,7 @@ Deno.test("there is a page per command that has one, and per plugin", () => {
   assert.deepEqual(pages.map(({ name }) => name), [
     "sandblock",
     "sandblock-serve",
+    "sandblock-attach",
     "sandblock-plugin",
     "sandblock-policy",
     "sandblock-graph",

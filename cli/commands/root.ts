@@ -2,14 +2,19 @@
 // `sandblock`: the command that all others are below of.
 
 import { command } from "../declare/declaration.ts";
+import { attach } from "./attach.ts";
 import { completion } from "./completion.ts";
+import { detach } from "./detach.ts";
+import { flush } from "./flush.ts";
 import { graph } from "./graph.ts";
 import { help } from "./help.ts";
+import { list } from "./list.ts";
 import { man } from "./man.ts";
 import { plugin } from "./plugin.ts";
 import { policy } from "./policy.ts";
 import { serve } from "./serve.ts";
 import { helpOption } from "./shared_options.ts";
+import { status } from "./status.ts";
 import { print } from "../output.ts";
 import { VERSION } from "../version.ts";
 
@@ -32,7 +37,20 @@ export const root = command({
     },
     help: helpOption,
   },
-  commands: [serve, plugin, policy, graph, completion, man, help],
+  commands: [
+    serve,
+    attach,
+    detach,
+    list,
+    status,
+    flush,
+    plugin,
+    policy,
+    graph,
+    completion,
+    man,
+    help,
+  ],
   examples: [
     { command: "sandblock serve memory 1G", text: "Serve a disk in memory on port 10809:" },
     {

@@ -28,7 +28,7 @@ for (const [shell, script] of Object.entries(scripts)) {
 
 /** Lines before the cursor, and what is offered there. */
 const CASES: readonly (readonly [string, readonly string[]])[] = [
-  ["sandblock ", ["completion", "graph", "help", "man", "plugin", "policy", "serve"]],
+  ["sandblock ", root.commands!.map(({ name }) => name).sort()],
   ["sandblock se", ["serve"]],
   ["sandblock policy ", ["check", "show", "test"]],
   ["sandblock plugin ", ["check", "list", "new", "pack", "show"]],

@@ -31,6 +31,23 @@ _sandblock_value() {
     'sandblock serve --fd-flags') REPLY='text' ;;
     'sandblock serve --fd-replies') REPLY='words:simple structured extended' ;;
     'sandblock serve --fd-export') REPLY='text' ;;
+    'sandblock attach --via') REPLY='words:auto ublk nbd' ;;
+    'sandblock attach --device') REPLY='file' ;;
+    'sandblock attach --recover') REPLY='file' ;;
+    'sandblock attach --connections') REPLY='text' ;;
+    'sandblock attach --depth') REPLY='text' ;;
+    'sandblock attach --timeout') REPLY='text' ;;
+    'sandblock attach --recovery-timeout') REPLY='text' ;;
+    'sandblock attach --filter') REPLY='plugin' ;;
+    'sandblock attach --allow') REPLY='text' ;;
+    'sandblock attach -e' | 'sandblock attach --exportname' | 'sandblock attach -x' | 'sandblock attach --export-name' | 'sandblock attach --export') REPLY='text' ;;
+    'sandblock attach --policy') REPLY='file' ;;
+    'sandblock attach --restart') REPLY='words:fail restart backoff' ;;
+    'sandblock attach -P' | 'sandblock attach --pidfile') REPLY='file' ;;
+    'sandblock attach --busy-poll') REPLY='words:auto off' ;;
+    'sandblock attach --plugin-memory') REPLY='text' ;;
+    'sandblock attach --plugin-timeout') REPLY='text' ;;
+    'sandblock detach --timeout') REPLY='text' ;;
     'sandblock plugin new -l' | 'sandblock plugin new --lang' | 'sandblock plugin new --language') REPLY='words:assemblyscript c' ;;
     'sandblock plugin new -k' | 'sandblock plugin new --kind') REPLY='words:plugin filter' ;;
     'sandblock plugin check --writes') REPLY='words:keep drop same' ;;
@@ -54,6 +71,11 @@ _sandblock_options() {
   case "$1" in
     'sandblock') REPLY='-V --version -h --help' ;;
     'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single --filter= --allow= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= --restart= -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --metrics= --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
+    'sandblock attach') REPLY='--via= --device= --recover= --connections= --depth= --timeout= --recovery-timeout= --filter= --allow= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= --restart= -f --foreground -P --pidfile= --busy-poll= --plugin-memory= --plugin-timeout= -v --verbose -h --help' ;;
+    'sandblock detach') REPLY='--all --no-flush --force --timeout= -h --help' ;;
+    'sandblock list') REPLY='--json -h --help' ;;
+    'sandblock status') REPLY='--json -h --help' ;;
+    'sandblock flush') REPLY='-h --help' ;;
     'sandblock plugin') REPLY='-h --help' ;;
     'sandblock plugin new') REPLY='-l --lang= --language= -k --kind= -h --help' ;;
     'sandblock plugin check') REPLY='--writes= --skip= --operations= --seed= --image= --children= --plugin-timeout= --json -h --help' ;;
@@ -76,9 +98,14 @@ _sandblock_options() {
 _sandblock_operand() {
   REPLY=
   case "$1 $2" in
-    'sandblock 0') REPLY='words:serve plugin policy graph completion man help' ;;
+    'sandblock 0') REPLY='words:serve attach detach list status flush plugin policy graph completion man help' ;;
     'sandblock serve 0') REPLY='plugin' ;;
     'sandblock serve'' '*) REPLY='parameters' ;;
+    'sandblock attach 0') REPLY='plugin' ;;
+    'sandblock attach'' '*) REPLY='parameters' ;;
+    'sandblock detach 0') REPLY='file' ;;
+    'sandblock status 0') REPLY='file' ;;
+    'sandblock flush 0') REPLY='file' ;;
     'sandblock plugin 0') REPLY='words:new check show list pack' ;;
     'sandblock plugin new 0') REPLY='text' ;;
     'sandblock plugin check 0') REPLY='plugin' ;;
@@ -137,7 +164,7 @@ _sandblock() {
   for word in "${words[@]:1}"; do
     if [[ -n $expected ]]; then expected=; continue; fi
     case "$path $word" in
-      'sandblock serve' | 'sandblock plugin' | 'sandblock plugin new' | 'sandblock plugin check' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
+      'sandblock serve' | 'sandblock attach' | 'sandblock detach' | 'sandblock list' | 'sandblock status' | 'sandblock flush' | 'sandblock plugin' | 'sandblock plugin new' | 'sandblock plugin check' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
     esac
     case $word in
       --*=*) ;;

@@ -6,7 +6,7 @@ function __sandblock_operands
     for word in (commandline -opc)
         if test $skip -eq 1
             set skip 0
-        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--filter' '--allow' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '--restart' '-t' '--threads' '-P' '--pidfile' '--run' '--metrics' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '-l' '--lang' '--language' '-k' '--kind' '--writes' '--skip' '--operations' '--seed' '--image' '--children' '-o' '--output'
+        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--filter' '--allow' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '--restart' '-t' '--threads' '-P' '--pidfile' '--run' '--metrics' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '--via' '--device' '--recover' '--connections' '--depth' '--timeout' '--recovery-timeout' '-l' '--lang' '--language' '-k' '--kind' '--writes' '--skip' '--operations' '--seed' '--image' '--children' '-o' '--output'
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -50,6 +50,11 @@ complete -c sandblock -f
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -s V -l version -d 'Print the version'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a serve -d 'serve a device to NBD clients'
+complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a attach -d 'make a device a block device of this machine'
+complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a detach -d 'end attached devices'
+complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a list -d 'list attached devices'
+complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a status -d 'show an attached device'
+complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a flush -d 'write out what is cached of an attached device'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a plugin -d 'start plugins, look into them and pack them'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a policy -d 'check, test and show request policies'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a graph -d 'look at devices that consist of several nodes'
@@ -99,6 +104,40 @@ complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l json -
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s V -l version -d 'Print the version of sandblock, or of the plugin that is named'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s h -l help -d 'Print this, or the parameters of the plugin that is named'
 complete -c sandblock -n '__sandblock_at '\''sandblock serve'\'' 0' -a '(__sandblock_plugins)'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l via -x -a 'auto ublk nbd' -d 'The way into the kernel; auto takes the best that there is'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l device -r -F -d 'Be this device, such as /dev/nbd3; a free one when not given'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l recover -r -F -d 'Take over a device whose process has died'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l connections -x -d 'Sockets between the kernel and this process (nbd)'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l depth -x -d 'Requests that the kernel may have under way (ublk)'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l timeout -x -d 'Time that one request may take; 0 for ever (nbd)'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l recovery-timeout -x -d 'How long requests wait for --recover when the process dies; 0 not at all'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l filter -x -a '(__sandblock_plugins)' -d 'Put a filter above the plugin; the first one given is nearest to the clients'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l allow -x -d 'Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -s e -s x -l exportname -l export-name -l export -x -d 'Name of the export to attach, where the plugin has several'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -s r -l readonly -l read-only -d 'Refuse everything that would change the device'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l policy -r -F -d 'Rules about which requests clients may make'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l restart -x -a 'fail restart backoff' -d 'What becomes of a plugin that traps or takes too long'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -s f -l foreground -d 'Stay in the foreground and serve until told to stop'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -s P -l pidfile -r -F -d 'Write the process id to a file once clients can connect'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l busy-poll -x -a 'auto off' -d 'How long to poll for the next request before sleeping'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l plugin-memory -x -d 'Memory that the plugin may use, instead of what it asks for'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l plugin-timeout -x -d 'Time that one call into the plugin may take'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -s v -l verbose -d 'Log more, and show where errors come from'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock attach'\'' 0' -a '(__sandblock_plugins)'
+complete -c sandblock -n '__sandblock_command '\''sandblock detach'\''' -l all -d 'Detach all devices that sandblock has attached'
+complete -c sandblock -n '__sandblock_command '\''sandblock detach'\''' -l no-flush -d 'Give up what has not been written to the device'
+complete -c sandblock -n '__sandblock_command '\''sandblock detach'\''' -l force -d 'Detach it even if it is mounted; its users get errors'
+complete -c sandblock -n '__sandblock_command '\''sandblock detach'\''' -l timeout -x -d 'Fail when it takes longer'
+complete -c sandblock -n '__sandblock_command '\''sandblock detach'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock detach'\'' 0' -F
+complete -c sandblock -n '__sandblock_command '\''sandblock list'\''' -l json -d 'Print JSON'
+complete -c sandblock -n '__sandblock_command '\''sandblock list'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_command '\''sandblock status'\''' -l json -d 'Print JSON'
+complete -c sandblock -n '__sandblock_command '\''sandblock status'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock status'\'' 0' -F
+complete -c sandblock -n '__sandblock_command '\''sandblock flush'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock flush'\'' 0' -F
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a new -d 'start a plugin in a language of your choice'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a check -d 'check that a plugin does what it should'

@@ -31,6 +31,11 @@ _sandblock() {
     command)
       local -a commands=(
       'serve:serve a device to NBD clients'
+      'attach:make a device a block device of this machine'
+      'detach:end attached devices'
+      'list:list attached devices'
+      'status:show an attached device'
+      'flush:write out what is cached of an attached device'
       'plugin:start plugins, look into them and pack them'
       'policy:check, test and show request policies'
       'graph:look at devices that consist of several nodes'
@@ -42,6 +47,11 @@ _sandblock() {
     rest)
       case $line[1] in
         serve) _sandblock_serve ;;
+        attach) _sandblock_attach ;;
+        detach) _sandblock_detach ;;
+        list) _sandblock_list ;;
+        status) _sandblock_status ;;
+        flush) _sandblock_flush ;;
         plugin) _sandblock_plugin ;;
         policy) _sandblock_policy ;;
         graph) _sandblock_graph ;;
@@ -100,6 +110,71 @@ _sandblock_serve() {
     '(-h --help)'{-h,--help}'[Print this, or the parameters of the plugin that is named]' \
     '1:plugin:_sandblock_plugins' \
     '*:key=value:_sandblock_parameters'
+}
+
+_sandblock_attach() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(--via)'--via='[The way into the kernel; auto takes the best that there is]:auto|ublk|nbd:(auto ublk nbd)' \
+    '(--device)'--device='[Be this device, such as /dev/nbd3; a free one when not given]:DEV:_files' \
+    '(--recover)'--recover='[Take over a device whose process has died]:DEV:_files' \
+    '(--connections)'--connections='[Sockets between the kernel and this process (nbd)]:N: ' \
+    '(--depth)'--depth='[Requests that the kernel may have under way (ublk)]:N: ' \
+    '(--timeout)'--timeout='[Time that one request may take; 0 for ever (nbd)]:DURATION: ' \
+    '(--recovery-timeout)'--recovery-timeout='[How long requests wait for --recover when the process dies; 0 not at all]:DURATION: ' \
+    '*'--filter='[Put a filter above the plugin; the first one given is nearest to the clients]:FILTER:_sandblock_plugins' \
+    '*'--allow='[Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
+    '(-e --exportname -x --export-name --export)'{-e+,--exportname=,-x+,--export-name=,--export=}'[Name of the export to attach, where the plugin has several]:NAME: ' \
+    '(-r --readonly --read-only)'{-r,--readonly,--read-only}'[Refuse everything that would change the device]' \
+    '(--policy)'--policy='[Rules about which requests clients may make]:FILE:_files' \
+    '(--restart)'--restart='[What becomes of a plugin that traps or takes too long]:fail|restart|backoff:(fail restart backoff)' \
+    '(-f --foreground)'{-f,--foreground}'[Stay in the foreground and serve until told to stop]' \
+    '(-P --pidfile)'{-P+,--pidfile=}'[Write the process id to a file once clients can connect]:PATH:_files' \
+    '(--busy-poll)'--busy-poll='[How long to poll for the next request before sleeping]:auto|off|MICROSECONDS:(auto off)' \
+    '(--plugin-memory)'--plugin-memory='[Memory that the plugin may use, instead of what it asks for]:SIZE: ' \
+    '(--plugin-timeout)'--plugin-timeout='[Time that one call into the plugin may take]:DURATION: ' \
+    '(-v --verbose)'{-v,--verbose}'[Log more, and show where errors come from]' \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1:plugin:_sandblock_plugins' \
+    '*:key=value:_sandblock_parameters'
+}
+
+_sandblock_detach() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(--all)'--all'[Detach all devices that sandblock has attached]' \
+    '(--no-flush)'--no-flush'[Give up what has not been written to the device]' \
+    '(--force)'--force'[Detach it even if it is mounted; its users get errors]' \
+    '(--timeout)'--timeout='[Fail when it takes longer]:DURATION: ' \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1:dev:_files'
+}
+
+_sandblock_list() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(--json)'--json'[Print JSON]' \
+    '(-h --help)'{-h,--help}'[Print this]'
+}
+
+_sandblock_status() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(--json)'--json'[Print JSON]' \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1:dev:_files'
+}
+
+_sandblock_flush() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1:dev:_files'
 }
 
 _sandblock_plugin() {

@@ -29,6 +29,10 @@ export async function startInBackground(): Promise<number> {
     stderr: "inherit",
     detached: true,
   }).spawn();
+  // Ctrl-C does not reach a session of its own; whoever gives up wants it to be undone as well.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, () => tryToKill(child));
+  }
   for await (const bytes of child.stdout) {
     const end = bytes.indexOf(READY);
     printBytes(end < 0 ? bytes : bytes.subarray(0, end));
@@ -49,6 +53,14 @@ export async function stayInBackground(verbose: boolean): Promise<Log> {
     if (outputs.includes(targetOf(Number(name)))) replaceDescriptor(nothing, Number(name));
   }
   return await syslog(verbose) ?? (() => {});
+}
+
+function tryToKill(child: Deno.ChildProcess): void {
+  try {
+    child.kill("SIGTERM");
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 /** What a descriptor is open on: a path, or `pipe:[123]`. */

@@ -80,7 +80,9 @@ export async function runGuest(script: string, options: GuestOptions): Promise<G
 
 /** Runs `script` with "set -eux" in a guest, and has it succeed without complaint. Its output. */
 export async function succeedInGuest(script: string, options: GuestOptions): Promise<string> {
-  const result = await runGuest(`set -eux -o pipefail\n${script}`, options);
+  // The trace goes past redirections of stderr.
+  const prologue = "exec 9>&2; BASH_XTRACEFD=9; set -eux -o pipefail";
+  const result = await runGuest(`${prologue}\n${script}`, options);
   if (result.code === 0 && result.complaints.length === 0) return result.output;
   const ending = result.code === null ? "without a status" : `with ${result.code}`;
   throw new Error(

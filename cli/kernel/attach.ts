@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+// The life of an attached device: made, served until it is detached or told to stop, ended.
+
+import { takeNotifier } from "../../core/control/notify.ts";
+import type { Server } from "../../core/control/options.ts";
+import { startServer } from "../../core/control/serve.ts";
+import { AdminServer, askAdmin } from "../../core/kernel/admin.ts";
+import { attachDevice, bestVia, isAttached } from "../../core/kernel/attach.ts";
+import type { AttachOptions, FrontEnd } from "../../core/kernel/front.ts";
+import {
+  type DeviceRecord,
+  makeStateDirectory,
+  newRecord,
+  readRecord,
+  removeRecord,
+  socketPath,
+  writeRecord,
+} from "../../core/kernel/state.ts";
+import { flushBlockDevice } from "../../native/block_device.ts";
+import { type Log, stderrLog } from "../log.ts";
+import { print } from "../output.ts";
+import { isInBackground, startInBackground, stayInBackground } from "../serve/background.ts";
+import { prepareDevice } from "../serve/device.ts";
+import { Leftovers } from "../serve/leftovers.ts";
+import { loadServedPolicy, reloadPolicy } from "../serve/policy.ts";
+import { StopSignals } from "../serve/signals.ts";
+import type { AttachValues } from "./attach_options.ts";
+import { type AttachPlan, planAttach } from "./attach_plan.ts";
+import { resizeFront } from "./resize.ts";
+import { atMost, tellIfSlow } from "./slow.ts";
+
+/** When told to stop, the page cache is written out for so long at the most. */
+const FLUSH_MS = 10_000;
+
+/** Attaches as the command line says; the exit status. Throws Error with one sentence. */
+export async function runAttach(
+  values: AttachValues,
+  operands: readonly string[],
+): Promise<number> {
+  const plan = planAttach(values, operands);
+  if (!plan.foreground && !isInBackground()) return await startInBackground();
+  let log = stderrLog(plan.serve.verbose);
+  const notifier = await takeNotifier(Deno.env, (text) => log("warning", text));
+  const leftovers = new Leftovers();
+  const signals = new StopSignals((level, text) => log(level, text), leftovers);
+  try {
+    const predecessor = plan.recover ? await findPredecessor(plan) : null;
+    makeStateDirectory();
+    const device = prepareDevice(plan.serve);
+    const { policy: path } = plan.serve;
+    const policy = path === undefined ? null : loadServedPolicy(path, log);
+    const server = await startServer(
+      { ...plan.serve, device, listen: [], connections: [], policy },
+      (level, text) => log(level, text),
+    );
+    if (path !== undefined) signals.reload = () => reloadPolicy(path, server, log);
+    try {
+      const front = await makeFront(plan, server, predecessor);
+      await using life = new Life(front, server, plan, (level, text) => log(level, text));
+      if (plan.serve.pidfile !== undefined) leftovers.pidfile(plan.serve.pidfile);
+      print(`${front.device.path}\n`);
+      notifier.send("READY=1", `STATUS=Serving ${front.device.path}`, `MAINPID=${Deno.pid}`);
+      if (!plan.foreground) log = await stayInBackground(plan.serve.verbose);
+      await Promise.race([server.ended, signals.first, life.left]);
+      notifier.send("STOPPING=1");
+    } finally {
+      await server.stop();
+    }
+    return 0;
+  } finally {
+    leftovers.remove();
+  }
+}
+
+async function makeFront(
+  plan: AttachPlan,
+  server: Server,
+  predecessor: DeviceRecord | null,
+): Promise<FrontEnd> {
+  const via = plan.via === "auto" ? await bestVia() : plan.via;
+  const { exportName, connections, depth, timeoutSeconds, recoverySeconds } = plan;
+  const options: AttachOptions = {
+    index: plan.device?.index ?? null,
+    exportName,
+    connections,
+    depth,
+    timeoutSeconds,
+    recoverySeconds,
+    predecessor,
+  };
+  return await tellIfSlow(attachDevice(via, server, options), `the kernel to make the device`);
+}
+
+/** The record of the device to recover. Rejects where there is nothing to take over. */
+async function findPredecessor(plan: AttachPlan): Promise<DeviceRecord> {
+  const { path, name } = plan.device!;
+  const record = readRecord(name);
+  if (record === null) {
+    throw new Error(`cannot recover ${path}: sandblock does not know it; see "sandblock list"`);
+  }
+  if (!isAttached(plan.device!)) {
+    throw new Error(`cannot recover ${path}: the kernel does not have it any more; attach it anew`);
+  }
+  if (await askAdmin(socketPath(name), { command: "status" }) !== null) {
+    throw new Error(`cannot recover ${path}: process ${record.pid} serves it`);
+  }
+  return record;
+}
+
+/** A device while it is served: its record, its socket for commands, and what ends with it. */
+class Life implements AsyncDisposable {
+  /** Resolves when the process shall leave the device to another one. */
+  readonly left: Promise<void>;
+
+  readonly #front: FrontEnd;
+  readonly #server: Server;
+  readonly #log: Log;
+  readonly #admin: AdminServer;
+  #leaving = false;
+
+  constructor(front: FrontEnd, server: Server, plan: AttachPlan, log: Log) {
+    this.#front = front;
+    this.#server = server;
+    this.#log = log;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.left = promise;
+    const record = recordOf(front, plan);
+    this.#admin = new AdminServer(socketPath(record.name), {
+      status: () => ({ record }),
+      resize: async ({ size }) => {
+        await resizeFront(front, server, plan.exportName, size);
+        record.size = `${front.facts.size}`;
+        writeRecord(record);
+        return { size: record.size };
+      },
+      leave: () => {
+        this.#leaving = true;
+        // The answer goes out first.
+        setTimeout(resolve, 0);
+        return {};
+      },
+    });
+    writeRecord(record);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#admin.close();
+    const { device } = this.#front;
+    if (this.#leaving) return;
+    if (isAttached(device)) await this.#detach();
+    await this.#server.stop();
+    removeRecord(device.name, Deno.pid);
+  }
+
+  async #detach(): Promise<void> {
+    const { path } = this.#front.device;
+    try {
+      const refusal = `it has not written everything within ${FLUSH_MS / 1000} s`;
+      await atMost(flushBlockDevice(path), FLUSH_MS, refusal);
+    } catch (error) {
+      this.#log("warning", `detaching ${path} although ${(error as Error).message}`);
+    }
+    try {
+      await this.#front.detach();
+    } catch (error) {
+      this.#log("error", (error as Error).message);
+    }
+  }
+}
+
+function recordOf({ device, facts }: FrontEnd, plan: AttachPlan): DeviceRecord {
+  return newRecord({
+    device: device.path,
+    name: device.name,
+    via: device.via,
+    pid: Deno.pid,
+    ...facts,
+    size: `${facts.size}`,
+    graph: plan.graph,
+    since: new Date().toISOString(),
+  });
+}

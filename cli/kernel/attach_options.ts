@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// The options of `sandblock attach`. What it shares with serve is declared there.
+
+import type { OptionTable, OptionValues } from "../declare/declaration.ts";
+import { helpOption } from "../commands/shared_options.ts";
+import { serveOptions } from "../serve/options.ts";
+
+const since = "0.1.0";
+
+const DEVICE = "The device";
+const RUNNING = "How it runs";
+
+/** All options of `attach`. */
+export const attachOptions = {
+  via: {
+    long: "via",
+    value: "auto|ublk|nbd",
+    group: DEVICE,
+    help: "The way into the kernel; auto takes the best that there is",
+    details: 'ublk is faster and needs Linux 6.12 or later; nbd is in every kernel. "sandblock ' +
+      'doctor" says what this one has.',
+    default: "auto",
+    complete: ["auto", "ublk", "nbd"],
+    since,
+  },
+  device: {
+    long: "device",
+    value: "DEV",
+    group: DEVICE,
+    help: "Be this device, such as /dev/nbd3; a free one when not given",
+    complete: "file",
+    since,
+  },
+  recover: {
+    long: "recover",
+    value: "DEV",
+    group: DEVICE,
+    help: "Take over a device whose process has died",
+    details:
+      "Requests that had not been answered are answered by the new process. What serves it now " +
+      "must hold what the old one had promised to keep, which a file does and memory does not.",
+    complete: "file",
+    since,
+  },
+  connections: {
+    long: "connections",
+    value: "N",
+    group: DEVICE,
+    help: "Sockets between the kernel and this process (nbd)",
+    default: "1",
+    since,
+  },
+  depth: {
+    long: "depth",
+    value: "N",
+    group: DEVICE,
+    help: "Requests that the kernel may have under way (ublk)",
+    default: "128",
+    since,
+  },
+  timeout: {
+    long: "timeout",
+    value: "DURATION",
+    group: DEVICE,
+    help: "Time that one request may take; 0 for ever (nbd)",
+    details:
+      "After that the kernel gives the connection up and sends the request on another one; " +
+      "without another, the device waits for --recover as if its process had died.",
+    default: "30s",
+    since,
+  },
+  recoveryTimeout: {
+    long: "recovery-timeout",
+    value: "DURATION",
+    group: DEVICE,
+    help: "How long requests wait for --recover when the process dies; 0 not at all",
+    details: "With ublk they wait until the device is recovered or detached.",
+    default: "10m",
+    since,
+  },
+  filter: serveOptions.filter,
+  allow: serveOptions.allow,
+  exportname: {
+    ...serveOptions.exportname,
+    help: "Name of the export to attach, where the plugin has several",
+  },
+  readonly: serveOptions.readonly,
+  policy: serveOptions.policy,
+  restart: serveOptions.restart,
+  foreground: {
+    short: "f",
+    long: "foreground",
+    group: RUNNING,
+    help: "Stay in the foreground and serve until told to stop",
+    since,
+  },
+  pidfile: serveOptions.pidfile,
+  busyPoll: serveOptions.busyPoll,
+  pluginMemory: serveOptions.pluginMemory,
+  pluginTimeout: serveOptions.pluginTimeout,
+  verbose: serveOptions.verbose,
+  help: helpOption,
+} as const satisfies OptionTable;
+
+/** Their values after parsing. */
+export type AttachValues = OptionValues<typeof attachOptions>;

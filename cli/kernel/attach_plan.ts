@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// What an `attach` command line means, as data.
+
+import { type KernelDevice, parseDevice, type Via, VIAS } from "../../core/kernel/names.ts";
+import { didYouMean } from "../../core/plugin/suggest.ts";
+import { UsageError } from "../errors.ts";
+import { type Plan, planServe } from "../serve/plan.ts";
+import { count, milliseconds } from "../values.ts";
+import type { AttachValues } from "./attach_options.ts";
+
+/** See the top of this file. */
+export interface AttachPlan {
+  /** What is served, and how; it has no listeners. */
+  serve: Plan;
+  via: Via | "auto";
+  /** The device to be; null: a free one. */
+  device: KernelDevice | null;
+  recover: boolean;
+  exportName: string;
+  connections: number;
+  depth: number;
+  timeoutSeconds: number;
+  recoverySeconds: number;
+  foreground: boolean;
+  /** Filters, plugin and parameters, as they were given. */
+  graph: string[];
+}
+
+const HELP = "sandblock attach --help";
+/** The kernel does not gain from more. */
+const CONNECTIONS_MAX = 64;
+/** UBLK_MAX_QUEUE_DEPTH. */
+const DEPTH_MAX = 4096;
+const SECONDS_MS = 1000;
+
+/** The plan for `values` and `operands`. Throws UsageError. */
+export function planAttach(values: AttachValues, operands: readonly string[]): AttachPlan {
+  const shared = [
+    "filter",
+    "allow",
+    "readonly",
+    "policy",
+    "restart",
+    "pidfile",
+    "busyPoll",
+    "pluginMemory",
+    "pluginTimeout",
+    "verbose",
+  ] as const;
+  const given = Object.fromEntries(
+    shared.flatMap((key) => values[key] === undefined ? [] : [[key, values[key]]]),
+  );
+  const serve = planServe(given, operands, { listenFds: [], connectedFds: [] });
+  const device = plannedDevice(values);
+  const { exportname, timeout = "30s", recoveryTimeout = "10m" } = values;
+  return {
+    serve: { ...serve, listeners: [], threads: 1 },
+    via: plannedVia(values.via ?? "auto", device),
+    device,
+    recover: values.recover !== undefined,
+    exportName: exportname ?? "",
+    connections: count("--connections", values.connections ?? "1", {
+      minimum: 1,
+      maximum: CONNECTIONS_MAX,
+    }),
+    depth: count("--depth", values.depth ?? "128", { minimum: 1, maximum: DEPTH_MAX }),
+    timeoutSeconds: seconds("--timeout", timeout),
+    recoverySeconds: seconds("--recovery-timeout", recoveryTimeout),
+    foreground: values.foreground ?? false,
+    graph: [...(values.filter ?? []).flatMap((name) => ["--filter", name]), ...operands],
+  };
+}
+
+function plannedDevice({ device, recover }: AttachValues): KernelDevice | null {
+  if (device !== undefined && recover !== undefined) {
+    throw new UsageError(
+      "cannot use --device together with --recover: the latter names the device",
+      HELP,
+    );
+  }
+  const text = device ?? recover;
+  if (text === undefined) return null;
+  try {
+    return parseDevice(text);
+  } catch (error) {
+    throw new UsageError((error as Error).message, HELP);
+  }
+}
+
+function plannedVia(text: string, device: KernelDevice | null): Via | "auto" {
+  const via = ["auto" as const, ...VIAS].find((name) => name === text);
+  if (via === undefined) {
+    const right = didYouMean(text, ["auto", ...VIAS]);
+    throw new UsageError(
+      `cannot use --via "${text}": it is one of auto, ublk, nbd${right}`,
+      HELP,
+    );
+  }
+  if (device === null) return via;
+  if (via === "auto" || via === device.via) return device.via;
+  throw new UsageError(
+    `cannot use --via ${via} for ${device.path}: that is a device of ${device.via}`,
+    HELP,
+  );
+}
+
+/** Whole seconds, rounded up; 0 has a meaning of its own. */
+function seconds(option: string, text: string): number {
+  if (/^0+[a-z]*$/.test(text)) return 0;
+  return Math.ceil(milliseconds(option, text) / SECONDS_MS);
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// What is known about attached devices, for people and as JSON.
+
+import { askAdmin } from "../../core/kernel/admin.ts";
+import { isAttached } from "../../core/kernel/attach.ts";
+import { parseDevice } from "../../core/kernel/names.ts";
+import { type DeviceRecord, readRecord, readRecords, socketPath } from "../../core/kernel/state.ts";
+import { blockDeviceSize, readSysfs } from "../../core/kernel/sysfs.ts";
+import { bytesText } from "../describe.ts";
+import { columns } from "../declare/text.ts";
+import { print } from "../output.ts";
+
+/**
+ * served: its process lives. abandoned: the kernel has it, its process has died. gone: neither, only
+ * the record is left.
+ */
+export type Condition = "served" | "abandoned" | "gone";
+
+/** Fields of /sys/block/NAME/stat that are worth telling, by position. */
+const COUNTERS = {
+  reads: 0,
+  sectorsRead: 2,
+  writes: 4,
+  sectorsWritten: 6,
+  inFlight: 8,
+  discards: 11,
+  flushes: 15,
+} as const;
+
+/** Prints all devices. */
+export async function runList(json: boolean): Promise<number> {
+  const devices = await Promise.all(readRecords().map(view));
+  if (json) {
+    print(JSON.stringify(devices, null, 2) + "\n");
+    return 0;
+  }
+  const rows = devices.map(({ record, condition }) => {
+    const { device, via, size, pid, graph } = record;
+    const words = [device, via, bytesText(Number(size)), condition, `${pid}`, graph.join(" ")];
+    return words;
+  });
+  if (rows.length > 0) print(table([["DEVICE", "VIA", "SIZE", "IS", "PID", "SERVES"], ...rows]));
+  return 0;
+}
+
+/** Prints one device; exit status 2 where no process serves it. */
+export async function runStatus(text: string, json: boolean): Promise<number> {
+  const device = parseDevice(text);
+  const record = readRecord(device.name);
+  if (record === null) {
+    throw new Error(
+      `cannot show ${device.path}: sandblock has not attached it; see "sandblock list"`,
+    );
+  }
+  const shown = await view(record);
+  print(json ? JSON.stringify(shown, null, 2) + "\n" : statusText(shown));
+  return shown.condition === "served" ? 0 : 2;
+}
+
+interface View {
+  record: DeviceRecord;
+  condition: Condition;
+  /** What the kernel counts; null where it does not have the device. */
+  counters: Record<keyof typeof COUNTERS, number> | null;
+  kernelSize: string | null;
+}
+
+async function view(record: DeviceRecord): Promise<View> {
+  const { name } = record;
+  return {
+    record,
+    condition: await conditionOf(record),
+    counters: countersOf(name),
+    kernelSize: blockDeviceSize(name)?.toString() ?? null,
+  };
+}
+
+/** See Condition. */
+export async function conditionOf({ name }: DeviceRecord): Promise<Condition> {
+  if (await askAdmin(socketPath(name), { command: "status" }) !== null) return "served";
+  return isAttached(parseDevice(name)) ? "abandoned" : "gone";
+}
+
+function countersOf(name: string): View["counters"] {
+  const words = readSysfs(`block/${name}/stat`)?.split(/\s+/);
+  if (!words) return null;
+  const entries = Object.entries(COUNTERS).map(([key, at]) => [key, Number(words[at] ?? 0)]);
+  return Object.fromEntries(entries);
+}
+
+function statusText({ record, condition, counters }: View): string {
+  const rows: [string, string][] = [
+    ["Is", condition],
+    ["Via", record.via],
+    ["Serves", record.graph.join(" ")],
+    ["Process", `${record.pid}, since ${record.since}`],
+    ["Size", `${record.size} bytes in blocks of ${record.blockSize}`],
+    ["Writable", record.readOnly ? "no" : "yes"],
+  ];
+  if (record.via === "nbd") rows.push(["Connections", `${record.connections}`]);
+  else rows.push(["Depth", `${record.depth}`]);
+  if (counters !== null) {
+    const { reads, writes, discards, flushes, inFlight } = counters;
+    rows.push([
+      "Requests",
+      `${reads} reads, ${writes} writes, ${discards} discards, ${flushes} flushes, ` +
+      `${inFlight} under way`,
+    ]);
+  }
+  return [record.device, ...columns(rows, 16)].join("\n") + "\n";
+}
+
+/** Columns as wide as they have to be. */
+function table(rows: readonly string[][]): string {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  return rows
+    .map((row) => row.map((word, i) => word.padEnd(widths[i]!)).join("  ").trimEnd() + "\n")
+    .join("");
+}

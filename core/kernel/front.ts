@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// A front end: the device as the kernel has it, made of an export that a server serves.
+
+import { toBigInt } from "../block/uint64.ts";
+import type { ExportInfo } from "../block/export.ts";
+import type { KernelDevice } from "./names.ts";
+import type { DeviceRecord } from "./state.ts";
+
+/** What is asked for. */
+export interface AttachOptions {
+  /** Number of the device; null: any that is free. */
+  index: number | null;
+  /** "" is the default export. */
+  exportName: string;
+  /** Sockets of nbd. */
+  connections: number;
+  /** Requests under way in a queue of ublk. */
+  depth: number;
+  /** A request may take so long; 0: for ever. */
+  timeoutSeconds: number;
+  /** How long the device waits for a successor when this process dies; 0: not at all. */
+  recoverySeconds: number;
+  /** What the device was before its process died; null for a new device. */
+  predecessor: DeviceRecord | null;
+}
+
+/** See the top of this file. */
+export interface FrontEnd {
+  readonly device: KernelDevice;
+  readonly facts: FrontFacts;
+  /** Ends the device. What it still had to do fails. */
+  detach(): Promise<void>;
+  /** Gives the device another size in bytes, a multiple of its block size. */
+  resize(size: bigint): Promise<void>;
+}
+
+/** What the kernel was told. */
+export interface FrontFacts {
+  size: bigint;
+  blockSize: number;
+  readOnly: boolean;
+  connections: number;
+  depth: number;
+  timeoutSeconds: number;
+  recoverySeconds: number;
+  identifier: string;
+}
+
+/** Smallest and largest logical block that Linux takes everywhere. */
+const BLOCK_BYTES_MIN = 512;
+const BLOCK_BYTES_MAX = 4096;
+
+/** Logical block size of an export in the kernel. Throws Error. */
+export function logicalBlockSize(info: ExportInfo): number {
+  const { minimum } = info.blockSize;
+  if (minimum <= BLOCK_BYTES_MAX) return Math.max(BLOCK_BYTES_MIN, minimum);
+  throw new Error(
+    `cannot attach the export: its blocks have ${minimum} bytes, and Linux takes at most ` +
+      `${BLOCK_BYTES_MAX}; put --filter blocksize above it`,
+  );
+}
+
+/** Size of an export in whole blocks. Throws Error where that is nothing. */
+export function sizeInBlocks(info: ExportInfo, blockSize: number): bigint {
+  const size = toBigInt(info.sizeHigh, info.sizeLow);
+  const whole = size - size % BigInt(blockSize);
+  if (whole > 0n) return whole;
+  throw new Error(
+    `cannot attach an export of ${size} bytes: a device has at least one block of ${blockSize}`,
+  );
+}
+
+/** Whether an export can stand in for what a device was made of. Throws Error where it cannot. */
+export function checkSuccession(facts: FrontFacts, predecessor: DeviceRecord): void {
+  const { device, size, blockSize, readOnly } = predecessor;
+  const refuse = (why: string) => {
+    throw new Error(`cannot recover ${device}: ${why}`);
+  };
+  if (facts.size < BigInt(size)) {
+    refuse(`it has ${size} bytes, and what shall serve it now only ${facts.size}`);
+  }
+  if (facts.blockSize > blockSize) {
+    refuse(
+      `its blocks have ${blockSize} bytes, and what shall serve it now needs ${facts.blockSize}`,
+    );
+  }
+  if (facts.readOnly && !readOnly) {
+    refuse("it is writable, and what shall serve it now is read-only");
+  }
+}
