@@ -58,6 +58,12 @@ export interface OpenExport {
    * or a positive errno. Never throws.
    */
   submit(request: Request): number;
+  /**
+   * Address where it keeps the `length` bytes at that offset, so that a payload can be received there;
+   * 0 where that cannot be. What has been received is to be submitted as a write with this address
+   * before anything else is.
+   */
+  place?(length: number, offsetHigh: number, offsetLow: number): number;
   /** What is open below it, in a graph. */
   readonly children?: readonly OpenExport[];
   /** Who answers a command where this one would only pass it on; absent: this one itself. */

@@ -117,6 +117,7 @@ export const EXPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   sb_finish: abi([]),
   sb_connect: abi([Pointer, Pointer], I32),
   sb_done: abi([I32, I32]),
+  sb_place: abi([I32, Count, Count], Pointer),
 }));
 
 /** Functions that 3.0 does not have, both ways; all of them came with 3.1. */
@@ -125,6 +126,7 @@ export const SINCE_3_1: ReadonlySet<string> = new Set([
   "sb_connect",
   "sb_done",
   "sb_finish",
+  "sb_place",
 ]);
 
 /** What a plugin may need or use by name (ABI, "Features"). */

@@ -25,6 +25,15 @@ export type WriteCall = (
   flags: number,
 ) => number;
 
+/** sb_place: handle, count in halves, offset in halves. */
+export type PlaceCall = (
+  handle: number,
+  countHigh: number,
+  countLow: number,
+  offsetHigh: number,
+  offsetLow: number,
+) => number;
+
 /** The exports of a plugin. Which are mandatory is in check.ts. */
 export interface PluginCalls {
   sb_alloc?: (size: number, alignment: number) => number;
@@ -50,5 +59,6 @@ export interface PluginCalls {
   sb_finish?: () => void;
   sb_connect?: (peer: number, length: number) => number;
   sb_done?: (token: number, result: number) => void;
+  sb_place?: PlaceCall;
   _initialize?: () => void;
 }

@@ -142,6 +142,7 @@ function neededExports(
   else if (children.maximum > 1) {
     for (const name of ["sb_size", "sb_pread"]) needed.push([name, "it has several children"]);
   }
+  if (exported.has("sb_place")) needed.push(["sb_pwrite", `it exports "sb_place"`]);
   if (shape.imports.some(({ name }) => name === "timer")) {
     needed.push(["sb_done", `it imports "timer"`]);
   }

@@ -10,7 +10,7 @@ import { Command, type Request, RequestFlag, type RequestSink, Status } from "..
 import { CallFlag } from "./abi.ts";
 import type { Answer } from "./answer.ts";
 import { Expect } from "./answer_pieces.ts";
-import type { PluginCalls, RangeCall, WriteCall } from "./calls.ts";
+import type { PlaceCall, PluginCalls, RangeCall, WriteCall } from "./calls.ts";
 import { type Emulation, readAndForget, writeZeroes } from "./emulate.ts";
 import type { Host } from "./host.ts";
 import { type NextHandle, routesOf } from "./next_handle.ts";
@@ -45,6 +45,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
   readonly #zero: RangeCall;
   readonly #cache: RangeCall;
   readonly #extents: RangeCall;
+  #place: PlaceCall | null;
   readonly #below: Below | null;
   /** Who answers each command; null where there is nothing below. */
   readonly #routes: OpenExport[] | null;
@@ -70,6 +71,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     this.#zero = calls.sb_zero ?? forward;
     this.#cache = calls.sb_cache ?? forward;
     this.#extents = calls.sb_extents ?? forward;
+    this.#place = calls.sb_place ?? null;
     this.#below = below;
     this.#routes = below === null ? null : routesBelow(this, below);
   }
@@ -114,6 +116,24 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
 
   close(): void {
     this.#onClose(this.#handle);
+  }
+
+  place(length: number, offsetHigh: number, offsetLow: number): number {
+    const { host } = this;
+    if (this.#place === null || host.depth !== 0) return 0;
+    let pointer = 0;
+    host.enter();
+    try {
+      pointer = this.#place(this.#handle, 0, length, offsetHigh, offsetLow);
+    } catch (error) {
+      host.caught("sb_place", error);
+    }
+    host.leave();
+    if (pointer === 0) return 0;
+    if (host.memory.contains(pointer, length)) return host.memory.address + pointer;
+    host.log("lie sb_place", "error", "breaks the ABI in sb_place: the place is outside its memory");
+    this.#place = null;
+    return 0;
   }
 
   /** Goes on with a request that was pending and that the plugin has finished. */

@@ -13,7 +13,8 @@ const LARGE_REMAINDER_BYTES = 64 * 1024;
 const STASH_BYTES = 32;
 const HIGH = 4294967296;
 
-const iovec = new Uint32Array(4);
+/** Two of struct iovec: address, length, each in two halves. */
+const iovec = new Uint32Array(8);
 const iovecBytes = new Uint8Array(iovec.buffer);
 
 /** `ReceiveBuffer.receive` has no room: the bound on memory is reached. */
@@ -88,6 +89,26 @@ export class ReceiveBuffer {
     iovec[2] = room;
     const received = libc.readv(fd, iovecBytes, 1);
     if (received > 0) this.#end += received;
+    return received;
+  }
+
+  /**
+   * Receives what is there, `length` bytes of it at `address` and after those at most `header` bytes as
+   * usual. Only while nothing waits. Returns the same as `receive`.
+   */
+  receiveAt(fd: number, address: number, length: number, header: number): number {
+    if (header > 0 && !this.#prepare(header)) return NO_ROOM;
+    iovec[0] = address;
+    iovec[1] = address / HIGH;
+    iovec[2] = length;
+    if (header > 0) {
+      const behind = this.#pool.memory.address + this.#block!.pointer + this.#end;
+      iovec[4] = behind;
+      iovec[5] = behind / HIGH;
+      iovec[6] = header;
+    }
+    const received = libc.readv(fd, iovecBytes, header > 0 ? 2 : 1);
+    if (received > length) this.#end += received - length;
     return received;
   }
 

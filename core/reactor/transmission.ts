@@ -2,6 +2,7 @@
 // The transmission phase of one connection: receive in bulk, decode every complete request, submit
 // it to the export, and send all answers of a turn at once. This is the hot path.
 
+import type { OpenExport } from "../block/device.ts";
 import { Command, type Request, RequestFlag, type RequestSink, Status } from "../block/request.ts";
 import { Errno } from "../block/errno.ts";
 import { frameReply } from "../nbd/reply.ts";
@@ -19,12 +20,16 @@ import type { DeviceContext } from "./device_context.ts";
 import type { Gather } from "./gather.ts";
 import type { InflightRequest } from "./inflight_request.ts";
 import { NO_ROOM, ReceiveBuffer } from "./receive_buffer.ts";
-import { STREAM_BYTES_MIN, WriteStream } from "./write_stream.ts";
+import { PART_UNIT, STREAM_BYTES_MIN, WriteStream } from "./write_stream.ts";
 import { type Phase, Turn } from "./phase.ts";
 
 /** Answers are sent when so many bytes or segments of them have come together within a turn. */
 const SEND_BYTES = 1024 * 1024;
 const SEND_SEGMENTS = 960;
+
+/** Receives into a device's own memory within one turn. */
+const PLACED_RECEIVES_MAX = 8;
+const NO_PLACE = -1;
 
 /** When the server stops, so often each client is read from once more. */
 const DRAIN_RECEIVES_MAX = 16;
@@ -50,6 +55,8 @@ export class Transmission implements Phase, RequestSink {
   readonly #outputFd: number;
   readonly #inflightMax: number;
   readonly #headerLength: number;
+  /** Who may say where payloads are to be received; null where parts have to be whole blocks. */
+  readonly #writer: OpenExport | null;
   readonly #received: ReceiveBuffer;
   #gather: Gather | null = null;
   /** Bytes of the incomplete request at the front, its header included; 0 when not known. */
@@ -82,6 +89,8 @@ export class Transmission implements Phase, RequestSink {
     this.#inflightMax = inflightRequestsMax;
     this.#headerLength = requestHeaderLength(session.replies);
     this.#received = new ReceiveBuffer(context.pool);
+    const writer = session.export.route?.(Command.Write) ?? session.export;
+    this.#writer = writer.place !== undefined && session.alignmentMask === 0 ? writer : null;
   }
 
   get exportName(): string {
@@ -115,10 +124,38 @@ export class Transmission implements Phase, RequestSink {
     if (this.#received.length >= this.#headerLength && this.#process()) return this.#finishTurn();
     if (this.#starved) return Turn.Starved;
     if (this.inflight >= this.#inflightMax) return Turn.Idle;
+    if (this.#stream !== null && this.#writer !== null) {
+      const turn = this.#receiveInPlace(this.#writer);
+      if (turn !== NO_PLACE) return turn;
+    }
     const bytes = this.#received.receive(this.#inputFd, this.#needed, this.#headerLength);
     if (bytes <= 0) return this.#receivedNothing(bytes);
     this.#process();
     return this.#finishTurn();
+  }
+
+  /** Receives payloads of large writes where the export keeps them: a Turn, or NO_PLACE. */
+  #receiveInPlace(writer: OpenExport): number {
+    let turn = NO_PLACE;
+    for (let i = 0; i < PLACED_RECEIVES_MAX; i++) {
+      const stream = this.#stream;
+      if (stream === null || stream.errno !== 0 || this.#received.heldBytes > 0) break;
+      const length = stream.wanted;
+      const address = writer.place!(length, stream.offsetHigh, stream.offsetLow);
+      if (address === 0) break;
+      // Behind the payload comes the header of the next request.
+      const header = length === stream.left ? this.#headerLength : 0;
+      const bytes = this.#received.receiveAt(this.#inputFd, address, length, header);
+      if (bytes === NO_ROOM) break;
+      if (bytes <= 0 && turn === NO_PLACE) return this.#receivedNothing(bytes);
+      // The next turn sees why.
+      if (bytes <= 0) break;
+      turn = Turn.Worked;
+      this.#passOn(stream, address, Math.min(bytes, length), false);
+      if (bytes > length) this.#process();
+      else if (bytes < length) break;
+    }
+    return turn === NO_PLACE ? turn : this.#finishTurn();
   }
 
   /** Sends what is there. False when something is left, or the connection is broken. */
@@ -326,7 +363,9 @@ export class Transmission implements Phase, RequestSink {
     }
     if (streamed && verdict === 0) {
       this.#received.consume(this.#headerLength);
-      this.#stream = new WriteStream(request, payload, this.#session.alignmentMask + 1);
+      // Only when all that has arrived is passed on can the rest be received in its place.
+      const unit = this.#writer !== null ? 1 : Math.max(PART_UNIT, this.#session.alignmentMask + 1);
+      this.#stream = new WriteStream(request, payload, unit);
       return true;
     }
     if (verdict === 0 || verdict === ANSWERED) {
@@ -350,16 +389,21 @@ export class Transmission implements Phase, RequestSink {
     this.#needed = stream.wanted;
     if (length === 0) return false;
     const address = this.#context.device.memory.address + this.#received.pointer;
+    this.#received.consume(length);
+    this.#passOn(stream, address, length, true);
+    return true;
+  }
+
+  /** Writes the next `length` bytes of `stream`, which lie at `address`, in the receive block or not. */
+  #passOn(stream: WriteStream, address: number, length: number, inBlock: boolean): void {
     const part = this.#context.requests.take();
     stream.takePart(part, address, length);
-    this.#received.consume(length);
     this.#needed = stream.wanted;
-    if (stream.errno === 0) this.#submit(part, length);
+    if (stream.errno === 0) this.#submit(part, inBlock ? length : 0);
     else this.#finish(part, stream.errno);
-    if (stream.left > 0) return true;
+    if (stream.left > 0) return;
     this.#stream = null;
     if (stream.finish(0, "")) this.#answer(stream.whole, stream.errno);
-    return true;
   }
 
   /** The rest of a large write will not come. */

@@ -9,8 +9,8 @@ import type { InflightRequest } from "./inflight_request.ts";
 export const STREAM_BYTES_MIN = 64 * 1024;
 /** The largest part. */
 const PART_BYTES_MAX = 256 * 1024;
-/** Parts but the last are multiples of this and of the minimum block size. */
-const PART_UNIT = 4096;
+/** Parts but the last are multiples of this, unless nothing may be left of what has arrived. */
+export const PART_UNIT = 4096;
 
 /** See the top of this file. */
 export class WriteStream {
@@ -23,10 +23,13 @@ export class WriteStream {
 
   readonly #unit: number;
 
-  /** `whole` is valid, and stays out of the pool of requests until it is answered. */
-  constructor(readonly whole: InflightRequest, payload: number, blockMinimum: number) {
+  /**
+   * `whole` is valid, and stays out of the pool of requests until it is answered. Parts end at a
+   * multiple of `unit` bytes, or anywhere when it is 1.
+   */
+  constructor(readonly whole: InflightRequest, payload: number, unit: number) {
     this.left = payload;
-    this.#unit = Math.max(PART_UNIT, blockMinimum);
+    this.#unit = unit;
   }
 
   /** Bytes that should come before the next part is worth passing on. */
@@ -41,14 +44,28 @@ export class WriteStream {
     return most - most % this.#unit;
   }
 
+  /** Lower half of the offset of the next byte, and what it carries into the upper. */
+  get #low(): number {
+    return this.whole.offsetLow + this.whole.lengthLow - this.left;
+  }
+
+  /** Offset of the next byte, upper half. */
+  get offsetHigh(): number {
+    return this.whole.offsetHigh + (this.#low > 0xffffffff ? 1 : 0);
+  }
+
+  /** Offset of the next byte, lower half. */
+  get offsetLow(): number {
+    return this.#low >>> 0;
+  }
+
   /** Makes `part` the write of the next `length` bytes, which lie at `address`. */
   takePart(part: InflightRequest, address: number, length: number): void {
     const { whole } = this;
-    const low = whole.offsetLow + whole.lengthLow - this.left;
     part.command = whole.command;
     part.flags = whole.flags;
-    part.offsetHigh = whole.offsetHigh + (low > 0xffffffff ? 1 : 0);
-    part.offsetLow = low >>> 0;
+    part.offsetHigh = this.offsetHigh;
+    part.offsetLow = this.offsetLow;
     part.lengthHigh = 0;
     part.lengthLow = length;
     part.payload = address;

@@ -80,6 +80,12 @@ export function sb_pwrite(
   return write(offset, count, data) ? 0 : full();
 }
 
+/** Data of writes is received where it belongs, if that is there and in one piece. */
+export function sb_place(handle: i32, count: u64, offset: u64): usize {
+  scan(offset, offset + count);
+  return runLength == count ? runPointer : 0;
+}
+
 /** What is written is as safe as it gets when `sb_pwrite` returns. */
 export function sb_flush(handle: i32, request: i32, flags: i32): i32 {
   return 0;

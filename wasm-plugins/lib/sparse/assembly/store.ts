@@ -90,7 +90,9 @@ export function write(offset: u64, count: u64, source: usize): bool {
     if (!slot) return false;
     const entry = load<u32>(slot);
     store<u32>(slot, entry | blocksOf(inner, length));
-    memory.copy((entry & ~INNER) + inner, source, length);
+    const target = <usize>((entry & ~INNER) + inner);
+    // Received where it belongs, it is there already.
+    if (target != source) memory.copy(target, source, length);
     offset += length;
     source += length;
     count -= length;
