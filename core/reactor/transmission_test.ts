@@ -63,6 +63,16 @@ class TestDisk implements Device, OpenExport {
   open() {
     return this;
   }
+  /** Whether it says where payloads are to be received, and from which offset on. */
+  placesFrom = Infinity;
+  /** Bytes that were written from where they belong. */
+  placed = 0;
+
+  place(length: number, offsetHigh: number, offsetLow: number): number {
+    const fits = offsetHigh === 0 && offsetLow >= this.placesFrom &&
+      offsetLow + length <= DISK_BYTES;
+    return fits ? this.memory.address + this.disk + offsetLow : 0;
+  }
   submit(request: Request): number {
     this.submitted++;
     if (!this.late) return this.#execute(request);
@@ -91,6 +101,7 @@ class TestDisk implements Device, OpenExport {
       }
     } else if (request.command === Command.Write) {
       const from = request.payload - address;
+      if (from === at) this.placed += request.length;
       bytes.copyWithin(at, from, from + request.length);
     } else if (request.command === Command.WriteZeroes) bytes.fill(0, at, at + request.length);
     return 0;
@@ -314,6 +325,40 @@ Deno.test("a large write is answered once, when its last part is finished, with 
   transmission.turn();
   assert.deepEqual(replies(read(far)), [[1, Errno.ENOSPC]]);
   assert.equal(context.pool.lentBytes, context.arena.idleBytes);
+  close();
+});
+
+Deno.test("large writes are received where the disk keeps them, and small ones beside them", () => {
+  const { disk, context, transmission, far, close } = setUp();
+  const length = 300_001;
+  disk.placesFrom = 1_000_000;
+  const stream: Uint8Array<ArrayBuffer>[] = [];
+  const expected = new Uint8Array(DISK_BYTES);
+  for (let i = 0; i < 6; i++) {
+    const large = Uint8Array.from({ length }, (_, at) => 1 + (at + i) % 251);
+    const small = new Uint8Array(700).fill(100 + i);
+    const at = 400_000 * i + 1;
+    stream.push(request(Command.Write, 2 * i, at, length, large));
+    stream.push(request(Command.Write, 2 * i + 1, at + length, small.length, small));
+    expected.set(large, at);
+    expected.set(small, at + length);
+  }
+  const bytes = new Uint8Array(stream.reduce((sum, part) => sum + part.length, 0));
+  stream.reduce((at, part) => (bytes.set(part, at), at + part.length), 0);
+  const found: [number, number][] = [];
+  // Pieces that end within headers and payloads alike.
+  for (let at = 0, step = 1; at < bytes.length; step = 1 + step * 7 % 99_991) {
+    const piece = bytes.slice(at, at + step);
+    const sent = libc.write(far, piece, piece.length);
+    if (sent > 0) at += sent;
+    while (transmission.turn() === Turn.Worked);
+    found.push(...replies(read(far)));
+  }
+  assert.deepEqual(found, stream.map((_, cookie) => [cookie, 0]));
+  const actual = disk.memory.bytes.subarray(disk.disk, disk.disk + DISK_BYTES);
+  assert.equal(actual.findIndex((byte, at) => byte !== expected[at]), -1);
+  assert.ok(disk.placed > 2 * length, `only ${disk.placed} bytes were received in their place`);
+  assert.equal(context.pool.lentBytes, context.arena.idleBytes, "nothing is held at rest");
   close();
 });
 

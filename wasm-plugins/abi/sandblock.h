@@ -228,6 +228,8 @@ SB_C SB_EXPORT("sb_pread") int32_t sb_pread(int32_t handle, int32_t request, uin
                                             uint64_t offset, int32_t flags);
 SB_C SB_EXPORT("sb_pwrite") int32_t sb_pwrite(int32_t handle, int32_t request, const uint8_t *data,
                                               uint64_t count, uint64_t offset, int32_t flags);
+/* Where these bytes of the export lie, so that data of a write is received there (3.1); or 0. */
+SB_C SB_EXPORT("sb_place") const uint8_t *sb_place(int32_t handle, uint64_t count, uint64_t offset);
 SB_C SB_EXPORT("sb_flush") int32_t sb_flush(int32_t handle, int32_t request, int32_t flags);
 SB_C SB_EXPORT("sb_trim") int32_t sb_trim(int32_t handle, int32_t request, uint64_t count,
                                           uint64_t offset, int32_t flags);
