@@ -2,6 +2,8 @@
 // The specification, the C header and the host agree, and plugins in C work.
 
 import assert from "node:assert/strict";
+import { GrantedFiles } from "../../core/backend/granted_files.ts";
+import { TestClient } from "../../core/backend/testing.ts";
 import { Command, Request } from "../../core/block/request.ts";
 import {
   ABI_MAJOR,
@@ -13,6 +15,7 @@ import {
   Value,
 } from "../../core/plugin/abi.ts";
 import { Errno } from "../../core/block/errno.ts";
+import { parseGrants } from "../../core/plugin/grants.ts";
 import { INFO_BYTES } from "../../core/plugin/info.ts";
 import { PluginDevice } from "../../core/plugin/instance.ts";
 import { parseParameters } from "../../core/plugin/parameters.ts";
@@ -162,3 +165,37 @@ for (const bits of [32, 64] as const) {
     },
   });
 }
+
+Deno.test({
+  name: "a disk image in C reads and writes the file that it was granted (needs clang and wasm-ld)",
+  ignore: missing,
+  fn: async () => {
+    const prepared = await compile("image.c", 32);
+    const path = await Deno.makeTempFile();
+    await Deno.truncate(path, 100_000);
+    const grants = parseGrants([`write=${path}`]);
+    const log = (_level: string, text: string) => assert.fail(text);
+    const device = PluginDevice.create(
+      prepared,
+      parseParameters(prepared.manifest.parameters, [path]),
+      {
+        watch: new Watchdog().watch(10_000),
+        log,
+        instances: 1,
+        grants,
+        files: new GrantedFiles(grants.files, { log }),
+      },
+    );
+    const disk = new TestClient(device, device.open("", { readOnly: false, peer: "" }));
+    assert.equal(disk.opened.info.sizeLow, 100_000);
+    const bytes = Uint8Array.from({ length: 50_000 }, (_, i) => i * 13 & 255);
+    disk.write(12_345, bytes);
+    disk.flush();
+    assert.deepEqual(Deno.readFileSync(path).subarray(12_345, 62_345), bytes);
+    assert.deepEqual(disk.read(12_345, 50_000), bytes);
+    disk.trim(16_384, 4096);
+    assert.deepEqual(disk.read(16_384, 4096), new Uint8Array(4096));
+    disk.close();
+    await Deno.remove(path);
+  },
+});
