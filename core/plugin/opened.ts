@@ -131,7 +131,11 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     host.leave();
     if (pointer === 0) return 0;
     if (host.memory.contains(pointer, length)) return host.memory.address + pointer;
-    host.log("lie sb_place", "error", "breaks the ABI in sb_place: the place is outside its memory");
+    host.log(
+      "lie sb_place",
+      "error",
+      "breaks the ABI in sb_place: the place is outside its memory",
+    );
     this.#place = null;
     return 0;
   }
