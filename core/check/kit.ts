@@ -82,6 +82,14 @@ export class Kit {
     return this.#sessions.reduce((text, session) => session.explain(text), message);
   }
 
+  /** Closes the instance that was started last, which has trapped, whatever it says to that. */
+  async abandon(): Promise<void> {
+    const session = this.#sessions.pop();
+    if (session === undefined) return;
+    await session.close();
+    session.takeComplaints();
+  }
+
   /** Closes what was started. Throws Fault where that is not clean. */
   async close(): Promise<void> {
     for (const session of this.#sessions) {

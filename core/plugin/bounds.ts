@@ -31,21 +31,24 @@ export function limitMemories(memories: readonly LimitsOf[], bytesMax: number): 
     throw new PluginError(`it has ${memories.length} memories; it may have ${MEMORIES_MAX}`);
   }
   const pagesMax = Math.floor(bytesMax / PAGE_BYTES);
-  const initial = memories.reduce((sum, { minimum }) => sum + minimum, 0);
-  if (initial > pagesMax) {
-    throw new PluginError(
-      `it starts with ${initial * PAGE_BYTES} bytes of memory; it may have ${bytesMax}`,
-    );
+  const initial = initialBytes(memories);
+  if (initial > pagesMax * PAGE_BYTES) {
+    throw new PluginError(`it starts with ${initial} bytes of memory; it may have ${bytesMax}`);
   }
   // What is left over is for the memory that comes first and may grow; the next get what it cannot
   // use. So the sum never exceeds the bound, however each of them grows.
-  let spare = pagesMax - initial;
+  let spare = pagesMax - initial / PAGE_BYTES;
   return memories.map(({ flags, minimum, maximum }) => {
     const addressable = flags & LimitsFlag.Is64 ? PAGES_MAX_64 : PAGES_MAX_32;
     const growth = Math.max(0, Math.min(spare, Math.min(maximum, addressable) - minimum));
     spare -= growth;
     return { flags, minimum, maximum: minimum + growth };
   });
+}
+
+/** How much memory there is at first. */
+export function initialBytes(memories: readonly LimitsOf[]): number {
+  return memories.reduce((sum, { minimum }) => sum + minimum, 0) * PAGE_BYTES;
 }
 
 /** What the host makes for a memory with `limits`. */

@@ -4,6 +4,7 @@
 
 import {
   checkTables,
+  initialBytes,
   limitMemories,
   MEMORY_DEFAULT,
   type MemoryShape,
@@ -44,6 +45,8 @@ export interface PreparedPlugin {
   imports: string[];
   /** Bytes of memory that it may have in all. */
   memoryMaximum: number;
+  /** Bytes of memory that it begins with. */
+  memoryInitial: number;
   /** Where its functions are, for telling where one was when something happened. */
   functions: FunctionTable;
 }
@@ -79,6 +82,7 @@ export function preparePlugin(bytes: Uint8Array, options: PrepareOptions = {}): 
     exports: exports.map(({ name }) => name),
     imports: shape.imports.map(({ name }) => name),
     memoryMaximum,
+    memoryInitial: initialBytes(memories),
     functions: functionTable(shape, exports, rewritten),
   };
 }

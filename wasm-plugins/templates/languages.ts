@@ -43,4 +43,12 @@ export const LANGUAGES: readonly Language[] = [
     source: "@name@.c",
     sdk: { "abi/sandblock.h": "sandblock.h" },
   },
+  {
+    name: "go",
+    title: "Go",
+    needs: "Go 1.24 or newer",
+    install: "apt-get install make golang-go    # Debian 13; or from https://go.dev/dl",
+    source: "main.go",
+    sdk: { "sdk/go/sandblock": "sandblock" },
+  },
 ];

@@ -21,7 +21,7 @@ export const memory: Check = {
   title: "with little memory it refuses what it cannot do, and keeps what it has",
   async run(kit) {
     const { prepared, options } = kit.subject;
-    const initial = prepared.memories.reduce((sum, one) => sum + one.initial * PAGE, 0);
+    const initial = prepared.memoryInitial;
     for (const spare of SPARE) {
       try {
         const handles = await threeHandles(kit, kit.start({ memoryMaximum: initial + spare }));
@@ -32,6 +32,8 @@ export const memory: Check = {
         // Many languages cannot go on without memory; that costs one request, and is worth knowing.
         if (isComplaint(error.message) && !/breaks the ABI/.test(error.message)) {
           kit.notes.push(`with ${initial + spare} bytes of memory: ${error.message}`);
+          // Some cannot even be closed then. There is none that was started if that is what failed.
+          if (error instanceof Fault) await kit.abandon();
         } else if (error instanceof Fault && !isOutOfMemory(error)) {
           throw new Fault(`with ${initial + spare} bytes of memory: ${error.message}`);
         }

@@ -3,7 +3,14 @@
 // does with those modules what is done with a plugin that is one (../prepare.ts). Runs no plugin code.
 
 import { ABI_MINOR } from "../abi.ts";
-import { checkTables, limitMemories, type MemoryShape, memoryShape, TABLE_MAX } from "../bounds.ts";
+import {
+  checkTables,
+  initialBytes,
+  limitMemories,
+  type MemoryShape,
+  memoryShape,
+  TABLE_MAX,
+} from "../bounds.ts";
 import { compileModule, stackPointer } from "../compile.ts";
 import { PluginError } from "../errors.ts";
 import type { Manifest } from "../manifest.ts";
@@ -56,6 +63,7 @@ export function prepareComponent(
   const shapes = files.map(({ bytes }) => readModule(bytes));
   for (const shape of shapes) checkModule(shape);
   const bounded = limitMemories(shapes.flatMap(({ memories }) => memories), memoryMaximum);
+  const memoryInitial = initialBytes(bounded);
   const filter = manifest.kind === "filter";
   return {
     manifest,
@@ -72,6 +80,7 @@ export function prepareComponent(
     // What it may import of it, as jco does not tell what it does.
     imports: filter ? ["next_trim", "next_zero"] : [],
     memoryMaximum,
+    memoryInitial,
     // Offsets in several modules say nothing; names do, where there are any.
     functions: {
       first: 0,

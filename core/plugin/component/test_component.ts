@@ -166,7 +166,7 @@ const EXPORTS: Record<string, [string, string, string]> = {
   extents: [
     "[method]disk.extents",
     `${READ} (param $flags i32) (param $request i32) (result i32)`,
-    `(call $extent (local.get $request) (local.get $count) (i32.const 0) (i32.const 1))
+    `(call $extent (local.get $request) (local.get $count) (i32.const 0) (i32.const 0))
      (call $drop (local.get $request))
      (global.get $ok)`,
   ],
