@@ -2,7 +2,7 @@
 // --allow: which node of a command line is granted what. `read=DIR` is for the plugin, `cow:write=DIR`
 // for the node of that name, as it is written there or as its manifest has it.
 
-import { checkGrants, type Grants, parseGrants } from "../../core/plugin/grants.ts";
+import { bundledGrants, checkGrants, type Grants, parseGrants } from "../../core/plugin/grants.ts";
 import { CAPABILITIES, isCapability } from "../../core/plugin/capabilities.ts";
 import { ParameterError } from "../../core/plugin/errors.ts";
 import type { Manifest } from "../../core/plugin/manifest.ts";
@@ -25,8 +25,11 @@ export class Allowances {
     }
   }
 
-  /** The grants of a node. `isMain`: it is the plugin. Throws Error with one sentence. */
-  of(name: string, manifest: Manifest, isMain: boolean): Grants {
+  /**
+   * The grants of a node. `isMain`: it is the plugin. `isBundled`: it comes with sandblock. Throws Error
+   * with one sentence.
+   */
+  of(name: string, manifest: Manifest, isMain: boolean, isBundled = false): Grants {
     const texts = isMain ? [...this.#main] : [];
     for (const one of new Set([name, manifest.name])) {
       this.#known.add(one);
@@ -34,7 +37,8 @@ export class Allowances {
       this.#used.add(one);
       texts.push(...this.#named.get(one)!);
     }
-    const grants = parsed(texts);
+    const given = parsed(texts);
+    const grants = isBundled ? bundledGrants(manifest, given) : given;
     checkGrants(manifest, grants, isMain ? "--allow " : `--allow ${name}:`);
     return grants;
   }

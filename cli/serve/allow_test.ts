@@ -27,6 +27,13 @@ Deno.test("a node is named as it is written or by its manifest", () => {
   allow.checkNames();
 });
 
+Deno.test("what comes with sandblock gets the clock and random numbers unasked, and no files", () => {
+  const asking = manifest("x", { ...FILES, clock: {}, random: { required: true } });
+  const grants = new Allowances([]).of("x", asking, false, true);
+  assert.deepEqual(grants, { files: [], clock: true, random: true });
+  assert.deepEqual(new Allowances([]).of("x", manifest("x"), false, true), NO_GRANTS);
+});
+
 Deno.test("what cannot be meant is refused in one sentence", () => {
   const refused = (texts: string[], message: string, capabilities = {}) =>
     assert.throws(() => {

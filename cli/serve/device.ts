@@ -78,7 +78,8 @@ function prepareLayer(
   isMain = false,
 ): DeviceOptions {
   const values = parameterValues(name, source, parameters);
-  const grants = allow.of(name, source.manifest, isMain);
+  const isBundled = source.kind === "plugin" && source.path === null;
+  const grants = allow.of(name, source.manifest, isMain, isBundled);
   if (source.kind === "backend") return { kind: "file", values };
   const limits = pluginMemory === undefined ? {} : { memoryMaximum: pluginMemory };
   const prepared = withReason(name, () => preparePlugin(source.bytes, limits));

@@ -75,6 +75,16 @@ export function parseGrants(texts: readonly string[], directory = Deno.cwd()): G
   return { files, ...plain };
 }
 
+/** `grants` together with what a plugin that comes with sandblock gets unasked: what harms nobody. */
+export function bundledGrants({ node }: Manifest, grants: Grants): Grants {
+  const asked = (name: Capability) => node?.capabilities.some((one) => one.name === name) ?? false;
+  return {
+    ...grants,
+    clock: grants.clock || asked("clock"),
+    random: grants.random || asked("random"),
+  };
+}
+
 /** Whether `grants` say anything about `capability`. To write includes to read. */
 export function isGranted(grants: Grants, capability: Capability): boolean {
   switch (capability) {

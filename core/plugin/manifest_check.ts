@@ -13,14 +13,24 @@ import { parseSize } from "./quantities.ts";
 const VERSION_LENGTH_MAX = 64;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
-const KEYS = ["abi", "name", "version", "kind", "description", "threads", "parameters", "limits"];
+/** Keys of every manifest; those of 3.1 are in manifest_node.ts. */
+export const MANIFEST_KEYS = [
+  "abi",
+  "name",
+  "version",
+  "kind",
+  "description",
+  "threads",
+  "parameters",
+  "limits",
+];
 
 /** The manifest that `json` is. Throws PluginError. */
 export function checkManifest(json: unknown): Manifest {
-  const fields = new Fields(json, "its manifest", [...KEYS, ...NODE_KEYS]);
+  const fields = new Fields(json, "its manifest", [...MANIFEST_KEYS, ...NODE_KEYS]);
   const abi = checkAbi(fields);
   const minor = abiMinor(abi);
-  if (minor < 1) new Fields(json, "its manifest", KEYS);
+  if (minor < 1) new Fields(json, "its manifest", MANIFEST_KEYS);
   const name = fields.line("name", 64);
   if (!NAME.test(name)) {
     fields.fail("name", "it may have letters, digits, dots, dashes and underscores");

@@ -44,6 +44,18 @@ export {
   timer,
 } from "./later";
 export {
+  fileClose,
+  FileFlag,
+  fileOpen,
+  filePread,
+  filePwrite,
+  fileResize,
+  fileSize,
+  fileSync,
+  fileZero,
+  random,
+} from "./granted";
+export {
   nextCache,
   nextClose,
   nextReopen,
