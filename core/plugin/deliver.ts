@@ -6,20 +6,26 @@ import type { PluginCalls } from "./calls.ts";
 import type { Host } from "./host.ts";
 import type { ParameterValue } from "./parameters.ts";
 
-/** Delivers one parameter, for which check.ts has seen to it that there is a function. */
-export function deliver(host: Host, calls: PluginCalls, parameter: ParameterValue): void {
+/**
+ * Delivers one parameter, for which check.ts has seen to it that there is a function. Returns what the
+ * plugin says is wrong with it; "" if nothing is.
+ */
+export function deliver(host: Host, calls: PluginCalls, parameter: ParameterValue): string {
   const { sb_param_int: paramInt, sb_param_bytes: paramBytes } = calls;
   const { index } = parameter;
   const number = numberOf(parameter);
   if (number !== null) {
     host.control("sb_param_int", () => paramInt!(index, number));
-    return;
+    return host.errorText;
   }
+  let text = "";
   for (const bytes of bytesOf(parameter)) {
     withBytes(host, bytes, (pointer) => {
       host.control("sb_param_bytes", () => paramBytes!(index, pointer, bytes.length));
+      text ||= host.errorText;
     });
   }
+  return text;
 }
 
 /** What sb_param_int gets for `parameter`; null where it is not a number. */

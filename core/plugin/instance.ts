@@ -163,8 +163,8 @@ export class PluginDevice implements Device {
     // What it has said about a parameter is why it is not ready, unless it says more then.
     let text = "";
     for (const value of values) {
-      deliver(host, device.#calls, value);
-      text ||= host.errorText;
+      const fact = deliver(host, device.#calls, value);
+      text ||= fact;
     }
     const { sb_ready: ready } = device.#calls;
     if (!ready) return device;

@@ -237,7 +237,8 @@ export class Opening {
       "describe the export",
       () => describe(handle),
     );
-    return this.#listing.entries[0]?.description ?? "";
+    const [entry] = this.#listing.entries;
+    return (entry ?? below?.children[0]?.info)?.description ?? "";
   }
 
   #close(handle: number): void {

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+// Filters that decide about clients, and those that compare, order and describe, as other people's clients
+// meet them.
+
+import assert from "node:assert/strict";
+import { noise } from "../support/bytes.ts";
+import { output, run, succeed } from "../support/command.ts";
+import { TestDirectory } from "../support/directory.ts";
+import { requires } from "../support/peers.ts";
+import { TestServer } from "../support/server.ts";
+
+const MEBIBYTE = 1024 * 1024;
+
+/** What nbdinfo writes on stderr when it is refused. */
+async function refusal(uri: string, ...options: string[]): Promise<string> {
+  const { code, stderr } = await run([...requires("nbdinfo", "newer"), ...options, uri]);
+  assert.equal(code, 1, stderr);
+  return stderr;
+}
+
+async function info(uri: string, ...options: string[]): Promise<string> {
+  return (await succeed([...requires("nbdinfo", "newer"), ...options, uri])).stdout;
+}
+
+/** Runs Python with a libnbd handle `h` that is connected. */
+async function python(server: TestServer, code: string): Promise<void> {
+  await output([...requires("nbdsh"), "-u", server.uri(), "-c", "-"], { input: code });
+}
+
+Deno.test("ip: users are let in, or not, by what the kernel says of them", async () => {
+  const uid = Deno.uid()!;
+  const memory = ["--filter", "ip", "memory", "1M"];
+  await using open = await TestServer.start([...memory, `allow=uid:${uid}`, "deny=all"]);
+  assert.equal((await info(open.uri(), "--size")).trim(), `${MEBIBYTE}`);
+  await using closed = await TestServer.start([...memory, `deny=anyunix`]);
+  assert.match(await refusal(closed.uri()), /the filter ip does not let in unix:pid=\d+,uid=\d+/);
+  assert.match(await refusal(closed.uri(), "--list"), /replied with error to list request/);
+});
+
+Deno.test("ip: addresses are let in, or not", async () => {
+  for (const [deny, good] of [["127.0.0.0/8", false], ["192.0.2.0/24,anyipv6", true]] as const) {
+    const args = ["--listen", "nbd://127.0.0.1:0", "--filter", "ip", "memory", "1M"];
+    await using server = await TestServer.start([...args, `deny=${deny}`], { ownListeners: true });
+    const uri = server.uris.find((one) => one.includes("127.0.0.1"))!;
+    if (good) await info(uri, "--size");
+    else assert.match(await refusal(uri), /the filter ip does not let in tcp:127\.0\.0\.1:/);
+  }
+});
+
+Deno.test("limit: the second client is refused, and let in when the first has gone", async () => {
+  await using server = await TestServer.start(["--filter", "limit", "memory", "1M"]);
+  await python(
+    server,
+    `
+import nbd, os, time
+other = nbd.NBD()
+try:
+    other.connect_uri("${server.uri()}")
+    assert False
+except nbd.Error as error:
+    assert "policy" in str(error), error
+h.shutdown()
+for attempt in range(100):
+    try:
+        third = nbd.NBD()
+        third.connect_uri("${server.uri()}")
+        break
+    except nbd.Error:
+        time.sleep(0.05)
+assert third.get_size() == 1048576
+`,
+  );
+});
+
+Deno.test("exportname: a client sees the exports that are given, and no others", async () => {
+  using directory = new TestDirectory();
+  Deno.mkdirSync(directory.file("images"));
+  for (const name of ["a", "b", "c"]) {
+    directory.write(`images/${name}`, noise(1000, name.charCodeAt(0)));
+  }
+  const args = [
+    "--filter",
+    "exportname",
+    "file",
+    `dir=${directory.file("images")}`,
+    "default-export=b",
+  ];
+  const only = [
+    "exportname-list=explicit",
+    "exportname-strict=true",
+    "exportname=a",
+    "exportname=b",
+  ];
+  await using server = await TestServer.start([...args, ...only, "exportdesc=fixed:An image"]);
+  const list = JSON.parse(await info(server.uri(), "--list", "--json")).exports;
+  assert.deepEqual(
+    list.map((one: Record<string, unknown>) => [one["export-name"], one["description"]]),
+    [["a", "An image"], ["b", "An image"]],
+  );
+  const uri = (name: string) => server.uri().replace("///", `///${name}`);
+  assert.match(await refusal(uri("c")), /there is no export "c"/);
+  const { bytes } = await succeed([...requires("nbdcopy", "newer"), server.uri(), "-"]);
+  assert.deepEqual(bytes, noise(1000, "b".charCodeAt(0)));
+});
+
+Deno.test("extentlist: nbdinfo maps a disk as the list says", async () => {
+  using directory = new TestDirectory();
+  const list = directory.write("list", new TextEncoder().encode("0 64K\n512K 64K zero\n# end\n"));
+  const args = ["--read-only", "--filter", "extentlist", "pattern", "1M", `extentlist=${list}`];
+  await using server = await TestServer.start(args);
+  const map = JSON.parse(await info(server.uri(), "--map", "--json"));
+  assert.deepEqual(
+    map.map((one: Record<string, unknown>) => [one["offset"], one["length"], one["type"]]),
+    [[0, 65536, 0], [65536, 458752, 3], [524288, 65536, 2], [589824, 458752, 3]],
+  );
+});
+
+Deno.test("checkwrite: nbdcopy from a disk to itself is right", async () => {
+  const nbdcopy = requires("nbdcopy", "newer");
+  await using server = await TestServer.start([
+    "--filter",
+    "checkwrite",
+    "sparse-random",
+    "8M",
+    "percent=50",
+    "runlength=64K",
+  ]);
+  await succeed([...nbdcopy, server.uri(), server.uri()]);
+  await python(
+    server,
+    `
+import errno
+h.pwrite(h.pread(100000, 777), 777)
+for write in [lambda: h.pwrite(bytes(i & 255 for i in range(8 << 20)), 0), lambda: h.zero(8 << 20, 0)]:
+    try:
+        write()
+        assert False
+    except nbd.Error as error:
+        assert error.errnum == errno.EIO, error
+`,
+  );
+});
+
+Deno.test("noparallel: answers come in the order of the requests", async () => {
+  const args = ["--filter", "noparallel", "--filter", "delay", "memory", "1M", "rdelay=2ms"];
+  await using server = await TestServer.start(args);
+  await python(
+    server,
+    `
+done = []
+buffers = [nbd.Buffer(512) for i in range(40)]
+for i, buffer in enumerate(buffers):
+    h.aio_pread(buffer, 512 * i, lambda error, i=i: done.append(i) or 1)
+while len(done) < 40:
+    h.poll(-1)
+assert done == list(range(40)), done
+`,
+  );
+});
