@@ -126,14 +126,15 @@ export function filterInfo(
   const write = itself && !node.nextReadOnly && least("write") === Support.None
     ? Support.None
     : support("write", "pwrite");
+  const flush = support("flush", "flush");
   return {
     structSize: INFO_BYTES,
     blockMinimum: Math.max(...children.map(({ blockSize }) => blockSize.minimum)),
     blockPreferred: Math.max(...children.map(({ blockSize }) => blockSize.preferred)),
     blockMaximum: Math.min(...children.map(({ blockSize }) => blockSize.maximum)),
     write,
-    flush: support("flush", "flush"),
-    fua: filterFua(write, itself, least("fua"), exports),
+    flush,
+    fua: filterFua(write, itself, least("fua"), flush, exports),
     trim: support("trim", "trim"),
     zero: support("zero", "zero"),
     fastZero: fastZero(support("zero", "zero"), least("fastZero")),
@@ -155,10 +156,13 @@ function filterFua(
   write: Support,
   own: boolean,
   below: Support,
+  flush: Support,
   exports: ReadonlySet<string>,
 ): Support {
   if (write === Support.None) return Support.None;
-  if (own) return exports.has("sb_flush") ? Support.Emulate : Support.None;
+  if (own) {
+    return flush !== Support.None && exports.has("sb_flush") ? Support.Emulate : Support.None;
+  }
   if (!exports.has("sb_pwrite")) return below;
   return below === Support.None ? Support.None : Support.Native;
 }

@@ -272,6 +272,15 @@ Deno.test("a filter that writes by other means cannot where its child cannot", (
   assert.equal(plugin.opened.info.readOnly, true);
 });
 
+Deno.test("a filter that passes flushes on has no durable writes where its child cannot flush", () => {
+  const passed = `(func (export "sb_flush") (param i32 i32 i32) (result i32)
+    (call $next_forward (local.get 1) ${OK} (i64.const 0) (i64.const 0) (i64.const 0) ${OK} ${OK}))`;
+  const { can } = filter(forward("sb_pwrite", offset, WRITE) + passed, {
+    manifest: { calls: { pwrite: "transform" } },
+  }).opened.info;
+  assert.deepEqual([can.write, can.flush, can.fua], [Support.Native, Support.None, Support.None]);
+});
+
 Deno.test("extents below are told to a filter as a list", () => {
   const extents = `(func (export "sb_extents") ${RANGE}
     (call $extent ${req} (i64.const 0x100000200) (i32.const 0))

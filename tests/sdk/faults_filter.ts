@@ -14,7 +14,11 @@ const TRIM =
   "export function sb_trim(handle: i32, request: i32, count: u64, offset: u64, flags: i32)" +
   ": i32 {\n  return nextForward(request, 0, 0, count, offset + SKIPPED, flags, 0);";
 const DISGUISED = "disguise(one.data, data, one.count);";
-const FUA = "info.fua = below.flush ? Support.Emulate : Support.None;";
+const SIZE = "export function sb_size(handle: i32): i64 {";
+/** Says that it has FUA: 1, of the host's making, or 2, of its own. */
+const infoWith = (fua: number) =>
+  `export function sb_info(handle: i32, info: Info): i32 { info.fua = ${fua}; return 0; }\n${SIZE}`;
+const IMPORTS_INFO = ["  nextFlush,", "  Info,\n  nextFlush,"] as const;
 
 export const FILTER_FAULTS: readonly Fault[] = [
   {
@@ -104,13 +108,13 @@ export const FILTER_FAULTS: readonly Fault[] = [
   },
   {
     name: "it says that it has FUA, but does not pass it on",
-    edits: [[FUA, "info.fua = Support.Native;"]],
+    edits: [[SIZE, infoWith(2)], IMPORTS_INFO],
     found: "flush",
     says: /after write of .* with FUA, child 0 holds writes that are not on stable storage/,
   },
   {
     name: "it flushes where the child cannot",
-    edits: [[FUA, "info.fua = Support.Emulate;"]],
+    edits: [[SIZE, infoWith(1)], IMPORTS_INFO],
     found: "below",
     says: /above a device that can only read and write: .*breaks the ABI in (sb_flush|sb_info)/,
   },

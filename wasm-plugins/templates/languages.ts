@@ -41,7 +41,7 @@ export const LANGUAGES: readonly Language[] = [
     needs: "clang and lld",
     install: "apt-get install make clang lld",
     source: "@name@.c",
-    sdk: { "abi/sandblock.h": "sandblock.h" },
+    sdk: { "abi/sandblock.h": "sandblock.h", "sdk/c/sandblock_sdk.h": "sandblock_sdk.h" },
   },
   {
     name: "go",

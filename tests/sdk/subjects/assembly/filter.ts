@@ -10,8 +10,6 @@ import {
   Errno,
   failWith,
   free,
-  Info,
-  infoOf,
   nextFlush,
   nextForward,
   nextPread,
@@ -19,7 +17,6 @@ import {
   nextSize,
   PENDING,
   replyBuffer,
-  Support,
   Task,
   taskOf,
   token,
@@ -37,13 +34,6 @@ export function sb_param_int(index: i32, value: i64): void {
 export function sb_size(handle: i32): i64 {
   const size = nextSize(handle, 0);
   return size < SKIPPED ? -failWith(Errno.EINVAL, "cannot skip a block: there is none") : size - SKIPPED;
-}
-
-export function sb_info(handle: i32, info: Info): i32 {
-  const below = infoOf(handle, 0);
-  if (!below) return Errno.EIO;
-  info.fua = below.flush ? Support.Emulate : Support.None;
-  return 0;
 }
 
 function disguise(to: usize, from: usize, count: usize): void {

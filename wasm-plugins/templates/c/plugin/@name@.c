@@ -1,6 +1,5 @@
 /* A RAM disk that takes memory only for what is written: sandblock serve ./@name@.wasm size=64M */
-#define SANDBLOCK_ALLOCATOR
-#include "sandblock.h"
+#include "sandblock_sdk.h"
 
 SANDBLOCK_MANIFEST({
   "abi": "3.0", "name": "@name@", "version": "0.1.0", "kind": "plugin",
@@ -13,14 +12,12 @@ SANDBLOCK_MANIFEST({
 static uint8_t *disk;
 static int64_t size;
 
-void sb_param_int(int32_t index, int64_t value) { size = value; }
-int32_t sb_open(const char *name, size_t length, int32_t flags) { return 0; }
-int64_t sb_size(int32_t handle) { return size; }
+SB_INT_PARAMETERS({0, &size})
+SB_ONE_EXPORT(size)
 
 int32_t sb_ready(void) {
-  if (!(disk = sb_alloc(size, 16))) return SB_ENOMEM;
-  sb_release(disk, size); /* all zero, and without taking physical memory */
-  return 0;
+  disk = sb_zeroed(size);
+  return disk ? 0 : sb_fail(SB_ENOMEM, "cannot make a disk of %lld bytes: no memory", size);
 }
 
 int32_t sb_pread(int32_t handle, int32_t request, uint64_t count, uint64_t offset, int32_t flags) {
@@ -30,6 +27,6 @@ int32_t sb_pread(int32_t handle, int32_t request, uint64_t count, uint64_t offse
 
 int32_t sb_pwrite(int32_t handle, int32_t request, const uint8_t *data, uint64_t count,
                   uint64_t offset, int32_t flags) {
-  __builtin_memcpy(disk + offset, data, count);
+  memcpy(disk + offset, data, count);
   return 0;
 }
