@@ -18,6 +18,7 @@ Deno.test("there is a page per command that has one, and per plugin", () => {
     "sandblock-attach",
     "sandblock-plugin",
     "sandblock-policy",
+    "sandblock-config",
     "sandblock-graph",
     "sandblock-disk-plugin",
     "sandblock-nothing-plugin",

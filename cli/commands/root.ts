@@ -4,6 +4,7 @@
 import { command } from "../declare/declaration.ts";
 import { attach } from "./attach.ts";
 import { completion } from "./completion.ts";
+import { config } from "./config.ts";
 import { detach } from "./detach.ts";
 import { flush } from "./flush.ts";
 import { graph } from "./graph.ts";
@@ -46,6 +47,7 @@ export const root = command({
     flush,
     plugin,
     policy,
+    config,
     graph,
     completion,
     man,

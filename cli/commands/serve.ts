@@ -63,6 +63,10 @@ export const serve = command({
       text: "Keep two images the same:",
     },
     {
+      command: "sandblock serve --config disks.yaml",
+      text: "Serve several disks as a file says:",
+    },
+    {
       command: "nbdinfo [ sandblock serve memory 1M ]",
       text: "Let a client start its own server, with socket activation:",
     },
@@ -74,7 +78,7 @@ export const serve = command({
         "SIGTERM, SIGINT and SIGQUIT stop the server in good order: requests under way are finished " +
         "or, after --drain-timeout, refused; socket files and the pidfile that it made are removed; " +
         "the exit status is 0. A second such signal stops it at once, with exit status 1.",
-        "SIGHUP reads the file of --policy again. Clients stay connected, and what they ask for next is " +
+        "SIGHUP reads the file of --policy again, or the policies of --config. Clients stay connected, and what they ask for next is " +
         "decided by the new rules; a file with errors changes nothing but is told of in the log. " +
         "Where standard input is a terminal, SIGHUP means that the terminal has gone, and stops the " +
         "server like SIGTERM.",

@@ -8,6 +8,7 @@ _sandblock_value() {
     'sandblock serve -p' | 'sandblock serve --port') REPLY='text' ;;
     'sandblock serve -i' | 'sandblock serve --ipaddr' | 'sandblock serve -b' | 'sandblock serve --bind') REPLY='text' ;;
     'sandblock serve --listen') REPLY='text' ;;
+    'sandblock serve --config') REPLY='file' ;;
     'sandblock serve --filter') REPLY='plugin' ;;
     'sandblock serve --allow') REPLY='text' ;;
     'sandblock serve -e' | 'sandblock serve --exportname' | 'sandblock serve -x' | 'sandblock serve --export-name' | 'sandblock serve --export') REPLY='text' ;;
@@ -70,7 +71,7 @@ _sandblock_options() {
   REPLY=
   case "$1" in
     'sandblock') REPLY='-V --version -h --help' ;;
-    'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single --filter= --allow= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= --restart= -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --metrics= --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
+    'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single --config= --filter= --allow= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= --restart= -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --metrics= --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
     'sandblock attach') REPLY='--via= --device= --recover= --connections= --depth= --timeout= --recovery-timeout= --filter= --allow= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= --restart= -f --foreground -P --pidfile= --busy-poll= --plugin-memory= --plugin-timeout= -v --verbose -h --help' ;;
     'sandblock detach') REPLY='--all --no-flush --force --timeout= -h --help' ;;
     'sandblock list') REPLY='--json -h --help' ;;
@@ -86,6 +87,9 @@ _sandblock_options() {
     'sandblock policy check') REPLY='--strict -h --help' ;;
     'sandblock policy test') REPLY='-h --help' ;;
     'sandblock policy show') REPLY='--code -o --output= -h --help' ;;
+    'sandblock config') REPLY='-h --help' ;;
+    'sandblock config check') REPLY='-h --help' ;;
+    'sandblock config schema') REPLY='-h --help' ;;
     'sandblock graph') REPLY='-h --help' ;;
     'sandblock graph show') REPLY='--filter= --allow= -r --readonly --read-only --json -h --help' ;;
     'sandblock completion') REPLY='-h --help' ;;
@@ -98,7 +102,7 @@ _sandblock_options() {
 _sandblock_operand() {
   REPLY=
   case "$1 $2" in
-    'sandblock 0') REPLY='words:serve attach detach list status flush plugin policy graph completion man help' ;;
+    'sandblock 0') REPLY='words:serve attach detach list status flush plugin policy config graph completion man help' ;;
     'sandblock serve 0') REPLY='plugin' ;;
     'sandblock serve'' '*) REPLY='parameters' ;;
     'sandblock attach 0') REPLY='plugin' ;;
@@ -118,6 +122,8 @@ _sandblock_operand() {
     'sandblock policy test 0') REPLY='file' ;;
     'sandblock policy test 1') REPLY='file' ;;
     'sandblock policy show 0') REPLY='file' ;;
+    'sandblock config 0') REPLY='words:check schema' ;;
+    'sandblock config check 0') REPLY='file' ;;
     'sandblock graph 0') REPLY='words:show' ;;
     'sandblock graph show 0') REPLY='plugin' ;;
     'sandblock graph show'' '*) REPLY='parameters' ;;
@@ -164,7 +170,7 @@ _sandblock() {
   for word in "${words[@]:1}"; do
     if [[ -n $expected ]]; then expected=; continue; fi
     case "$path $word" in
-      'sandblock serve' | 'sandblock attach' | 'sandblock detach' | 'sandblock list' | 'sandblock status' | 'sandblock flush' | 'sandblock plugin' | 'sandblock plugin new' | 'sandblock plugin check' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
+      'sandblock serve' | 'sandblock attach' | 'sandblock detach' | 'sandblock list' | 'sandblock status' | 'sandblock flush' | 'sandblock plugin' | 'sandblock plugin new' | 'sandblock plugin check' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock config' | 'sandblock config check' | 'sandblock config schema' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
     esac
     case $word in
       --*=*) ;;

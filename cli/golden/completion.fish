@@ -6,7 +6,7 @@ function __sandblock_operands
     for word in (commandline -opc)
         if test $skip -eq 1
             set skip 0
-        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--filter' '--allow' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '--restart' '-t' '--threads' '-P' '--pidfile' '--run' '--metrics' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '--via' '--device' '--recover' '--connections' '--depth' '--timeout' '--recovery-timeout' '-l' '--lang' '--language' '-k' '--kind' '--writes' '--skip' '--operations' '--seed' '--image' '--children' '-o' '--output'
+        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--config' '--filter' '--allow' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '--restart' '-t' '--threads' '-P' '--pidfile' '--run' '--metrics' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '--via' '--device' '--recover' '--connections' '--depth' '--timeout' '--recovery-timeout' '-l' '--lang' '--language' '-k' '--kind' '--writes' '--skip' '--operations' '--seed' '--image' '--children' '-o' '--output'
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -57,6 +57,7 @@ complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a status -d 'show
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a flush -d 'write out what is cached of an attached device'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a plugin -d 'start plugins, look into them and pack them'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a policy -d 'check, test and show request policies'
+complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a config -d 'check configuration files'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a graph -d 'look at devices that consist of several nodes'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a completion -d 'print the completion script of a shell'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a man -d 'show the manual'
@@ -68,6 +69,7 @@ complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s 4 -l i
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s 6 -l ipv6-only -d 'Listen on IPv6 addresses only'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l listen -x -d 'Listen on nbd://HOST:PORT or nbd+unix:///?socket=PATH as well'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s s -l single -d 'Serve one client on standard input and output'
+complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l config -r -F -d 'Serve what a configuration file says, in place of PLUGIN'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l filter -x -a '(__sandblock_plugins)' -d 'Put a filter above the plugin; the first one given is nearest to the clients'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l allow -x -d 'Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s e -s x -l exportname -l export-name -l export -x -d 'Name by which clients know the default export'
@@ -181,6 +183,12 @@ complete -c sandblock -n '__sandblock_command '\''sandblock policy show'\''' -l 
 complete -c sandblock -n '__sandblock_command '\''sandblock policy show'\''' -s o -l output -r -F -d 'Write the module, which is a policy itself, to a file'
 complete -c sandblock -n '__sandblock_command '\''sandblock policy show'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock policy show'\'' 0' -F
+complete -c sandblock -n '__sandblock_at '\''sandblock config'\'' 0' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock config'\'' 0' -a check -d 'check a configuration file'
+complete -c sandblock -n '__sandblock_at '\''sandblock config'\'' 0' -a schema -d 'print the schema of configuration files'
+complete -c sandblock -n '__sandblock_command '\''sandblock config check'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock config check'\'' 0' -F
+complete -c sandblock -n '__sandblock_command '\''sandblock config schema'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock graph'\'' 0' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock graph'\'' 0' -a show -d 'show the nodes of a device and which of them limits what'
 complete -c sandblock -n '__sandblock_command '\''sandblock graph show'\''' -l filter -x -a '(__sandblock_plugins)' -d 'Put a filter above the plugin; the first one given is nearest to the clients'

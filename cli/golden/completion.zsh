@@ -38,6 +38,7 @@ _sandblock() {
       'flush:write out what is cached of an attached device'
       'plugin:start plugins, look into them and pack them'
       'policy:check, test and show request policies'
+      'config:check configuration files'
       'graph:look at devices that consist of several nodes'
       'completion:print the completion script of a shell'
       'man:show the manual'
@@ -54,6 +55,7 @@ _sandblock() {
         flush) _sandblock_flush ;;
         plugin) _sandblock_plugin ;;
         policy) _sandblock_policy ;;
+        config) _sandblock_config ;;
         graph) _sandblock_graph ;;
         completion) _sandblock_completion ;;
         man) _sandblock_man ;;
@@ -73,6 +75,7 @@ _sandblock_serve() {
     '(-6 --ipv6-only)'{-6,--ipv6-only}'[Listen on IPv6 addresses only]' \
     '*'--listen='[Listen on nbd://HOST:PORT or nbd+unix:///?socket=PATH as well]:URI: ' \
     '(-s --single)'{-s,--single}'[Serve one client on standard input and output]' \
+    '(--config)'--config='[Serve what a configuration file says, in place of PLUGIN]:FILE:_files' \
     '*'--filter='[Put a filter above the plugin; the first one given is nearest to the clients]:FILTER:_sandblock_plugins' \
     '*'--allow='[Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
     '(-e --exportname -x --export-name --export)'{-e+,--exportname=,-x+,--export-name=,--export=}'[Name by which clients know the default export]:NAME: ' \
@@ -310,6 +313,43 @@ _sandblock_policy_show() {
     '(-o --output)'{-o+,--output=}'[Write the module, which is a policy itself, to a file]:MODULE:_files' \
     '(-h --help)'{-h,--help}'[Print this]' \
     '1:file:_files'
+}
+
+_sandblock_config() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -C : \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1: :->command' \
+    '*:: :->rest'
+  case $state in
+    command)
+      local -a commands=(
+      'check:check a configuration file'
+      'schema:print the schema of configuration files'
+      )
+      _describe -t commands command commands ;;
+    rest)
+      case $line[1] in
+        check) _sandblock_config_check ;;
+        schema) _sandblock_config_schema ;;
+      esac ;;
+  esac
+}
+
+_sandblock_config_check() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1:file:_files'
+}
+
+_sandblock_config_schema() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(-h --help)'{-h,--help}'[Print this]'
 }
 
 _sandblock_graph() {

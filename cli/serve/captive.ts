@@ -4,22 +4,21 @@
 import type { Server } from "../../core/control/options.ts";
 import { parseUri } from "../../core/nbd/uri.ts";
 import { userEnvironment } from "../../native/user_environment.ts";
-import type { Plan } from "./plan.ts";
 import type { StopSignals } from "./signals.ts";
 
 /** Variables that were meant for this process and would mislead the command. */
 const OURS = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET"];
 
-/** Runs `command` until it ends; its exit status, or 128 and the number of the signal. */
+/** Runs `command`, for `exportName`, until it ends; its exit status, or 128 and the number of the signal. */
 export async function runCaptive(
   command: string,
-  plan: Plan,
+  exportName: string,
   server: Server,
   signals: StopSignals,
 ): Promise<number> {
   const environment = userEnvironment();
   for (const name of OURS) delete environment[name];
-  Object.assign(environment, captiveVariables(server.uris, plan.exportName ?? ""));
+  Object.assign(environment, captiveVariables(server.uris, exportName));
   const child = new Deno.Command("/bin/sh", {
     args: ["-c", command],
     clearEnv: true,

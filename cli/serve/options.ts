@@ -85,6 +85,18 @@ const listening = {
 } as const satisfies OptionTable;
 
 const serving = {
+  config: {
+    long: "config",
+    value: "FILE",
+    group: SERVING,
+    help: "Serve what a configuration file says, in place of PLUGIN",
+    details:
+      "Several exports, each with a plugin and filters of its own; see sandblock-config(1). Options about " +
+      "listening and limits are taken instead of what the file says. On SIGHUP the policies of the file " +
+      "are read again; clients stay connected.",
+    complete: "file",
+    since,
+  },
   filter: {
     long: "filter",
     value: "FILTER",

@@ -15,8 +15,27 @@ import type { ServeValues } from "./options.ts";
 import { type MetricsPlace, metricsPlace } from "./metrics.ts";
 import { planTransmission } from "./transmission.ts";
 
+/** How to serve, whatever is served. */
+export interface ServicePlan {
+  listeners: Listener[];
+  connections: InheritedConnection[];
+  threads: number | "auto";
+  busyPollUs: number | "auto";
+  exitWithLastClient: boolean;
+  exitWithParent: boolean;
+  verbose: boolean;
+  limits: Limits;
+  fork: boolean;
+  pidfile?: string;
+  /** Shell command to serve for. */
+  run?: string;
+  printUris: boolean;
+  /** Where its numbers go. */
+  metrics?: MetricsPlace;
+}
+
 /** See the top of this file. */
-export interface Plan {
+export interface Plan extends ServicePlan {
   /** Plugin as named: a bundled name or a path. */
   plugin: string;
   /** Its parameters as given: `key=value`, or a bare value. */
@@ -27,27 +46,12 @@ export interface Plan {
   allow?: string[];
   /** What becomes of plugins that fail; absent: "fail". */
   restart?: RestartPolicy;
-  /** Where its numbers go. */
-  metrics?: MetricsPlace;
-  listeners: Listener[];
-  connections: InheritedConnection[];
   exportName?: string;
   readOnly: boolean;
-  threads: number | "auto";
-  busyPollUs: number | "auto";
-  exitWithLastClient: boolean;
-  exitWithParent: boolean;
-  verbose: boolean;
-  limits: Limits;
   /** Bytes; what the plugin asks for when absent. */
   pluginMemory?: number;
-  fork: boolean;
-  pidfile?: string;
   /** File with the rules about requests. */
   policy?: string;
-  /** Shell command to serve for. */
-  run?: string;
-  printUris: boolean;
 }
 
 /** What the process was started with that matters here. */
@@ -75,6 +79,29 @@ export function planServe(
   if (plugin === undefined) {
     throw new UsageError("cannot serve: no plugin is named; write one such as memory 1G");
   }
+  const { policy, exportname, pluginMemory } = values;
+  return {
+    ...planService(values, surroundings),
+    plugin,
+    parameters,
+    ...values.filter !== undefined && { filters: values.filter },
+    ...values.allow !== undefined && { allow: values.allow },
+    ...values.restart !== undefined && { restart: restartPolicy(values.restart) },
+    ...exportname !== undefined && { exportName: checkedExportName(exportname) },
+    readOnly: values.readonly ?? false,
+    ...pluginMemory !== undefined &&
+      {
+        pluginMemory: size("--plugin-memory", pluginMemory, {
+          minimum: 65536,
+          maximum: PLUGIN_MEMORY_MAX,
+        }),
+      },
+    ...policy !== undefined && { policy },
+  };
+}
+
+/** The part of it that does not depend on what is served. Throws UsageError. */
+export function planService(values: ServeValues, surroundings: Surroundings): ServicePlan {
   refuseConflicts(values, surroundings);
   const inherited = surroundings.connectedFds.map((fd) => ({ inputFd: fd, outputFd: fd }));
   const transmission = planTransmission(values);
@@ -84,35 +111,20 @@ export function planServe(
     listenFds: surroundings.listenFds,
     connected: connections.length > 0,
   });
-  const { run, pidfile, policy, exportname, pluginMemory } = values;
+  const { run, pidfile } = values;
   return {
-    plugin,
-    parameters,
-    ...values.filter !== undefined && { filters: values.filter },
-    ...values.allow !== undefined && { allow: values.allow },
-    ...values.restart !== undefined && { restart: restartPolicy(values.restart) },
-    ...values.metrics !== undefined && { metrics: metricsPlace(values.metrics) },
     listeners,
     connections,
-    ...exportname !== undefined && { exportName: checkedExportName(exportname) },
-    readOnly: values.readonly ?? false,
     threads: threads(values.threads ?? "auto"),
     busyPollUs: busyPoll(values.busyPoll ?? "auto"),
     exitWithLastClient: values.exitWithLastClient ?? false,
     exitWithParent: values.exitWithParent ?? false,
     verbose: values.verbose ?? false,
     limits: planLimits(values),
-    ...pluginMemory !== undefined &&
-      {
-        pluginMemory: size("--plugin-memory", pluginMemory, {
-          minimum: 65536,
-          maximum: PLUGIN_MEMORY_MAX,
-        }),
-      },
     fork: values.fork ?? false,
     ...pidfile !== undefined && { pidfile },
-    ...policy !== undefined && { policy },
     ...run !== undefined && { run },
+    ...values.metrics !== undefined && { metrics: metricsPlace(values.metrics) },
     printUris: shouldPrintUris(values, listeners),
   };
 }

@@ -137,10 +137,10 @@ export interface Server {
   /** What devices count; without those that do not answer within a second. */
   metrics(): Promise<ServerMetrics>;
   /**
-   * Decides about requests from now on, also those of clients that are connected. `exportName` is that
-   * of the device or export in ServerOptions.
+   * Decides about requests from now on, also those of clients that are connected; in a server of
+   * several devices about those of the export `name`. Null allows everything.
    */
-  usePolicy(policy: Policy, exportName?: string): void;
+  usePolicy(policy: Policy | null, name?: string): void;
   /** Finishes what is under way, closes connections, removes socket files. Resolves when all is done. */
   stop(): Promise<void>;
   /** Resolves when the server has ended, by `stop` or on its own accord (last client, -s at its end). */

@@ -105,7 +105,9 @@ class RunningServer implements Server {
     return { connections: [...this.#load], devices };
   }
 
-  usePolicy(policy: Policy, exportName?: string): void {
+  usePolicy(policy: Policy | null, name?: string): void {
+    const options = this.#options;
+    const exportName = "exports" in options ? name : options.exportName;
     for (const reactor of this.#reactors) reactor.send({ kind: "policy", exportName, policy });
   }
 

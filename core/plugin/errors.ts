@@ -10,4 +10,6 @@ export class PluginError extends Error {
 /** A parameter that a plugin or backend does not have, or a value that does not fit it. */
 export class ParameterError extends Error {
   override readonly name = "ParameterError";
+  /** Name of the parameter whose value it is about, where it is about one. */
+  parameter?: string;
 }

@@ -44,7 +44,7 @@ export interface ParameterDeclaration {
   repeated?: boolean;
 }
 
-interface ValueOf {
+interface ValueBase {
   name: string;
   /** Position of the declaration in the manifest. */
   index: number;
@@ -52,7 +52,7 @@ interface ValueOf {
 
 /** A checked value, structured-cloneable. A repeated parameter has one for each time it was given. */
 export type ParameterValue =
-  & ValueOf
+  & ValueBase
   & (
     /** size: bytes; duration: nanoseconds; percentage: parts per million. -2^63 to 2^63-1. */
     | { type: "int" | "size" | "duration" | "percentage"; value: bigint }
@@ -100,8 +100,22 @@ export function parseParameters(
     if (texts.length === 0 && declaration.required) {
       throw new ParameterError(`cannot do without ${declaration.name}: ${usageOf(declaration)}`);
     }
-    return texts.map((text) => parseValue(declaration, index, text, directory));
+    return texts.map((text) => valueOf(declaration, index, text, directory));
   });
+}
+
+function valueOf(
+  declaration: ParameterDeclaration,
+  index: number,
+  text: string,
+  directory: string,
+): ParameterValue {
+  try {
+    return parseValue(declaration, index, text, directory);
+  } catch (error) {
+    if (error instanceof ParameterError) error.parameter = declaration.name;
+    throw error;
+  }
 }
 
 /** The key of an argument like `size=1G`; null for one that is meant for the positional parameter. */

@@ -68,7 +68,7 @@ export type ReactorCommand =
   /** A client that has begun its handshake at another reactor and is counted here. */
   | { kind: "handshake"; client: MovingClient }
   /** Decide about requests by this from now on; `exportName` is that of DeviceStart. */
-  | { kind: "policy"; exportName: string | undefined; policy: Policy }
+  | { kind: "policy"; exportName: string | undefined; policy: Policy | null }
   /** Answered by the report with the same `id`. */
   | { kind: "ask"; id: number; question: ReactorQuestion }
   /** Stop: finish what is under way, refuse what is new. */

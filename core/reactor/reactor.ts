@@ -171,7 +171,7 @@ export class Reactor implements TransmissionHost {
   }
 
   /** Decides about requests to what is served as `exportName`, whoever they come from. */
-  usePolicy(exportName: string | undefined, policy: Policy): void {
+  usePolicy(exportName: string | undefined, policy: Policy | null): void {
     for (const served of this.#served) if (served.name === exportName) served.usePolicy(policy);
     for (const [transmission, { peer, served }] of this.#byTransmission) {
       if (served!.name !== exportName) continue;

@@ -34,7 +34,7 @@ export class Served {
     this.name = start.exportName;
     this.#readOnly = start.readOnly;
     this.#log = log;
-    if (start.policy !== null) this.usePolicy(start.policy);
+    this.usePolicy(start.policy);
   }
 
   /** Its exports for the client `peer`. */
@@ -53,8 +53,8 @@ export class Served {
   }
 
   /** Decides about requests by `policy` from now on; those of clients that are there need new guards. */
-  usePolicy(policy: Policy): void {
-    this.#policy = new PolicyInstance(policy, this.#log);
+  usePolicy(policy: Policy | null): void {
+    this.#policy = policy && new PolicyInstance(policy, this.#log);
   }
 
   /** What is asked about each request that `peer` makes of `exportName`; null for nothing. */
