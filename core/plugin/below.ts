@@ -98,9 +98,14 @@ export class Below implements NodeServices {
    */
   awaitRequests(handle: number): boolean {
     const open = this.next.handles.get(handle);
-    if (open === undefined || open.outstanding === 0) return false;
+    if (open === undefined) return false;
+    const { next } = this;
     const { agenda, timeoutMs } = this.#host;
-    runUntil(this.children, agenda, timeoutMs, () => open.outstanding === 0);
+    if (open.outstanding > 0) {
+      runUntil(this.children, agenda, timeoutMs, () => open.outstanding === 0);
+    } else if (next.own > 0) {
+      runUntil(this.children, agenda, timeoutMs, () => next.own === 0);
+    } else return false;
     return true;
   }
 
