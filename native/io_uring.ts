@@ -21,6 +21,7 @@ const SYS_IO_URING_SETUP = 425;
 const SYS_IO_URING_ENTER = 426;
 const SYS_IO_URING_REGISTER = 427;
 
+const SETUP_SQE128 = 1 << 10;
 const SETUP_SUBMIT_ALL = 1 << 7;
 const SETUP_TASKRUN_FLAG = 1 << 9;
 const SETUP_SINGLE_ISSUER = 1 << 12;
@@ -38,7 +39,9 @@ const ENOSYS = 38;
 
 const PARAMETERS_BYTES = 120;
 const ENTRY_BYTES = 64;
-const ENTRY_WORDS = ENTRY_BYTES / 4;
+const WIDE_ENTRY_BYTES = 128;
+/** Where the command of a UringCmd begins in its entry, in words. */
+const COMMAND_WORD = 12;
 const COMPLETION_WORDS = 4;
 const PROBE_HEADER_BYTES = 16;
 const PROBE_ENTRY_BYTES = 8;
@@ -70,6 +73,7 @@ export class IoUring {
   readonly entries: number;
 
   readonly #fd: number;
+  readonly #entryWords: number;
   readonly #rings: Mapping;
   readonly #entriesMapping: Mapping;
   readonly #words: Int32Array;
@@ -83,13 +87,19 @@ export class IoUring {
   #head: number;
   #queued = 0;
 
-  /** Throws SystemError: ENOSYS or EPERM where there is no io_uring, ENOMEM. `entries`: power of two. */
-  constructor(entries: number) {
+  /**
+   * Throws SystemError: ENOSYS or EPERM where there is no io_uring, ENOMEM. `entries`: power of two.
+   * `wide`: with room for commands of 80 bytes.
+   */
+  constructor(entries: number, wide = false) {
     const parameters = new Uint32Array(PARAMETERS_BYTES / 4);
+    const entryBytes = wide ? WIDE_ENTRY_BYTES : ENTRY_BYTES;
+    const size = wide ? SETUP_SQE128 : 0;
+    this.#entryWords = entryBytes / 4;
     // Completion work waits until it is asked for, instead of interrupting whatever else runs.
     let flags = SETUP_SUBMIT_ALL | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN | SETUP_TASKRUN_FLAG;
-    let fd = setup(entries, flags, parameters);
-    if (fd < 0 && lastErrno() === EINVAL) fd = setup(entries, flags = 0, parameters);
+    let fd = setup(entries, flags | size, parameters);
+    if (fd < 0 && lastErrno() === EINVAL) fd = setup(entries, (flags = 0) | size, parameters);
     this.#fd = check(fd, "set up an io_uring");
     this.#deferred = (flags & SETUP_DEFER_TASKRUN) !== 0;
     this.entries = parameters[0]!;
@@ -107,7 +117,7 @@ export class IoUring {
       parameters[25]! + parameters[1]! * COMPLETION_WORDS * 4,
     );
     this.#rings = mapShared(fd, OFFSET_RINGS, ringBytes);
-    this.#entriesMapping = mapShared(fd, OFFSET_ENTRIES, this.entries * ENTRY_BYTES);
+    this.#entriesMapping = mapShared(fd, OFFSET_ENTRIES, this.entries * entryBytes);
     this.#words = new Int32Array(this.#rings.bytes.buffer, 0, ringBytes >>> 2);
     this.#unsigned = new Uint32Array(this.#entriesMapping.bytes.buffer);
     for (let i = 0; i < this.entries; i++) this.#words[(array >>> 2) + i] = i;
@@ -225,6 +235,53 @@ export class IoUring {
     this.#unsigned[at + 13] = lengthHigh;
   }
 
+  /** A command of 16 bytes for the driver behind `fd`, as four words. */
+  command(
+    tag: number,
+    fd: number,
+    operation: number,
+    word0: number,
+    word1: number,
+    word2: number,
+    word3: number,
+  ): void {
+    const at = this.#begin(Uring.UringCmd, tag, fd, 0, operation) + COMMAND_WORD;
+    const words = this.#unsigned;
+    words[at] = word0;
+    words[at + 1] = word1;
+    words[at + 2] = word2;
+    words[at + 3] = word3;
+  }
+
+  /** A command of up to 80 bytes, in a ring that is wide. */
+  wideCommand(tag: number, fd: number, operation: number, command: Uint32Array): void {
+    const at = this.#begin(Uring.UringCmd, tag, fd, 0, operation) + COMMAND_WORD;
+    this.#unsigned.set(command, at);
+  }
+
+  /** Hands over what is filled in and brings in what is finished, in one call. As `submit`. */
+  exchange(): number {
+    Atomics.store(this.#words, this.#submission.tail, this.#tail);
+    const count = symbols.syscall(
+      SYS_IO_URING_ENTER,
+      this.#fd,
+      this.#queued,
+      0,
+      ENTER_GETEVENTS,
+      null,
+      0,
+    );
+    if (count < 0) return -lastErrno();
+    this.#queued -= count;
+    return 0;
+  }
+
+  /** Whether `collect` would find something. Costs no system call. */
+  get ready(): boolean {
+    return this.#deferred && this.#pendingWork() ||
+      Atomics.load(this.#words, this.#completion.tail) !== this.#head;
+  }
+
   /** Hands over what is filled in. Returns 0, or the negative errno when some of it is left (EAGAIN). */
   submit(): number {
     if (this.#queued === 0) return 0;
@@ -283,9 +340,9 @@ export class IoUring {
     offsetHigh: number,
     offsetLow: number,
   ): number {
-    const at = (this.#tail & this.entries - 1) * ENTRY_WORDS;
+    const at = (this.#tail & this.entries - 1) * this.#entryWords;
     const words = this.#unsigned;
-    words.fill(0, at, at + ENTRY_WORDS);
+    words.fill(0, at, at + this.#entryWords);
     words[at] = operation;
     words[at + 1] = fd;
     words[at + 2] = offsetLow;

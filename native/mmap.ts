@@ -10,6 +10,7 @@ const { symbols } = Deno.dlopen("libc.so.6", {
   madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },
 });
 
+const PROT_READ = 0x1;
 const PROT_READ_WRITE = 0x1 | 0x2;
 const MAP_SHARED = 0x1;
 const MAP_PRIVATE = 0x2;
@@ -49,6 +50,12 @@ export function mapShared(fd: number, offset: number, bytes: number): Mapping {
   );
 }
 
+/** Maps `bytes` of descriptor `fd` from `offset` on, which somebody else writes to. */
+export function mapForReading(fd: number, offset: number, bytes: number): Mapping {
+  const action = `map ${bytes} bytes of descriptor ${fd}`;
+  return map(bytes, MAP_SHARED | MAP_POPULATE, fd, offset, action, PROT_READ);
+}
+
 /** Ends a mapping. */
 export function unmap(mapping: Mapping): void {
   symbols.munmap(pointerTo(mapping.address), BigInt(mapping.bytes.length));
@@ -63,8 +70,15 @@ export function discardPages(address: number, length: number): void {
   symbols.madvise(pointerTo(address), BigInt(length), MADV_DONTNEED);
 }
 
-function map(bytes: number, flags: number, fd: number, offset: number, action: string): Mapping {
-  const pointer = symbols.mmap(null, BigInt(bytes), PROT_READ_WRITE, flags, fd, BigInt(offset));
+function map(
+  bytes: number,
+  flags: number,
+  fd: number,
+  offset: number,
+  action: string,
+  protection = PROT_READ_WRITE,
+): Mapping {
+  const pointer = symbols.mmap(null, BigInt(bytes), protection, flags, fd, BigInt(offset));
   if (pointer === null || Deno.UnsafePointer.value(pointer) === MAP_FAILED) {
     throw new SystemError(action, lastErrno());
   }

@@ -2,7 +2,7 @@
 // Runs all tests in order and says what came of them. Fails when anything failed or did not run.
 //   deno task test [--only STAGE]...
 
-import { CHOICE_VARIABLE } from "./kernel/chosen.ts";
+import { CHOICE_VARIABLE, SMOKE_VARIABLE } from "./kernel/chosen.ts";
 import type { KernelVersion } from "./kernel/kernels.ts";
 import { prepareGuests } from "./kernel/main.ts";
 import { installPeers, installTools, newerPeers, unpackNewerPeers } from "./peers.ts";
@@ -81,6 +81,7 @@ const CI_KERNELS: readonly KernelVersion[] = ["6.1", "6.12"];
 async function prepareKernels(): Promise<void> {
   await prepareGuests(CI_KERNELS);
   Deno.env.set(CHOICE_VARIABLE, CI_KERNELS.join(","));
+  Deno.env.set(SMOKE_VARIABLE, "1");
 }
 
 async function main(args: string[]): Promise<number> {

@@ -54,6 +54,18 @@ export interface TransmissionOptions {
   replies: "simple" | "structured" | "extended";
 }
 
+/** A queue of a ublk device (docs/kernel.md) that a reactor is to serve. */
+export interface UblkQueueOptions {
+  /** Number of the device: /dev/ublkcN. */
+  device: number;
+  queue: number;
+  /** Requests that the kernel has under way in it at the most. */
+  depth: number;
+  /** Largest request with data. */
+  requestBytesMax: number;
+  exportName: string;
+}
+
 /** Bounds of a server. Every one is settable. */
 export interface Limits {
   /** Connections at a time; further ones wait in the kernel's queue. */
@@ -134,6 +146,8 @@ export interface Server {
   describe(exportName: string): Promise<ExportInfo>;
   /** Serves a client that is connected already, as those of ServerOptions. Rejects where it cannot. */
   connect(connection: InheritedConnection): Promise<void>;
+  /** Serves requests that the kernel passes on through ublk. Rejects where it cannot. */
+  serveUblk(queue: UblkQueueOptions): Promise<void>;
   /** What devices count; without those that do not answer within a second. */
   metrics(): Promise<ServerMetrics>;
   /**

@@ -8,7 +8,7 @@ import type { MovingClient, ReactorStart } from "../reactor/messages.ts";
 import { closeListener, type Listener, listenerUri, openListeners } from "./listeners.ts";
 import type { ExportInfo } from "../block/export.ts";
 import type { ServerMetrics } from "./metrics_text.ts";
-import type { InheritedConnection, Server, ServerOptions } from "./options.ts";
+import type { InheritedConnection, Server, ServerOptions, UblkQueueOptions } from "./options.ts";
 import { placeDevices, type Placement } from "./placement.ts";
 import { createHandOver, ReactorThread } from "./reactor_thread.ts";
 
@@ -91,6 +91,11 @@ class RunningServer implements Server {
     const name = connection.transmission?.exportName;
     const place = name === undefined ? 0 : this.#placeOf(name);
     await this.#reactors[place]!.ask({ kind: "connect", connection });
+  }
+
+  async serveUblk(queue: UblkQueueOptions): Promise<void> {
+    const place = this.#placeOf(queue.exportName);
+    await this.#reactors[place]!.ask({ kind: "ublk", queue });
   }
 
   async metrics(): Promise<ServerMetrics> {

@@ -3,10 +3,14 @@
 
 import type { Server } from "../control/options.ts";
 import type { AttachOptions, FrontEnd } from "./front.ts";
+import { loadModule } from "./modules.ts";
 import type { KernelDevice, Via } from "./names.ts";
 import { attachNbd } from "./nbd_front.ts";
 import { disconnectNbd } from "./nbd_netlink.ts";
 import { readSysfs } from "./sysfs.ts";
+import { UblkFlag } from "./ublk_abi.ts";
+import { UblkControlDevice } from "./ublk_control.ts";
+import { attachUblk, endUblk } from "./ublk_front.ts";
 
 /** Makes a device of an export of `server`. Rejects with one sentence; nothing is left then. */
 export function attachDevice(
@@ -14,21 +18,28 @@ export function attachDevice(
   server: Server,
   options: AttachOptions,
 ): Promise<FrontEnd> {
-  if (via === "nbd") return attachNbd(server, options);
-  throw new Error(`cannot attach through ${via}: this version of sandblock does not know it`);
+  return via === "nbd" ? attachNbd(server, options) : attachUblk(server, options);
 }
 
-/** The best way that this kernel has. */
-export function bestVia(): Promise<Via> {
-  return Promise.resolve("nbd");
+/** The best way that this kernel has. Rejects where it has none, with what nbd lacks. */
+export async function bestVia(): Promise<Via> {
+  try {
+    using control = await UblkControlDevice.open();
+    if ((await control.features() & UblkFlag.IoctlEncode) !== 0) return "ublk";
+  } catch {
+    // Many kernels have no ublk, and io_uring may be switched off.
+  }
+  await loadModule("nbd");
+  return "nbd";
 }
 
 /** Whether the kernel has the device now. */
 export function isAttached({ via, name }: KernelDevice): boolean {
-  return via === "nbd" && readSysfs(`block/${name}/pid`) !== null;
+  return readSysfs(via === "nbd" ? `block/${name}/pid` : `block/${name}/size`) !== null;
 }
 
 /** Ends a device, whoever serves it. What it still had to do fails. Rejects with SystemError. */
-export async function endDevice({ index }: KernelDevice): Promise<void> {
-  await Promise.resolve(disconnectNbd(index));
+export async function endDevice({ via, index }: KernelDevice): Promise<void> {
+  if (via === "ublk") await endUblk(index);
+  else disconnectNbd(index);
 }

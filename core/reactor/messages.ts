@@ -4,7 +4,12 @@
 
 import type { ExportInfo } from "../block/export.ts";
 import type { NodeMetrics } from "../block/metrics.ts";
-import type { DeviceOptions, InheritedConnection, Limits } from "../control/options.ts";
+import type {
+  DeviceOptions,
+  InheritedConnection,
+  Limits,
+  UblkQueueOptions,
+} from "../control/options.ts";
 import type { NegotiationProgress } from "../nbd/negotiation.ts";
 import type { Policy } from "../policy/loaded.ts";
 import type { LogLevel } from "../plugin/instance.ts";
@@ -80,6 +85,8 @@ export type ReactorQuestion =
   | { kind: "export"; name: string }
   /** Serve a client that is connected already. */
   | { kind: "connect"; connection: InheritedConnection }
+  /** Serve a queue of a ublk device. */
+  | { kind: "ublk"; queue: UblkQueueOptions }
   /** What its devices count, in the order of ReactorStart. */
   | { kind: "metrics" };
 
@@ -87,6 +94,7 @@ export type ReactorQuestion =
 export interface ReactorAnswers {
   export: ExportInfo;
   connect: null;
+  ublk: null;
   metrics: NodeMetrics[][];
 }
 

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What the reactor sees of a connection, in the handshake and in transmission alike.
 
+import type { OpenExport } from "../block/device.ts";
+import type { Guard } from "../policy/guard.ts";
+import type { DeviceContext } from "./device_context.ts";
+
 /** What came of a turn. */
 export const Turn = {
   /** Nothing to do: nothing came, or what there is has to wait. */
@@ -35,4 +39,34 @@ export interface Phase {
   hangUp(): void;
   /** Releases everything. Nothing may be under way. */
   close(): void;
+}
+
+/** A phase that serves requests. */
+export interface ServingPhase extends Phase {
+  readonly exportName: string;
+  /** Decides which requests are carried out; null: all. */
+  guard: Guard | null;
+}
+
+/** What a phase tells about itself. */
+export interface PhaseHost {
+  /** A request was finished outside of a turn: there is something to hand on. */
+  answered(phase: Phase): void;
+  log(level: "error" | "debug", text: string): void;
+}
+
+/** A phase that has no socket: where its requests come from is its own business. */
+export interface SourcePhase extends ServingPhase {
+  /** Readable when a turn finds something. Closed by the reactor, after `close`. */
+  readonly eventFd: number;
+  /** Where the requests come from, in words. */
+  readonly peer: string;
+}
+
+/** What such a phase works with. */
+export interface SourceSurroundings {
+  context: DeviceContext;
+  host: PhaseHost;
+  /** Opens the export for `peer`. Throws BlockError. */
+  open(peer: string): OpenExport;
 }

@@ -2,7 +2,7 @@
 // The data-path thread: one loop over the connections that have something to do, with no event loop
 // beneath it. It polls for a moment while traffic is live and sleeps in epoll_wait otherwise.
 
-import type { Device } from "../block/device.ts";
+import type { Device, OpenExport } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
 import type { ExportInfo } from "../block/export.ts";
 import type { ExportDirectory } from "../nbd/directory.ts";
@@ -22,10 +22,17 @@ import { Connection } from "./connection.ts";
 import { Handshake } from "./handshake.ts";
 import type { MovingClient, ReactorStart } from "./messages.ts";
 import { NamedDirectory } from "./named_directory.ts";
-import { Turn } from "./phase.ts";
+import {
+  type Phase,
+  type PhaseHost,
+  type ServingPhase,
+  type SourcePhase,
+  type SourceSurroundings,
+  Turn,
+} from "./phase.ts";
 import { agreedTerms } from "./agreed_terms.ts";
 import { Finish, Served } from "./served.ts";
-import { Transmission, type TransmissionHost } from "./transmission.ts";
+import { Transmission } from "./transmission.ts";
 
 /** Events taken from epoll at a time. */
 const EVENTS_MAX = 256;
@@ -56,7 +63,7 @@ export interface ReactorHost {
 }
 
 /** See the top of this file. */
-export class Reactor implements TransmissionHost {
+export class Reactor implements PhaseHost {
   readonly #start: ReactorStart;
   readonly #host: ReactorHost;
   readonly #served: readonly Served[];
@@ -65,7 +72,7 @@ export class Reactor implements TransmissionHost {
   readonly #busyPoll: BusyPoll;
   readonly #load: Int32Array;
   readonly #connections = new Map<number, Connection>();
-  readonly #byTransmission = new Map<Transmission, Connection>();
+  readonly #byPhase = new Map<Phase, Connection>();
   readonly #hot: Connection[] = [];
   #rounds = 0;
   #negotiating = 0;
@@ -150,17 +157,38 @@ export class Reactor implements TransmissionHost {
     this.#heat(connection);
   }
 
+  /** Serves requests that come in another way than over a socket. Throws what `make` throws. */
+  attach(
+    make: (surroundings: SourceSurroundings) => SourcePhase,
+    { exportName }: { exportName: string },
+  ): void {
+    const served = this.#start.exports === null ? this.#served[0]! : this.#servedAs(exportName)!;
+    const phase = make({
+      context: served.context,
+      host: this,
+      open: (peer) => this.#openExport(exportName, peer),
+    });
+    const { eventFd, peer } = phase;
+    const connection = new Connection(eventFd, eventFd, peer, performance.now(), Infinity);
+    Atomics.add(this.#load, this.#start.index, 1);
+    this.#register(connection);
+    this.#serve(connection, phase, served);
+    this.#heat(connection);
+  }
+
   /** What a client of an export would be told; "" is the default export. Throws BlockError. */
   describe(exportName: string): ExportInfo {
-    const directory = this.#directory("kernel");
-    const name = exportName === "" ? directory.defaultExport() : exportName;
-    if (name === null) {
-      throw new BlockError(Errno.ENOENT, "cannot open an export: there are several; name one");
-    }
-    const opened = directory.open(name);
+    const opened = this.#openExport(exportName, "kernel");
     const info = structuredClone(opened.info);
     opened.close();
     return info;
+  }
+
+  #openExport(exportName: string, peer: string): OpenExport {
+    const directory = this.#directory(peer);
+    const name = exportName === "" ? directory.defaultExport() : exportName;
+    if (name !== null) return directory.open(name);
+    throw new BlockError(Errno.ENOENT, "cannot open an export: there are several; name one");
   }
 
   /** Goes on with a handshake that another reactor has begun. */
@@ -173,9 +201,10 @@ export class Reactor implements TransmissionHost {
   /** Decides about requests to what is served as `exportName`, whoever they come from. */
   usePolicy(exportName: string | undefined, policy: Policy | null): void {
     for (const served of this.#served) if (served.name === exportName) served.usePolicy(policy);
-    for (const [transmission, { peer, served }] of this.#byTransmission) {
+    for (const [phase, { peer, served }] of this.#byPhase) {
       if (served!.name !== exportName) continue;
-      transmission.guard = served!.guard(transmission.exportName, peer);
+      const serving = phase as ServingPhase;
+      serving.guard = served!.guard(serving.exportName, peer);
     }
   }
 
@@ -189,8 +218,8 @@ export class Reactor implements TransmissionHost {
     }
   }
 
-  answered(transmission: Transmission): void {
-    const connection = this.#byTransmission.get(transmission);
+  answered(phase: Phase): void {
+    const connection = this.#byPhase.get(phase);
     if (connection) this.#heat(connection);
   }
 
@@ -432,11 +461,15 @@ export class Reactor implements TransmissionHost {
       connection,
       inflightRequestsMax,
     );
-    transmission.guard = served.guard(exportName, connection.peer);
-    connection.phase = transmission;
-    connection.served = served;
-    this.#byTransmission.set(transmission, connection);
+    this.#serve(connection, transmission, served);
     return transmission;
+  }
+
+  #serve(connection: Connection, phase: ServingPhase, served: Served): void {
+    phase.guard = served.guard(phase.exportName, connection.peer);
+    connection.phase = phase;
+    connection.served = served;
+    this.#byPhase.set(phase, connection);
   }
 
   #close(connection: Connection): void {
@@ -445,7 +478,7 @@ export class Reactor implements TransmissionHost {
     if (phase instanceof Handshake) {
       this.#negotiating--;
       if (phase.closeReason !== "") this.log("debug", `${peer}: ${phase.closeReason}`);
-    } else this.#byTransmission.delete(phase as Transmission);
+    } else this.#byPhase.delete(phase);
     phase.close();
     this.#forget(connection);
     connection.closeDescriptors();

@@ -21,7 +21,7 @@ import type { Gather } from "./gather.ts";
 import type { InflightRequest } from "./inflight_request.ts";
 import { NO_ROOM, ReceiveBuffer } from "./receive_buffer.ts";
 import { PART_UNIT, STREAM_BYTES_MIN, WriteStream } from "./write_stream.ts";
-import { type Phase, Turn } from "./phase.ts";
+import { type PhaseHost, type ServingPhase, Turn } from "./phase.ts";
 
 /** Answers are sent when so many bytes or segments of them have come together within a turn. */
 const SEND_BYTES = 1024 * 1024;
@@ -34,15 +34,8 @@ const NO_PLACE = -1;
 /** When the server stops, so often each client is read from once more. */
 const DRAIN_RECEIVES_MAX = 16;
 
-/** What a transmission tells about itself. */
-export interface TransmissionHost {
-  /** An answer came outside of a turn: `flush` is to be called. */
-  answered(transmission: Transmission): void;
-  log(level: "error" | "debug", text: string): void;
-}
-
 /** See the top of this file. */
-export class Transmission implements Phase, RequestSink {
+export class Transmission implements ServingPhase, RequestSink {
   /** Requests that the device has not finished. */
   inflight = 0;
   /** Decides which valid requests are carried out; null: all. */
@@ -50,7 +43,7 @@ export class Transmission implements Phase, RequestSink {
 
   readonly #session: Session;
   readonly #context: DeviceContext;
-  readonly #host: TransmissionHost;
+  readonly #host: PhaseHost;
   readonly #inputFd: number;
   readonly #outputFd: number;
   readonly #inflightMax: number;
@@ -77,7 +70,7 @@ export class Transmission implements Phase, RequestSink {
   constructor(
     session: Session,
     context: DeviceContext,
-    host: TransmissionHost,
+    host: PhaseHost,
     descriptors: { inputFd: number; outputFd: number },
     inflightRequestsMax: number,
   ) {

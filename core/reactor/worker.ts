@@ -6,6 +6,7 @@ import type { Device } from "../block/device.ts";
 import type { NodeMetrics } from "../block/metrics.ts";
 import { buildDevice } from "../graph/build.ts";
 import { clearEvent } from "../../native/descriptor.ts";
+import { UblkQueue } from "../kernel/ublk_queue.ts";
 import type { LogLevel } from "../plugin/instance.ts";
 import type {
   DeviceStart,
@@ -126,7 +127,9 @@ function carryOut(
 ): ReactorAnswers[ReactorQuestion["kind"]] {
   if (question.kind === "export") return reactor.describe(question.name);
   if (question.kind === "metrics") return devices.map(metricsOf);
-  reactor.inherit(question.connection);
+  if (question.kind === "connect") reactor.inherit(question.connection);
+  else {reactor.attach((surroundings) =>
+      new UblkQueue(question.queue, surroundings), question.queue);}
   return null;
 }
 

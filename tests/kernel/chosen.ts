@@ -1,10 +1,20 @@
 // SPDX-License-Identifier: MIT
-// Which kernels the tests are to run on: $SANDBLOCK_TEST_KERNELS, versions with commas between them.
+// Which tests run on which kernels: $SANDBLOCK_TEST_KERNELS, versions with commas between them, and
+// $SANDBLOCK_TEST_SMOKE, which leaves thorough tests out.
 
 import { isKernelVersion, KERNEL_VERSIONS, type KernelVersion } from "./kernels.ts";
 
 /** Where main.ts says what was asked for. */
 export const CHOICE_VARIABLE = "SANDBLOCK_TEST_KERNELS";
+/** Set where there is little time. */
+export const SMOKE_VARIABLE = "SANDBLOCK_TEST_SMOKE";
+
+/** What limits a test. */
+export interface KernelTestOptions {
+  among?: readonly KernelVersion[];
+  /** Takes long, or says little that other tests do not say. */
+  thorough?: boolean;
+}
 
 /** The kernels to test on; all of them unless told otherwise. Throws Error. */
 export function chosenKernels(): KernelVersion[] {
@@ -22,8 +32,9 @@ export function chosenKernels(): KernelVersion[] {
 export function kernelTest(
   name: string,
   body: (kernel: KernelVersion) => Promise<void>,
-  among: readonly KernelVersion[] = KERNEL_VERSIONS,
+  { among = KERNEL_VERSIONS, thorough = false }: KernelTestOptions = {},
 ): void {
+  if (thorough && Deno.env.get(SMOKE_VARIABLE) === "1") return;
   for (const version of chosenKernels()) {
     if (among.includes(version)) Deno.test(`Linux ${version}: ${name}`, () => body(version));
   }

@@ -33,4 +33,4 @@ kernelTest("what a kernel complains about is told", async (version) => {
   });
   assert.equal(code, null);
   assert.match(complaints.join("\n"), /Kernel panic.*sysrq triggered crash/);
-}, ["6.1"]);
+}, { among: ["6.1"] });

@@ -28,7 +28,9 @@ eventually() {
 # Nothing is attached, recorded or running.
 all_gone() {
   [ -z "$(ls /run/sandblock 2>/dev/null)" ] && ! ls /sys/block/nbd*/pid /sys/block/ublkb* 2>/dev/null &&
-    ! pgrep -x sandblock
+    ! pgrep -f "[/ ]sandblock.* attach"
 }
+# device_pid DEV: the process that serves it.
+device_pid() { sandblock status "$1" --json | sed -n 's/^ *"pid": \\([0-9]*\\),$/\\1/p'; }
 `;
 }

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+// ublk as a front end: the driver is told what the device is like, a reactor serves its queue, and the
+// block device appears. It can be taken over by another process when this one dies.
+
+import { Errno } from "../block/errno.ts";
+import { type ExportInfo, Support } from "../block/export.ts";
+import type { Server } from "../control/options.ts";
+import { SystemError } from "../../native/errno.ts";
+import {
+  type AttachOptions,
+  checkSuccession,
+  type FrontEnd,
+  type FrontFacts,
+  logicalBlockSize,
+  sizeInBlocks,
+} from "./front.ts";
+import { kernelDevice } from "./names.ts";
+import { deviceNode } from "./sysfs.ts";
+import { UblkFlag, type UblkParameters, UblkState } from "./ublk_abi.ts";
+import { UblkControlDevice } from "./ublk_control.ts";
+
+/** Largest request with data, unless the device wants smaller ones. */
+const REQUEST_BYTES_MAX = 256 * 1024;
+const PAGE_BYTES = 4096;
+const ANY_DEVICE = 0xffffffff;
+/** The driver needs a moment to notice that a process has died. */
+const QUIESCE_POLL_MS = 100;
+const QUIESCE_MS_MAX = 20_000;
+
+/** Makes a ublk device of an export of `server`. Rejects with one sentence; nothing is left then. */
+export async function attachUblk(server: Server, options: AttachOptions): Promise<FrontEnd> {
+  const control = await openControl();
+  try {
+    const features = await control.features();
+    if ((features & UblkFlag.IoctlEncode) === 0) {
+      throw new Error(
+        "cannot use ublk of this kernel: it is too old; Linux 6.4 or later is needed",
+      );
+    }
+    const info = await server.describe(options.exportName);
+    const facts = factsOf(info, options);
+    return options.predecessor === null
+      ? await make(control, server, info, facts, options, features)
+      : await recover(control, server, facts, options);
+  } catch (error) {
+    control[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** Ends a device, whoever serves it. Rejects with SystemError where there is none. */
+export async function endUblk(device: number): Promise<void> {
+  using control = await openControl();
+  await end(control, device);
+}
+
+async function openControl(): Promise<UblkControlDevice> {
+  try {
+    return await UblkControlDevice.open();
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    if (error.errno === Errno.ENOSYS || error.errno === Errno.EPERM) {
+      throw new Error(
+        "cannot use ublk: io_uring is switched off; see /proc/sys/kernel/io_uring_disabled",
+      );
+    }
+    if (error.errno !== Errno.EACCES) throw error;
+    throw new Error("cannot set ublk devices up: only root may (CAP_SYS_ADMIN)");
+  }
+}
+
+function factsOf(info: ExportInfo, options: AttachOptions): FrontFacts {
+  const { predecessor, depth, recoverySeconds } = options;
+  const blockSize = logicalBlockSize(info);
+  const facts: FrontFacts = {
+    size: sizeInBlocks(info, blockSize),
+    blockSize,
+    readOnly: info.readOnly || info.can.write === Support.None,
+    connections: 1,
+    depth,
+    timeoutSeconds: 0,
+    recoverySeconds,
+    identifier: "",
+  };
+  if (predecessor !== null) {
+    checkSuccession(facts, predecessor);
+    facts.size = BigInt(predecessor.size);
+    facts.blockSize = predecessor.blockSize;
+  }
+  return facts;
+}
+
+async function make(
+  control: UblkControlDevice,
+  server: Server,
+  info: ExportInfo,
+  facts: FrontFacts,
+  { index, exportName, recoverySeconds }: AttachOptions,
+  features: number,
+): Promise<FrontEnd> {
+  const recovery = UblkFlag.UserRecovery | UblkFlag.UserRecoveryReissue;
+  const wanted = UblkFlag.IoctlEncode | UblkFlag.UpdateSize | (recoverySeconds > 0 ? recovery : 0);
+  const requestBytesMax = largestRequest(info);
+  const added = await add(control, index, {
+    queues: 1,
+    depth: facts.depth,
+    state: UblkState.Dead,
+    requestBytesMax,
+    device: index ?? ANY_DEVICE,
+    pid: 0,
+    flags: wanted & features,
+  });
+  const { device } = added;
+  facts.depth = added.depth;
+  try {
+    await control.setParameters(device, parametersOf(info, facts, requestBytesMax));
+    await server.serveUblk({ device, queue: 0, depth: added.depth, requestBytesMax, exportName });
+    await control.start(device);
+    return frontOf(control, device, facts, added.flags);
+  } catch (error) {
+    await undo(control, device);
+    throw error;
+  }
+}
+
+async function add(
+  control: UblkControlDevice,
+  index: number | null,
+  info: Parameters<UblkControlDevice["add"]>[0],
+) {
+  try {
+    return await control.add(info);
+  } catch (error) {
+    if (!(error instanceof SystemError) || index === null) throw error;
+    if (error.errno !== Errno.EEXIST && error.errno !== Errno.ENOSPC) throw error;
+    throw new Error(
+      `cannot attach to /dev/ublkb${index}: it is in use; leave --device out for a free one`,
+    );
+  }
+}
+
+async function recover(
+  control: UblkControlDevice,
+  server: Server,
+  facts: FrontFacts,
+  { index, exportName }: AttachOptions,
+): Promise<FrontEnd> {
+  const device = index!;
+  const { depth, requestBytesMax, flags } = await quiesced(control, device);
+  facts.depth = depth;
+  await control.startRecovery(device);
+  await server.serveUblk({ device, queue: 0, depth, requestBytesMax, exportName });
+  await control.endRecovery(device);
+  return frontOf(control, device, facts, flags);
+}
+
+/** Waits until the driver has noticed that the process of a device is gone. */
+async function quiesced(control: UblkControlDevice, device: number) {
+  for (let waitedMs = 0;; waitedMs += QUIESCE_POLL_MS) {
+    const info = await control.info(device);
+    if (info.state === UblkState.Quiesced) return info;
+    if (waitedMs >= QUIESCE_MS_MAX) {
+      throw new Error(`cannot recover /dev/ublkb${device}: process ${info.pid} serves it`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, QUIESCE_POLL_MS));
+  }
+}
+
+function frontOf(
+  control: UblkControlDevice,
+  index: number,
+  facts: FrontFacts,
+  flags: number,
+): FrontEnd {
+  const device = kernelDevice("ublk", index);
+  deviceNode(`block/${device.name}`);
+  return {
+    device,
+    facts,
+    detach: () => end(control, index),
+    async resize(size) {
+      if ((flags & UblkFlag.UpdateSize) === 0) {
+        throw new Error(
+          `cannot resize ${device.path}: ublk of this kernel cannot; attach it through nbd`,
+        );
+      }
+      await control.resize(index, size);
+    },
+  };
+}
+
+/** Takes the block device away, and then what it was made of. */
+async function end(control: UblkControlDevice, device: number): Promise<void> {
+  await control.stop(device);
+  try {
+    await control.remove(device);
+  } catch (error) {
+    // Whoever else wants it to end has been faster.
+    if (!(error instanceof SystemError) || !isGone(error.errno)) throw error;
+  }
+}
+
+function isGone(errno: number): boolean {
+  return errno === Errno.ENODEV || errno === Errno.EINVAL || errno === Errno.ENOENT;
+}
+
+/** Takes back a device that could not be made. Its queue may be open as long as the server runs. */
+async function undo(control: UblkControlDevice, device: number): Promise<void> {
+  try {
+    await control.stop(device);
+    await control.removeSoon(device);
+  } catch {
+    // What went wrong at first is what is told.
+  }
+}
+
+/** Largest request with data, a power of two of whole pages. */
+function largestRequest({ blockSize }: ExportInfo): number {
+  let bytes = REQUEST_BYTES_MAX;
+  while (bytes > blockSize.maximum && bytes > PAGE_BYTES) bytes /= 2;
+  if (bytes <= blockSize.maximum) return bytes;
+  throw new Error(
+    `cannot attach the export through ublk: it takes at most ${blockSize.maximum} bytes at a time; ` +
+      "put --filter blocksize above it",
+  );
+}
+
+function parametersOf(
+  info: ExportInfo,
+  { size, blockSize, readOnly }: FrontFacts,
+  requestBytesMax: number,
+): UblkParameters {
+  const { can } = info;
+  return {
+    size,
+    blockSize,
+    preferredBytes: Math.max(blockSize, Math.min(info.blockSize.preferred, requestBytesMax)),
+    requestBytesMax,
+    readOnly,
+    rotational: info.rotational,
+    flush: can.flush !== Support.None,
+    fua: can.fua !== Support.None && can.flush !== Support.None,
+    discard: !readOnly && can.trim !== Support.None,
+    writeZeroes: !readOnly && can.zero !== Support.None,
+  };
+}

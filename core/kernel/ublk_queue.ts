@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: MIT
+// A queue of a ublk device on its reactor: takes requests from the kernel, has the export answer
+// them, and hands the results back. Each tag of the queue has a buffer in the device's own memory, so
+// that the kernel's one copy is the only one where the device allows that. This is a hot path.
+
+import type { OpenExport } from "../block/device.ts";
+import { BlockError, Errno } from "../block/errno.ts";
+import { copyFrom, type PayloadMemory } from "../block/memory.ts";
+import {
+  Command,
+  Piece,
+  type ReplySpace,
+  type Request,
+  RequestFlag,
+  type RequestSink,
+  Status,
+} from "../block/request.ts";
+import type { UblkQueueOptions } from "../control/options.ts";
+import type { Guard } from "../policy/guard.ts";
+import type { Block } from "../reactor/buffer_pool.ts";
+import type { DeviceContext } from "../reactor/device_context.ts";
+import { InflightRequest } from "../reactor/inflight_request.ts";
+import {
+  type PhaseHost,
+  type SourcePhase,
+  type SourceSurroundings,
+  Turn,
+} from "../reactor/phase.ts";
+import type { ReplyArena } from "../reactor/reply_arena.ts";
+import { clearEvent, closeDescriptor, createEvent, signalEvent } from "../../native/descriptor.ts";
+import { Open, openFile } from "../../native/file.ts";
+import { IoUring } from "../../native/io_uring.ts";
+import { mapForReading, type Mapping, PAGE_BYTES, unmap } from "../../native/mmap.ts";
+import { deviceNode } from "./sysfs.ts";
+import {
+  DESCRIPTOR_WORDS,
+  OPERATION_MASK,
+  QUEUE_DEPTH_MAX,
+  UblkIo,
+  UblkOperation,
+  UblkRequestFlag,
+} from "./ublk_abi.ts";
+
+const HIGH = 4294967296;
+/** What a tag completes with when the device ends. */
+const ABORTED = -Errno.ENODEV;
+
+/** The request of a tag, over and over, with the room for its data. */
+class TagRequest extends InflightRequest implements ReplySpace {
+  constructor(
+    readonly tag: number,
+    readonly block: Block,
+    readonly address: number,
+    readonly arena: ReplyArena,
+  ) {
+    super();
+    this.space = this;
+  }
+
+  get memory(): PayloadMemory {
+    return this.arena.memory;
+  }
+
+  /** The whole answer goes where the kernel takes it from; parts of it are brought there later. */
+  take(request: Request, length: number): number {
+    return length === this.length ? this.address : this.arena.take(request, length);
+  }
+}
+
+/** See the top of this file. */
+export class UblkQueue implements SourcePhase, RequestSink {
+  readonly exportName: string;
+  readonly eventFd: number;
+  readonly peer: string;
+  readonly wantsInput = true;
+  readonly wantsOutput = false;
+  readonly holdsMemory = false;
+  guard: Guard | null = null;
+
+  readonly #context: DeviceContext;
+  readonly #host: PhaseHost;
+  readonly #export: OpenExport;
+  readonly #queue: number;
+  readonly #fd: number;
+  readonly #ring: IoUring;
+  readonly #mapping: Mapping;
+  readonly #descriptors: Uint32Array;
+  readonly #requests: TagRequest[] = [];
+  #inflight = 0;
+  /** Tags that the kernel will not use again. */
+  #ended = 0;
+  #broken = false;
+
+  /** Throws BlockError. Nothing is left then. */
+  constructor(options: UblkQueueOptions, { context, host, open }: SourceSurroundings) {
+    const { device, queue, depth, requestBytesMax } = options;
+    this.peer = `ublk:${device}`;
+    this.#context = context;
+    this.#host = host;
+    this.#queue = queue;
+    const undo: (() => void)[] = [];
+    try {
+      this.#export = open(this.peer);
+      undo.push(() => this.#export.close());
+      this.exportName = this.#export.info.name;
+      this.#fd = openFile(deviceNode(`class/ublk-char/ublkc${device}`), Open.ReadWrite);
+      undo.push(() => closeDescriptor(this.#fd));
+      const stride = Math.ceil(QUEUE_DEPTH_MAX * DESCRIPTOR_WORDS * 4 / PAGE_BYTES) * PAGE_BYTES;
+      const bytes = Math.ceil(depth * DESCRIPTOR_WORDS * 4 / PAGE_BYTES) * PAGE_BYTES;
+      this.#mapping = mapForReading(this.#fd, queue * stride, bytes);
+      undo.push(() => unmap(this.#mapping));
+      this.#descriptors = new Uint32Array(this.#mapping.bytes.buffer);
+      this.#ring = new IoUring(powerOfTwo(depth));
+      undo.push(() => this.#ring.close());
+      this.eventFd = createEvent();
+      undo.push(() => closeDescriptor(this.eventFd));
+      this.#ring.registerEvent(this.eventFd);
+      undo.push(() => this.#giveBlocks());
+      for (let tag = 0; tag < depth; tag++) {
+        this.#requests.push(this.#reserve(tag, requestBytesMax));
+      }
+      this.#fetchAll();
+    } catch (error) {
+      for (const step of undo.reverse()) step();
+      throw error;
+    }
+  }
+
+  turn(): number {
+    const ring = this.#ring;
+    if (this.#broken) return this.#inflight > 0 ? Turn.Idle : Turn.Closed;
+    if (ring.queued > 0) this.#handOver();
+    const count = ring.collect();
+    for (let i = 0; i < count; i++) this.#take(ring.tag(i), ring.result(i));
+    ring.consume(count);
+    if (ring.queued > 0) this.#handOver();
+    if (this.#ended === this.#requests.length && this.#inflight === 0) return Turn.Closed;
+    return count > 0 ? Turn.Worked : Turn.Idle;
+  }
+
+  /** Makes the event stand for what comes from now on. */
+  pause(): void {
+    clearEvent(this.eventFd);
+    // What came in between would be forgotten otherwise.
+    if (this.#ring.ready) signalEvent(this.eventFd);
+  }
+
+  /** The kernel goes on until the device is stopped there, which ends this. */
+  drain(): void {}
+
+  hangUp(): void {
+    this.#broken = true;
+  }
+
+  close(): void {
+    this.#ring.close();
+    unmap(this.#mapping);
+    closeDescriptor(this.#fd);
+    this.#giveBlocks();
+    this.#export.close();
+  }
+
+  completed(request: Request, errno: number): void {
+    this.#inflight--;
+    this.#context.pending--;
+    this.#commit(request as TagRequest, errno);
+    this.#host.answered(this);
+  }
+
+  #reserve(tag: number, bytes: number): TagRequest {
+    const { pool, arena, device } = this.#context;
+    const block = pool.take(bytes);
+    if (block === null) {
+      throw new BlockError(
+        Errno.ENOMEM,
+        `cannot reserve memory for ${tag + 1} requests of ${bytes} bytes; use a smaller --depth`,
+      );
+    }
+    const request = new TagRequest(tag, block, device.memory.address + block.pointer, arena);
+    request.sink = this;
+    return request;
+  }
+
+  #giveBlocks(): void {
+    for (const { block } of this.#requests.splice(0)) this.#context.pool.give(block);
+  }
+
+  #fetchAll(): void {
+    for (const request of this.#requests) this.#send(UblkIo.Fetch, request, 0);
+    const status = this.#ring.exchange();
+    if (status < 0) throw new BlockError(-status, "cannot hand requests to ublk");
+  }
+
+  /** Fills in what tells the kernel about a tag. */
+  #send(operation: number, { tag, address }: TagRequest, result: number): void {
+    const word = this.#queue | tag << 16;
+    this.#ring.command(tag, this.#fd, operation, word, result, address, address / HIGH);
+  }
+
+  #handOver(): void {
+    const status = this.#ring.exchange();
+    if (status === 0 || status === -Errno.EAGAIN || status === -Errno.EINTR) return;
+    this.#host.log("error", `${this.peer}: cannot answer the kernel: errno ${-status}`);
+    this.#broken = true;
+  }
+
+  #take(tag: number, result: number): void {
+    if (result === 0) return this.#execute(this.#requests[tag]!);
+    this.#ended++;
+    if (result !== ABORTED) {
+      this.#host.log("error", `${this.peer}: the kernel ends tag ${tag}: errno ${-result}`);
+    }
+  }
+
+  #execute(request: TagRequest): void {
+    this.#decode(request);
+    if (request.command < 0) return this.#commit(request, Errno.EOPNOTSUPP);
+    const verdict = this.guard === null ? 0 : this.guard.check(request);
+    if (verdict !== 0) return this.#commit(request, verdict > 0 ? verdict : Errno.EIO);
+    const context = this.#context;
+    if (request.command === Command.Trim || request.command === Command.WriteZeroes) {
+      context.settle();
+    }
+    // Counted before, because a device may finish a request within the call.
+    this.#inflight++;
+    context.pending++;
+    const status = this.#export.submit(request);
+    if (status === Status.Pending) return;
+    this.#inflight--;
+    context.pending--;
+    this.#commit(request, status);
+  }
+
+  /** Reads what the kernel wants; the command is -1 for what is not known here. */
+  #decode(request: TagRequest): void {
+    const words = this.#descriptors;
+    const at = request.tag * DESCRIPTOR_WORDS;
+    const bits = words[at]!;
+    const sectors = words[at + 1]!;
+    const startLow = words[at + 2]!;
+    request.clear();
+    request.command = commandOf(bits & OPERATION_MASK);
+    request.flags = 0;
+    if ((bits & UblkRequestFlag.Fua) !== 0) request.flags |= RequestFlag.Fua;
+    if ((bits & UblkRequestFlag.NoUnmap) !== 0 && request.command === Command.WriteZeroes) {
+      request.flags |= RequestFlag.NoHole;
+    }
+    request.offsetLow = startLow << 9 >>> 0;
+    request.offsetHigh = words[at + 3]! * 512 + (startLow >>> 23);
+    request.lengthLow = sectors << 9 >>> 0;
+    request.lengthHigh = sectors >>> 23;
+    request.payload = request.command === Command.Write ? request.address : 0;
+  }
+
+  /** Tells the kernel what came of a request and takes the next one of its tag. */
+  #commit(request: TagRequest, errno: number): void {
+    let result = 0;
+    if (errno !== 0) result = -errno;
+    else if (request.command === Command.Read) result = this.#place(request);
+    else if (request.command === Command.Write) result = request.lengthLow;
+    for (let i = 0; i < request.answerBlockCount; i++) {
+      this.#context.arena.release(request.answerBlocks[i]!);
+    }
+    request.answerBlockCount = 0;
+    if (!this.#broken) this.#send(UblkIo.CommitAndFetch, request, result);
+  }
+
+  /** Brings the pieces of an answer to where the kernel takes it from. Its length, or -errno. */
+  #place(request: TagRequest): number {
+    const { memory } = this.#context.device;
+    const { address } = request;
+    const start = address - memory.address;
+    let at = 0;
+    for (let i = 0; i < request.pieceCount; i++) {
+      const kind = request.pieceKind(i);
+      const length = request.pieceLength(i);
+      if (kind === Piece.Error) return -request.pieceValue(i);
+      if (request.pieceAt(i) !== at || at + length > request.lengthLow) break;
+      const from = request.pieceValue(i);
+      if (kind === Piece.Zero || kind === Piece.Hole) {
+        memory.bytes.fill(0, start + at, start + at + length);
+      } else if (from !== address + at) copyWithin(memory, from, start + at, length);
+      at += length;
+    }
+    if (at === request.lengthLow) return at;
+    this.#host.log("error", `${this.exportName}: the answer to a read has gaps`);
+    return -Errno.EIO;
+  }
+}
+
+/** Copies from an address in this process to a place in `memory`. */
+function copyWithin(memory: PayloadMemory, from: number, to: number, length: number): void {
+  const { bytes, address } = memory;
+  const start = from - address;
+  if (start >= 0 && start + length <= bytes.length) bytes.copyWithin(to, start, start + length);
+  else copyFrom(from, bytes.subarray(to, to + length));
+}
+
+function commandOf(operation: number): number {
+  if (operation === UblkOperation.Read) return Command.Read;
+  if (operation === UblkOperation.Write) return Command.Write;
+  if (operation === UblkOperation.Flush) return Command.Flush;
+  if (operation === UblkOperation.Discard) return Command.Trim;
+  if (operation === UblkOperation.WriteZeroes) return Command.WriteZeroes;
+  return -1;
+}
+
+function powerOfTwo(count: number): number {
+  return 2 ** Math.ceil(Math.log2(Math.max(2, count)));
+}
