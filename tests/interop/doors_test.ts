@@ -3,7 +3,7 @@
 // meet them.
 
 import assert from "node:assert/strict";
-import { noise } from "../support/bytes.ts";
+import { assertSameBytes, noise } from "../support/bytes.ts";
 import { output, run, succeed } from "../support/command.ts";
 import { TestDirectory } from "../support/directory.ts";
 import { requires } from "../support/peers.ts";
@@ -157,3 +157,40 @@ assert done == list(range(40)), done
 `,
   );
 });
+
+for (const type of ["gpt", "mbr"]) {
+  Deno.test(`partition: every partition of nbdkit's tables is the right one (${type})`, async () => {
+    const nbdcopy = requires("nbdcopy", "newer");
+    using directory = new TestDirectory();
+    // Six partitions of an MBR are three primary ones and logical ones from 5 on.
+    const parts = Array.from({ length: 6 }, (_, i) => noise((i + 1) * 51_200, i));
+    const files = parts.map((bytes, i) => directory.write(`part${i}`, bytes));
+    const image = directory.file("disk.img");
+    const making = [
+      ...requires("nbdkit"),
+      "-U",
+      "-",
+      "partitioning",
+      ...files,
+      `partition-type=${type}`,
+    ];
+    await succeed([...making, "--run", `${nbdcopy.join(" ")} "$uri" '${image}'`]);
+    for (const [i, bytes] of parts.entries()) {
+      const number = type === "mbr" && i >= 3 ? i + 2 : i + 1;
+      const args = ["--filter", "partition", "file", image, `partition=${number}`];
+      await using server = await TestServer.start(args);
+      const served = (await succeed([...nbdcopy, server.uri(), "-"])).bytes;
+      // Partitions are padded to whole sectors.
+      assertSameBytes(served.subarray(0, bytes.length), bytes);
+      assert(served.length - bytes.length < 512);
+    }
+    await using server = await TestServer.start([
+      "--filter",
+      "partition",
+      "file",
+      image,
+      "partition=9",
+    ]);
+    assert.match(await refusal(server.uri()), /partition 9: there is no such partition/);
+  });
+}
