@@ -6,6 +6,7 @@ import { attach } from "./attach.ts";
 import { completion } from "./completion.ts";
 import { config } from "./config.ts";
 import { detach } from "./detach.ts";
+import { doctor } from "./doctor.ts";
 import { flush } from "./flush.ts";
 import { graph } from "./graph.ts";
 import { help } from "./help.ts";
@@ -45,6 +46,7 @@ export const root = command({
     list,
     status,
     flush,
+    doctor,
     plugin,
     policy,
     config,

@@ -77,6 +77,7 @@ _sandblock_options() {
     'sandblock list') REPLY='--json -h --help' ;;
     'sandblock status') REPLY='--json -h --help' ;;
     'sandblock flush') REPLY='-h --help' ;;
+    'sandblock doctor') REPLY='--json -h --help' ;;
     'sandblock plugin') REPLY='-h --help' ;;
     'sandblock plugin new') REPLY='-l --lang= --language= -k --kind= -h --help' ;;
     'sandblock plugin check') REPLY='--writes= --skip= --operations= --seed= --image= --children= --plugin-timeout= --json -h --help' ;;
@@ -102,7 +103,7 @@ _sandblock_options() {
 _sandblock_operand() {
   REPLY=
   case "$1 $2" in
-    'sandblock 0') REPLY='words:serve attach detach list status flush plugin policy config graph completion man help' ;;
+    'sandblock 0') REPLY='words:serve attach detach list status flush doctor plugin policy config graph completion man help' ;;
     'sandblock serve 0') REPLY='plugin' ;;
     'sandblock serve'' '*) REPLY='parameters' ;;
     'sandblock attach 0') REPLY='plugin' ;;
@@ -170,7 +171,7 @@ _sandblock() {
   for word in "${words[@]:1}"; do
     if [[ -n $expected ]]; then expected=; continue; fi
     case "$path $word" in
-      'sandblock serve' | 'sandblock attach' | 'sandblock detach' | 'sandblock list' | 'sandblock status' | 'sandblock flush' | 'sandblock plugin' | 'sandblock plugin new' | 'sandblock plugin check' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock config' | 'sandblock config check' | 'sandblock config schema' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
+      'sandblock serve' | 'sandblock attach' | 'sandblock detach' | 'sandblock list' | 'sandblock status' | 'sandblock flush' | 'sandblock doctor' | 'sandblock plugin' | 'sandblock plugin new' | 'sandblock plugin check' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock config' | 'sandblock config check' | 'sandblock config schema' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
     esac
     case $word in
       --*=*) ;;

@@ -55,6 +55,7 @@ complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a detach -d 'end 
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a list -d 'list attached devices'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a status -d 'show an attached device'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a flush -d 'write out what is cached of an attached device'
+complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a doctor -d 'say what this kernel offers for attaching devices'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a plugin -d 'start plugins, look into them and pack them'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a policy -d 'check, test and show request policies'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a config -d 'check configuration files'
@@ -140,6 +141,8 @@ complete -c sandblock -n '__sandblock_command '\''sandblock status'\''' -s h -l 
 complete -c sandblock -n '__sandblock_at '\''sandblock status'\'' 0' -F
 complete -c sandblock -n '__sandblock_command '\''sandblock flush'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock flush'\'' 0' -F
+complete -c sandblock -n '__sandblock_command '\''sandblock doctor'\''' -l json -d 'Print JSON'
+complete -c sandblock -n '__sandblock_command '\''sandblock doctor'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a new -d 'start a plugin in a language of your choice'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a check -d 'check that a plugin does what it should'

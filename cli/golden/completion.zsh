@@ -36,6 +36,7 @@ _sandblock() {
       'list:list attached devices'
       'status:show an attached device'
       'flush:write out what is cached of an attached device'
+      'doctor:say what this kernel offers for attaching devices'
       'plugin:start plugins, look into them and pack them'
       'policy:check, test and show request policies'
       'config:check configuration files'
@@ -53,6 +54,7 @@ _sandblock() {
         list) _sandblock_list ;;
         status) _sandblock_status ;;
         flush) _sandblock_flush ;;
+        doctor) _sandblock_doctor ;;
         plugin) _sandblock_plugin ;;
         policy) _sandblock_policy ;;
         config) _sandblock_config ;;
@@ -178,6 +180,14 @@ _sandblock_flush() {
   _arguments -s -S : \
     '(-h --help)'{-h,--help}'[Print this]' \
     '1:dev:_files'
+}
+
+_sandblock_doctor() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(--json)'--json'[Print JSON]' \
+    '(-h --help)'{-h,--help}'[Print this]'
 }
 
 _sandblock_plugin() {

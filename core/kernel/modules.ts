@@ -19,6 +19,21 @@ export function hasModule(name: string): boolean {
   return readSysfs(`module/${name}/uevent`) !== null || folderExists(`/sys/module/${name}`);
 }
 
+/** Whether modprobe would find a module of the running kernel. */
+export function isLoadable(name: string): boolean {
+  const file = `/lib/modules/${readRelease()}/modules.dep`;
+  try {
+    return new RegExp(`/${name.replace("_", "[-_]")}\\.ko`).test(Deno.readTextFileSync(file));
+  } catch {
+    return false;
+  }
+}
+
+/** Where distributions have a module that is missing. */
+export function adviceFor(name: string): string {
+  return ADVICE[name] ?? "";
+}
+
 /** Loads a module unless it is there. Rejects with what to do about it. */
 export async function loadModule(name: string): Promise<void> {
   if (hasModule(name)) return;
