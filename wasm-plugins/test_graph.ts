@@ -8,6 +8,7 @@ import type { Device } from "../core/block/device.ts";
 import type { DeviceOptions } from "../core/control/options.ts";
 import { buildDevice } from "../core/graph/build.ts";
 import { pluginNodes } from "../core/graph/nodes.ts";
+import { bundledGrants, parseGrants } from "../core/plugin/grants.ts";
 import { parseParameters } from "../core/plugin/parameters.ts";
 import { preparePlugin } from "../core/plugin/prepare.ts";
 import { Watchdog } from "../core/plugin/watch.ts";
@@ -23,16 +24,22 @@ export async function useNodes(...folders: string[]): Promise<void> {
   }
 }
 
-/** A node of a graph above others: `node("offset offset=1M", node("memory 4M"))`; `file` works, too. */
+/**
+ * A node of a graph above others: `node("offset offset=1M", node("memory 4M"))`; `file` works, too. Words
+ * that begin with `+` are what it is allowed: `node("rate +read=/tmp rate-file=/tmp/x", ...)`.
+ */
 export function node(line: string, ...children: DeviceOptions[]): DeviceOptions {
-  const [name, ...args] = line.split(" ");
+  const [name, ...words] = line.split(" ");
+  const args = words.filter((word) => !word.startsWith("+"));
+  const allowed = words.filter((word) => word.startsWith("+")).map((word) => word.slice(1));
   if (name === "file") {
     return { kind: "file", values: parseParameters(FILE_MANIFEST.parameters, args) };
   }
   const plugin = prepared.get(name!);
   if (plugin === undefined) throw new Error(`useNodes was not called with "${name}"`);
   const values = parseParameters(plugin.manifest.parameters, args);
-  return { kind: "plugin", prepared: plugin, values, children };
+  const grants = bundledGrants(plugin.manifest, parseGrants(allowed));
+  return { kind: "plugin", prepared: plugin, values, children, grants };
 }
 
 /** The running graph. `log` gets the lines that its nodes log, as `level: text`. */

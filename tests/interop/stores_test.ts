@@ -162,3 +162,74 @@ Deno.test("cache: qemu-img converts through a cache that is smaller than the dis
   }
   assertSameBytes(await Deno.readFile(image), bytes);
 });
+
+Deno.test("readahead: a client that reads in a row does not wait for each read", async () => {
+  const filters = ["readahead", "cache", "delay"].flatMap((name) => ["--filter", name]);
+  const args = [...filters, "pattern", "8M", "rdelay=20ms", "readahead-window=1M"];
+  await using server = await TestServer.start(args);
+  await python(
+    server,
+    `
+import struct, time
+start = time.monotonic()
+for at in range(0, 8 << 20, 65536):
+    data = h.pread(65536, at)
+    assert data[:8] == struct.pack(">Q", at) and data[-8:] == struct.pack(">Q", at + 65528), at
+elapsed = time.monotonic() - start
+assert elapsed < 1.6, f"{elapsed} s, 2.56 s without"
+`,
+  );
+});
+
+Deno.test("scan: what a client reads last is there when it comes to it", async () => {
+  const filters = ["scan", "cache", "delay"].flatMap((name) => ["--filter", name]);
+  const args = [...filters, "pattern", "8M", "rdelay=50ms"];
+  await using server = await TestServer.start(args);
+  await python(
+    server,
+    `
+import time
+time.sleep(1)
+start = time.monotonic()
+for at in range(8 << 20, 0, -(1 << 20)):
+    h.pread(1 << 20, at - (1 << 20))
+elapsed = time.monotonic() - start
+assert elapsed < 0.35, f"{elapsed} s, 0.4 s without"
+`,
+  );
+});
+
+Deno.test("rate: nbdcopy takes as long as the rate says, and a file changes it", async () => {
+  const nbdcopy = requires("nbdcopy", "newer");
+  using directory = new TestDirectory();
+  const source = directory.write("source.img", noise(2 * MEBIBYTE, 7));
+  const rate = directory.write("rate", new TextEncoder().encode("16M\n"));
+  const allow = ["--allow", `rate:read=${rate}`];
+  const parameters = ["rate=16M", "burstiness=100ms", `rate-file=${rate}`];
+  const args = ["--filter", "rate", ...allow, "memory", "4M", ...parameters];
+  await using server = await TestServer.start(args);
+  const seconds = async () => {
+    const began = performance.now();
+    await succeed([...nbdcopy, source, server.uri()]);
+    return (performance.now() - began) / 1000;
+  };
+  // 2 MiB/s: one second, less what may go at once.
+  const limited = await seconds();
+  assert(limited > 0.75, `${limited} s`);
+  await Deno.writeTextFile(rate, "16G");
+  for (let i = 0; i < 20 && !/is now 17179869184/.test(server.log.text); i++) await seconds();
+  const free = await seconds();
+  assert(free < limited, `${free} s, not ${limited} s`);
+  assertSameBytes((await contents(server)).subarray(0, 2 * MEBIBYTE), noise(2 * MEBIBYTE, 7));
+});
+
+Deno.test("retry: clients do not notice that every fourth request fails", async () => {
+  using directory = new TestDirectory();
+  const image = directory.write("disk.img", noise(4 * MEBIBYTE, 8));
+  const filters = ["--filter", "retry", "--filter", "error"];
+  const parameters = ["error-rate=25%", "retry-delay=1ms", "retries=20"];
+  await using server = await TestServer.start([...filters, "file", image, ...parameters]);
+  await python(server, RANDOM_WORK);
+  assertSameBytes(await contents(server), await Deno.readFile(image));
+  assert.match(server.log.text, /failed with error 5; trying again in 1 ms, 1 of 20/);
+});
