@@ -9,6 +9,7 @@ import { closeListener, type Listener, listenerUri, openListeners } from "./list
 import type { ExportInfo } from "../block/export.ts";
 import type { ServerMetrics } from "./metrics_text.ts";
 import type { InheritedConnection, Server, ServerOptions, UblkQueueOptions } from "./options.ts";
+import { longCalls } from "./long_calls.ts";
 import { placeDevices, type Placement } from "./placement.ts";
 import { createHandOver, ReactorThread } from "./reactor_thread.ts";
 
@@ -61,7 +62,7 @@ class RunningServer implements Server {
   readonly #options: ServerOptions;
   readonly #listeners: Listener[];
   readonly #reactors: ReactorThread[];
-  readonly #watchdog = new Watchdog();
+  readonly #watchdog = new Watchdog({ longCalls: longCalls() });
   readonly #load: Int32Array<SharedArrayBuffer>;
   readonly #placement: Placement;
   #stopping = false;

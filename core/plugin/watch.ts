@@ -18,10 +18,14 @@ const Word = {
   Call: 0,
   /** 1 while the watchdog sleeps and wants to be woken by the next call. */
   Resting: 1,
+  /** Number of the thread that calls; 0 where nobody has said. */
+  Thread: 2,
 } as const;
 
 /** While calls are made it looks this often: a call is first seen so late, and ended so late. */
 const INTERVAL_MS = 20;
+/** A call that takes so long is a long one, which may be slowed down for the sake of others. */
+const LONG_CALL_MS = 60;
 /** So often it looks in vain before it sleeps. */
 const VAIN_LOOKS_MAX = 5;
 
@@ -31,6 +35,11 @@ export interface Watch {
   readonly memory: WebAssembly.Memory;
   /** How long one call may take. */
   readonly timeoutMs: number;
+}
+
+/** Says on which thread the calls of an instance are made, by the number that the system has for it. */
+export function tellThread({ memory }: Watch, thread: number): void {
+  Atomics.store(new Int32Array(memory.buffer, 0, 3), Word.Thread, thread);
 }
 
 /** The instance's side of a Watch. Calls may not nest: the outermost one counts. */
@@ -81,12 +90,16 @@ interface Watched {
   vainLooks: number;
   /** Its next call wakes the watchdog. */
   resting: boolean;
+  /** Its call was said to be a long one. */
+  long: boolean;
 }
 
 /** Surroundings of the watchdog, for tests. */
 export interface WatchdogOptions {
   /** A clock in milliseconds that never goes back. */
   now?: () => number;
+  /** Told of calls that take long and of their end, by thread. */
+  longCalls?: { long(thread: number): void; over(thread: number): void } | null;
 }
 
 /**
@@ -98,11 +111,13 @@ export class Watchdog {
   readonly #watched = new Map<Watch, Watched>();
   readonly #now: () => number;
   readonly #byHand: boolean;
+  readonly #longCalls: NonNullable<WatchdogOptions["longCalls"]> | null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #lastMs = 0;
 
   constructor(options: WatchdogOptions = {}) {
     this.#byHand = options.now !== undefined;
+    this.#longCalls = options.longCalls ?? null;
     this.#now = options.now ?? (() => performance.now());
   }
 
@@ -110,8 +125,8 @@ export class Watchdog {
   watch(timeoutMs: number): Watch {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
     const watch = { memory, timeoutMs };
-    const words = new Int32Array(memory.buffer as SharedArrayBuffer, 0, 2);
-    const fresh = { call: 0, elapsedMs: 0, vainLooks: 0, resting: false };
+    const words = new Int32Array(memory.buffer as SharedArrayBuffer, 0, 3);
+    const fresh = { call: 0, elapsedMs: 0, vainLooks: 0, resting: false, long: false };
     this.#watched.set(watch, { words, timeoutMs, ...fresh });
     this.#schedule(INTERVAL_MS);
     return watch;
@@ -121,7 +136,10 @@ export class Watchdog {
   unwatch(watch: Watch): void {
     const watched = this.#watched.get(watch);
     this.#watched.delete(watch);
-    if (watched !== undefined) wake(watched);
+    if (watched !== undefined) {
+      this.#tellLong(watched, false);
+      wake(watched);
+    }
     if (this.#watched.size === 0) this.#cancel();
   }
 
@@ -141,9 +159,21 @@ export class Watchdog {
     for (const watched of this.#watched.values()) {
       if (watched.resting) continue;
       nextMs = Math.min(nextMs, lookAt(watched, sinceLastMs));
+      // One that is being ended needs a processor to come to its end.
+      const { elapsedMs, timeoutMs } = watched;
+      this.#tellLong(watched, elapsedMs >= LONG_CALL_MS && elapsedMs < timeoutMs);
       if (watched.vainLooks > VAIN_LOOKS_MAX && !this.#byHand) this.#rest(watched);
     }
     if (nextMs !== Infinity) this.#schedule(nextMs);
+  }
+
+  #tellLong(watched: Watched, long: boolean): void {
+    if (this.#longCalls === null || (!long && !watched.long)) return;
+    const thread = Atomics.load(watched.words, Word.Thread);
+    watched.long = long;
+    if (thread === 0) return;
+    if (long) this.#longCalls.long(thread);
+    else this.#longCalls.over(thread);
   }
 
   #schedule(ms: number): void {

@@ -7,7 +7,7 @@ import { Command } from "../block/request.ts";
 import { TestPlugin } from "./test_device.ts";
 import { diskWat, RANGE } from "./test_plugins.ts";
 import { RemoteWatchdog } from "./test_watchdog.ts";
-import { CallCounter, Watchdog } from "./watch.ts";
+import { CallCounter, tellThread, Watchdog } from "./watch.ts";
 
 /** A watchdog with a clock that the test moves on. Looks happen by hand. */
 function manual(timeoutMs: number) {
@@ -79,6 +79,40 @@ Deno.test("a call that ends just as the watchdog looks does not harm the next", 
   Atomics.compareExchange(words, 0, seen, seen | -0x80000000);
   assert.equal(counter.expired, false);
   watchdog.stop();
+});
+
+Deno.test("long calls are told of, with their thread, until they end", () => {
+  let now = 0;
+  const told: string[] = [];
+  const watchdog = new Watchdog({
+    now: () => now,
+    longCalls: {
+      long: (thread) => void told.push(`long ${thread}`),
+      over: (thread) => void told.push(`over ${thread}`),
+    },
+  });
+  const watch = watchdog.watch(1000);
+  tellThread(watch, 17);
+  const counter = new CallCounter(watch);
+  const look = (count: number) => {
+    for (let i = 0; i < count; i++, now += 20) watchdog.look();
+  };
+  counter.enter();
+  look(3);
+  counter.leave();
+  look(3);
+  assert.deepEqual(told, [], "40 ms are not long");
+  counter.enter();
+  look(5);
+  assert.deepEqual([...new Set(told)], ["long 17"]);
+  counter.leave();
+  look(3);
+  assert.equal(told.at(-1), "over 17");
+  assert.equal(told.filter((text) => text === "over 17").length, 1);
+  counter.enter();
+  look(5);
+  watchdog.stop();
+  assert.equal(told.at(-1), "over 17", "nobody is left behind");
 });
 
 Deno.test("call numbers wrap around", () => {

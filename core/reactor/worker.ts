@@ -7,7 +7,9 @@ import type { NodeMetrics } from "../block/metrics.ts";
 import { buildDevice } from "../graph/build.ts";
 import { clearEvent } from "../../native/descriptor.ts";
 import { UblkQueue } from "../kernel/ublk_queue.ts";
+import { threadId } from "../../native/priority.ts";
 import type { LogLevel } from "../plugin/instance.ts";
+import { tellThread } from "../plugin/watch.ts";
 import type {
   DeviceStart,
   ReactorAnswers,
@@ -89,6 +91,7 @@ function createDevice(
 ): Device {
   // Twice, because blocks of many sizes do not fill a memory without gaps.
   const hostMemoryBytesMax = 2 * limits.inflightBytesMax;
+  for (const watch of watches) tellThread(watch, threadId());
   const services = { watches, log, instances, memoryRelease, hostMemoryBytesMax };
   try {
     return buildDevice(device, services);
