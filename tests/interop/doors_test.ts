@@ -194,3 +194,35 @@ for (const type of ["gpt", "mbr"]) {
     assert.match(await refusal(server.uri()), /partition 9: there is no such partition/);
   });
 }
+
+Deno.test("blocksize: a client writes bytes to a file that only takes blocks of 4 KiB", async () => {
+  using directory = new TestDirectory();
+  const bytes = noise(MEBIBYTE, 4);
+  const image = directory.write("disk.img", bytes);
+  const filters = ["blocksize", "blocksize-policy"].flatMap((name) => ["--filter", name]);
+  const sizes = ["minblock=4K", "maxdata=64K", "blocksize-minimum=4K", "blocksize-maximum=64K"];
+  await using server = await TestServer.start([...filters, "file", image, ...sizes]);
+  await python(
+    server,
+    `
+import random
+random.seed(3)
+model = bytearray(h.pread(1 << 20, 0))
+assert h.get_block_size(nbd.SIZE_MINIMUM) == 1
+buffers = []
+for i in range(300):
+    at, data = 10 + i * 777, bytes([i & 255]) * 700
+    model[at:at + 700] = data
+    buffers.append(h.aio_pwrite(nbd.Buffer.from_bytearray(bytearray(data)), at))
+while h.aio_in_flight() > 0:
+    h.poll(-1)
+h.zero(300001, 500000)
+model[500000:800001] = bytes(300001)
+assert h.pread(1 << 20, 0) == model
+assert h.pread(12345, 54321) == model[54321:54321 + 12345]
+h.flush()
+open("${image}.model", "wb").write(model)
+`,
+  );
+  assertSameBytes(await Deno.readFile(image), await Deno.readFile(`${image}.model`));
+});
