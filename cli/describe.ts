@@ -67,6 +67,7 @@ export function pluginHelp(manifest: Manifest): string {
     ...fill(`${name} ${version}: ${description}`, HELP_WIDTH),
     "",
     ...parameterLines(parameters),
+    ...capabilityLines(manifest.node?.capabilities ?? [], null),
     "",
     `The options of "sandblock serve" are shown by "sandblock serve --help"`,
   ];

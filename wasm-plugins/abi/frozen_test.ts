@@ -49,3 +49,17 @@ Deno.test("a disk with parameters of several types for 3.0 has what they say", (
   assert.equal(disk.opened.info.sizeLow, 4096);
   disk.close();
 });
+
+Deno.test("every module that was kept for a past minor is accepted, and says which minor that was", () => {
+  const root = new URL("frozen/", import.meta.url);
+  let count = 0;
+  for (const { name: minor } of Deno.readDirSync(root)) {
+    for (const { name } of Deno.readDirSync(new URL(`${minor}/`, root))) {
+      const { manifest } = preparePlugin(Deno.readFileSync(new URL(`${minor}/${name}`, root)));
+      assert.equal(manifest.abi, minor, name);
+      assert.equal(`${manifest.name}.wasm`, name);
+      count++;
+    }
+  }
+  assert(count >= 2);
+});
