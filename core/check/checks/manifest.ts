@@ -2,7 +2,6 @@
 // Whether the manifest and the functions of the module fit together, beyond what loading checks.
 
 import { PLAIN_NODE } from "../../plugin/manifest_node.ts";
-import { isNumberParameter } from "../../plugin/values.ts";
 import { type Check, Fault, type Kit } from "../kit.ts";
 
 /** Which functions make use of a feature, both ways. */
@@ -50,15 +49,9 @@ function noteUnused(kit: Kit, exported: Set<string>, imported: Set<string>): voi
     const used = [...exported, ...imported].some((name) => functions.test(name));
     if (!used) kit.notes.push(`it says that it uses "${feature}", but has no function for that`);
   }
-  const numbers = manifest.parameters.filter(({ type }) => isNumberParameter(type)).length;
-  const unused = [
-    ["sb_param_int", numbers > 0],
-    ["sb_param_bytes", manifest.parameters.length > numbers],
-    ["sb_done", imported.has("timer") || [...imported].some((name) => name.startsWith("next_"))],
-    ["sb_default", exported.has("sb_list")],
-    ["sb_trim", exported.has("sb_pwrite") || kit.subject.isFilter],
-    ["sb_zero", exported.has("sb_pwrite") || kit.subject.isFilter],
-  ] as const;
+  const writes = exported.has("sb_pwrite") || kit.subject.isFilter;
+  // What SDKs always export is nothing to tell of.
+  const unused = [["sb_trim", writes], ["sb_zero", writes]] as const;
   for (const [name, called] of unused) {
     if (exported.has(name) && !called) kit.notes.push(`nothing ever calls its ${name}`);
   }

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+//! What a filter stands on (plugin ABI, section 15). Its children are numbered from 0.
+
+use crate::{raw, Buffer, Call, Errno, Extent, Flags, Handle, Info, Result};
+use alloc::vec::Vec;
+
+/// Number of children.
+pub fn count() -> i32 {
+    unsafe { raw::next_count() }
+}
+
+/// Size of a child in bytes.
+pub fn size(handle: Handle, child: i32) -> Result<u64> {
+    Errno::check_size(unsafe { raw::next_size(handle, child) })
+}
+
+/// What a child can do.
+pub fn info(handle: Handle, child: i32) -> Result<Info> {
+    let mut info = Info::empty();
+    let pointer = core::ptr::addr_of_mut!(info) as usize;
+    Errno::check(unsafe { raw::next_info(handle, child, pointer) })?;
+    Ok(info)
+}
+
+/// Opens the export `name` of all children for the filter itself. Fails with an error number.
+pub fn open(name: &str, read_only: bool) -> Result<Handle> {
+    let handle = unsafe { raw::next_open(name.as_ptr() as usize, name.len(), read_only as i32) };
+    if handle < 0 {
+        return Err(Errno(-handle).into());
+    }
+    Ok(handle)
+}
+
+/// Closes what `open` has opened.
+pub fn close(handle: Handle) {
+    unsafe { raw::next_close(handle) }
+}
+
+/// Memory that a child reads into.
+pub trait Target: 'static {
+    #[doc(hidden)]
+    fn place(&mut self) -> (usize, usize);
+}
+
+impl Target for Buffer {
+    fn place(&mut self) -> (usize, usize) {
+        (self.pointer(), self.len())
+    }
+}
+
+impl Target for Vec<u8> {
+    fn place(&mut self) -> (usize, usize) {
+        (self.as_mut_ptr() as usize, self.len())
+    }
+}
+
+/// Fills `target` with what a child has from `offset` on.
+pub fn read<T: Target>(
+    handle: Handle,
+    child: i32,
+    target: T,
+    offset: u64,
+) -> Call<T, impl FnOnce(&mut T, i32) -> i32> {
+    Call::new(target, move |target, token| {
+        let (pointer, length) = target.place();
+        unsafe { raw::next_pread(handle, child, pointer, length as u64, offset, 0, token) }
+    })
+}
+
+/// Writes `data` to a child.
+pub fn write(
+    handle: Handle,
+    child: i32,
+    data: Vec<u8>,
+    offset: u64,
+    flags: Flags,
+) -> Call<Vec<u8>, impl FnOnce(&mut Vec<u8>, i32) -> i32> {
+    Call::new(data, move |data, token| unsafe {
+        let (pointer, length) = (data.as_ptr() as usize, data.len() as u64);
+        raw::next_pwrite(handle, child, pointer, length, offset, flags.0, token)
+    })
+}
+
+/// Flushes a child.
+pub fn flush(handle: Handle, child: i32) -> Call<(), impl FnOnce(&mut (), i32) -> i32> {
+    Call::new((), move |_, token| unsafe { raw::next_flush(handle, child, 0, token) })
+}
+
+/// Trims a range of a child.
+pub fn trim(
+    handle: Handle,
+    child: i32,
+    count: u64,
+    offset: u64,
+    flags: Flags,
+) -> Call<(), impl FnOnce(&mut (), i32) -> i32> {
+    Call::new((), move |_, token| unsafe {
+        raw::next_trim(handle, child, count, offset, flags.0, token)
+    })
+}
+
+/// Zeroes a range of a child.
+pub fn zero(
+    handle: Handle,
+    child: i32,
+    count: u64,
+    offset: u64,
+    flags: Flags,
+) -> Call<(), impl FnOnce(&mut (), i32) -> i32> {
+    Call::new((), move |_, token| unsafe {
+        raw::next_zero(handle, child, count, offset, flags.0, token)
+    })
+}
+
+/// Tells a child what is going to be read.
+pub fn cache(
+    handle: Handle,
+    child: i32,
+    count: u64,
+    offset: u64,
+) -> Call<(), impl FnOnce(&mut (), i32) -> i32> {
+    Call::new((), move |_, token| unsafe {
+        raw::next_cache(handle, child, count, offset, 0, token)
+    })
+}
+
+/// Room for extents, and those that the child has reported.
+pub struct ExtentList(Vec<u64>);
+
+impl ExtentList {
+    /// Lengths and what they are, from the offset on that was asked for.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, Extent)> + '_ {
+        let count = (self.0[0] >> 32) as usize;
+        self.0[1..1 + 2 * count].chunks_exact(2).map(|words| {
+            let what = match words[1] & 3 {
+                0 => Extent::Data,
+                1 => Extent::Hole,
+                2 => Extent::Zero,
+                _ => Extent::HoleZero,
+            };
+            (words[0], what)
+        })
+    }
+}
+
+/// Asks a child what is allocated; at most `most` extents are reported.
+pub fn extents(
+    handle: Handle,
+    child: i32,
+    most: u32,
+    count: u64,
+    offset: u64,
+    flags: Flags,
+) -> Call<ExtentList, impl FnOnce(&mut ExtentList, i32) -> i32> {
+    let mut words = alloc::vec![0; 1 + 2 * most as usize];
+    words[0] = most as u64;
+    Call::new(ExtentList(words), move |list, token| unsafe {
+        let pointer = list.0.as_mut_ptr() as usize;
+        raw::next_extents(handle, child, pointer, count, offset, flags.0, token)
+    })
+}

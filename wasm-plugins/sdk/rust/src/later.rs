@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+//! What ends later: timers, and requests to what is below a filter.
+
+use crate::request::finish;
+use crate::{raw, Answer, Errno, Result, Status, DONE};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+type Next = Box<dyn FnOnce(Result)>;
+
+/// What goes on when a token is done. Token 0 is not used: it has a meaning of its own in the ABI.
+static mut WAITING: Vec<Option<Next>> = Vec::new();
+static mut IDLE: Vec<i32> = Vec::new();
+
+fn waiting() -> &'static mut Vec<Option<Next>> {
+    // Nothing here runs at the same time as anything else.
+    unsafe { &mut *core::ptr::addr_of_mut!(WAITING) }
+}
+
+fn idle() -> &'static mut Vec<i32> {
+    unsafe { &mut *core::ptr::addr_of_mut!(IDLE) }
+}
+
+fn take_token() -> i32 {
+    idle().pop().unwrap_or_else(|| {
+        waiting().push(None);
+        waiting().len() as i32
+    })
+}
+
+/// The host's way back.
+pub fn done(token: i32, result: i32) {
+    let next = waiting().get_mut(token as usize - 1).and_then(Option::take);
+    idle().push(token);
+    if let Some(next) = next {
+        next(Errno::check(result));
+    }
+}
+
+/// Something that ends later, perhaps. It begins with [`Call::then`] or [`Call::detach`], and has what
+/// it works with until it has ended.
+#[must_use = "nothing begins without `then` or `detach`"]
+pub struct Call<T, F: FnOnce(&mut T, i32) -> i32> {
+    value: T,
+    start: F,
+}
+
+impl<T: 'static, F: FnOnce(&mut T, i32) -> i32> Call<T, F> {
+    pub(crate) fn new(value: T, start: F) -> Self {
+        Call { value, start }
+    }
+
+    /// Begins, and answers the request `id` with what `next` makes of the outcome: now, or later.
+    pub fn then(self, id: i32, next: impl FnOnce(Result<T>) -> Result + 'static) -> Answer {
+        let Call { mut value, start } = self;
+        let token = take_token();
+        let status = start(&mut value, token);
+        if status == PENDING {
+            let later: Next = Box::new(move |result| finish(id, next(result.map(|()| value))));
+            waiting()[token as usize - 1] = Some(later);
+            return Ok(Status::Pending);
+        }
+        idle().push(token);
+        next(Errno::check(status).map(|()| value))?;
+        DONE
+    }
+
+    /// Begins, for no request; `next` gets the outcome, now or later.
+    pub fn detach(self, next: impl FnOnce(Result<T>) + 'static) {
+        let Call { mut value, start } = self;
+        let token = take_token();
+        let status = start(&mut value, token);
+        if status == PENDING {
+            waiting()[token as usize - 1] = Some(Box::new(move |result| next(result.map(|()| value))));
+            return;
+        }
+        idle().push(token);
+        next(Errno::check(status).map(|()| value));
+    }
+}
+
+const PENDING: i32 = -1;
+
+/// Ends when `after` has passed.
+pub fn timer(after: Duration) -> Call<(), impl FnOnce(&mut (), i32) -> i32> {
+    Call::new((), move |_, token| match unsafe { raw::timer(after.as_nanos() as u64, token) } {
+        0 => PENDING,
+        errno => errno,
+    })
+}
