@@ -10,13 +10,18 @@ export const graphShow = command({
   name: "show",
   summary: "show the nodes of a device and which of them limits what",
   description: [
-    'Makes the device that "serve" with the same --filter, PLUGIN and parameters would serve, opens ' +
-    "its default export and shows the tree of its nodes: capabilities, block sizes, thread model, and " +
-    "what a node takes away of that which the nodes below it can do. Nothing is read or written, but " +
-    "the plugins are started.",
+    'Starts what "serve" with the same arguments would serve, opens its default export and shows the ' +
+    "tree of its nodes: capabilities, block sizes, thread model, and what a node takes away of that which " +
+    "the nodes below it can do. Nobody can connect. With --config all exports of the file are shown, or " +
+    "those that are named.",
   ],
   arguments: [
-    { name: "PLUGIN", help: "As for serve", required: true, complete: "plugin" },
+    {
+      name: "PLUGIN",
+      help: "As for serve; with --config the name of an export",
+      required: true,
+      complete: "plugin",
+    },
     {
       name: "KEY=VALUE",
       help: "Parameters and brackets, as for serve",
@@ -25,9 +30,12 @@ export const graphShow = command({
     },
   ],
   options: {
+    config: serveOptions.config,
     filter: serveOptions.filter,
     allow: serveOptions.allow,
     readonly: serveOptions.readonly,
+    pluginMemory: serveOptions.pluginMemory,
+    pluginTimeout: serveOptions.pluginTimeout,
     json: jsonOption,
     help: helpOption,
   },
@@ -36,16 +44,20 @@ export const graphShow = command({
       command: "sandblock graph show --filter cow mirror [ file a.img ] [ file b.img ]",
       text: "What can a client do with this?",
     },
+    {
+      command: "sandblock graph show --config disks.yaml",
+      text: "And with all exports of a configuration?",
+    },
   ],
-  async run({ filter, allow, readonly, json }, [plugin, ...parameters]) {
-    const { showGraph } = await import("../show_graph.ts");
-    const plan = {
-      plugin: plugin!,
-      parameters,
-      ...filter !== undefined && { filters: filter },
-      ...allow !== undefined && { allow },
-    };
-    print(showGraph(plan, { readOnly: readonly ?? false, json: json ?? false }));
+  lenient: true,
+  async run({ config, json, ...values }, operands) {
+    const { showConfig, showGraph } = await import("../show_graph.ts");
+    const how = { readOnly: values.readonly ?? false, json: json ?? false };
+    if (config !== undefined) {
+      print(await showConfig(config, operands, values, how));
+      return 0;
+    }
+    print(await showGraph(operands, values, how));
     return 0;
   },
 });

@@ -61,8 +61,11 @@ _sandblock_value() {
     'sandblock plugin show --allow') REPLY='text' ;;
     'sandblock plugin pack -o' | 'sandblock plugin pack --output') REPLY='file' ;;
     'sandblock policy show -o' | 'sandblock policy show --output') REPLY='file' ;;
+    'sandblock graph show --config') REPLY='file' ;;
     'sandblock graph show --filter') REPLY='plugin' ;;
     'sandblock graph show --allow') REPLY='text' ;;
+    'sandblock graph show --plugin-memory') REPLY='text' ;;
+    'sandblock graph show --plugin-timeout') REPLY='text' ;;
   esac
 }
 
@@ -92,7 +95,7 @@ _sandblock_options() {
     'sandblock config check') REPLY='-h --help' ;;
     'sandblock config schema') REPLY='-h --help' ;;
     'sandblock graph') REPLY='-h --help' ;;
-    'sandblock graph show') REPLY='--filter= --allow= -r --readonly --read-only --json -h --help' ;;
+    'sandblock graph show') REPLY='--config= --filter= --allow= -r --readonly --read-only --plugin-memory= --plugin-timeout= --json -h --help' ;;
     'sandblock completion') REPLY='-h --help' ;;
     'sandblock man') REPLY='-h --help' ;;
     'sandblock help') REPLY='-h --help' ;;

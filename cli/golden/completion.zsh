@@ -386,9 +386,12 @@ _sandblock_graph_show() {
   local curcontext=$curcontext state line
   local -A opt_args
   _arguments -s -S : \
+    '(--config)'--config='[Serve what a configuration file says, in place of PLUGIN]:FILE:_files' \
     '*'--filter='[Put a filter above the plugin; the first one given is nearest to the clients]:FILTER:_sandblock_plugins' \
     '*'--allow='[Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
     '(-r --readonly --read-only)'{-r,--readonly,--read-only}'[Refuse everything that would change the device]' \
+    '(--plugin-memory)'--plugin-memory='[Memory that the plugin may use, instead of what it asks for]:SIZE: ' \
+    '(--plugin-timeout)'--plugin-timeout='[Time that one call into the plugin may take]:DURATION: ' \
     '(--json)'--json'[Print JSON]' \
     '(-h --help)'{-h,--help}'[Print this]' \
     '1:plugin:_sandblock_plugins' \

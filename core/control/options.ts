@@ -4,6 +4,7 @@
 
 import type { ExportInfo } from "../block/export.ts";
 import type { ServerMetrics } from "./metrics_text.ts";
+import type { GraphView } from "../graph/describe.ts";
 import type { Policy } from "../policy/loaded.ts";
 import type { Grants } from "../plugin/grants.ts";
 import type { ParameterValue } from "../plugin/parameters.ts";
@@ -144,6 +145,8 @@ export interface Server {
   readonly uris: string[];
   /** What a client of an export would be told; "" is the default one. Rejects where it is refused. */
   describe(exportName: string): Promise<ExportInfo>;
+  /** The nodes of an export and what each can do; "" is the default one, or the first. */
+  graph(exportName: string): Promise<GraphView>;
   /** Serves a client that is connected already, as those of ServerOptions. Rejects where it cannot. */
   connect(connection: InheritedConnection): Promise<void>;
   /** Serves requests that the kernel passes on through ublk. Rejects where it cannot. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Starts a server: listeners, watchdog and reactor threads; and ends it in order.
 
+import type { GraphView } from "../graph/describe.ts";
 import { pluginNodes } from "../graph/nodes.ts";
 import { Watchdog } from "../plugin/watch.ts";
 import type { Policy } from "../policy/loaded.ts";
@@ -86,6 +87,11 @@ class RunningServer implements Server {
   async describe(exportName: string): Promise<ExportInfo> {
     const reactor = this.#reactors[this.#placeOf(exportName)]!;
     return await reactor.ask({ kind: "export", name: exportName });
+  }
+
+  async graph(exportName: string): Promise<GraphView> {
+    const reactor = this.#reactors[this.#placeOf(exportName)]!;
+    return await reactor.ask({ kind: "graph", name: exportName });
   }
 
   async connect(connection: InheritedConnection): Promise<void> {

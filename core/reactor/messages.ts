@@ -11,6 +11,7 @@ import type {
   UblkQueueOptions,
 } from "../control/options.ts";
 import type { NegotiationProgress } from "../nbd/negotiation.ts";
+import type { GraphView } from "../graph/describe.ts";
 import type { Policy } from "../policy/loaded.ts";
 import type { LogLevel } from "../plugin/instance.ts";
 import type { Watch } from "../plugin/watch.ts";
@@ -83,6 +84,8 @@ export type ReactorCommand =
 export type ReactorQuestion =
   /** ExportInfo of an export; "" is the default export. */
   | { kind: "export"; name: string }
+  /** The nodes of an export; "" is the default export, or the first where there is none. */
+  | { kind: "graph"; name: string }
   /** Serve a client that is connected already. */
   | { kind: "connect"; connection: InheritedConnection }
   /** Serve a queue of a ublk device. */
@@ -93,6 +96,7 @@ export type ReactorQuestion =
 /** What each question is answered with. */
 export interface ReactorAnswers {
   export: ExportInfo;
+  graph: GraphView;
   connect: null;
   ublk: null;
   metrics: NodeMetrics[][];

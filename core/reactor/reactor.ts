@@ -15,6 +15,7 @@ import { libc } from "../../native/libc.ts";
 import { ProcessorLatency } from "../../native/processor_latency.ts";
 import type { InheritedConnection } from "../control/options.ts";
 import type { LogLevel } from "../plugin/instance.ts";
+import { type GraphView, viewGraph } from "../graph/describe.ts";
 import type { Policy } from "../policy/loaded.ts";
 import { Acceptor } from "./acceptor.ts";
 import { BusyPoll } from "./busy_poll.ts";
@@ -191,6 +192,20 @@ export class Reactor implements PhaseHost {
     throw new BlockError(Errno.ENOENT, "cannot open an export: there are several; name one");
   }
 
+  /** The nodes of an export; "" is the default one, or the first where there is none. */
+  graph(exportName: string): GraphView {
+    const directory = this.#directory("graph");
+    const byDefault = () => directory.defaultExport() ?? directory.list()[0]?.name;
+    const name = exportName === "" ? byDefault() : exportName;
+    if (name === undefined) throw new BlockError(Errno.ENOENT, "the device has no export");
+    const opened = directory.open(name);
+    try {
+      return viewGraph(this.#servedFor(name).options, opened);
+    } finally {
+      opened.close();
+    }
+  }
+
   /** Goes on with a handshake that another reactor has begun. */
   takeOver({ inputFd, outputFd, peer, leftMs, progress, received }: MovingClient): void {
     const connection = new Connection(inputFd, outputFd, peer, performance.now(), leftMs);
@@ -236,6 +251,11 @@ export class Reactor implements PhaseHost {
     const { exports, index } = this.#start;
     if (exports === null) return this.#served[0]!.directory(peer);
     return new NamedDirectory(exports, index, (name) => this.#servedAs(name), peer);
+  }
+
+  /** What serves the export `name`, which exists. */
+  #servedFor(name: string): Served {
+    return this.#start.exports === null ? this.#served[0]! : this.#servedAs(name)!;
   }
 
   #servedAs(name: string): Served | undefined {
@@ -452,7 +472,7 @@ export class Reactor implements PhaseHost {
 
   #transmit(connection: Connection, session: Session): Transmission {
     const { exportName } = session;
-    const served = this.#start.exports === null ? this.#served[0]! : this.#servedAs(exportName)!;
+    const served = this.#servedFor(exportName);
     const { inflightRequestsMax } = this.#limits;
     const transmission = new Transmission(
       session,

@@ -3,6 +3,7 @@
 
 import type { Device } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
+import type { DeviceOptions } from "../control/options.ts";
 import type { LogLevel } from "../plugin/instance.ts";
 import { connectionFacts } from "../policy/connection.ts";
 import { Guard, PolicyInstance } from "../policy/guard.ts";
@@ -19,6 +20,8 @@ export class Served {
   readonly context: DeviceContext;
   /** What clients call its default export; undefined: as the device does. */
   readonly name: string | undefined;
+  /** What the device was made of. */
+  readonly options: DeviceOptions;
   readonly #readOnly: boolean;
   readonly #log: (level: LogLevel, text: string) => void;
   #policy: PolicyInstance | null = null;
@@ -32,6 +35,7 @@ export class Served {
   ) {
     this.context = new DeviceContext(device, inflightBytesMax);
     this.name = start.exportName;
+    this.options = start.device;
     this.#readOnly = start.readOnly;
     this.#log = log;
     this.usePolicy(start.policy);

@@ -129,6 +129,7 @@ function carryOut(
   { reactor, devices }: Serving,
 ): ReactorAnswers[ReactorQuestion["kind"]] {
   if (question.kind === "export") return reactor.describe(question.name);
+  if (question.kind === "graph") return reactor.graph(question.name);
   if (question.kind === "metrics") return devices.map(metricsOf);
   if (question.kind === "connect") reactor.inherit(question.connection);
   else {reactor.attach((surroundings) =>
