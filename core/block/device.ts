@@ -64,6 +64,11 @@ export interface OpenExport {
    * before anything else is.
    */
   place?(length: number, offsetHigh: number, offsetLow: number): number;
+  /**
+   * Called when the size in `info` has changed, perhaps from within a call of the device: nothing may
+   * be asked of it then. Set by whoever stands on the export.
+   */
+  onResize?: (() => void) | null;
   /** What is open below it, in a graph. */
   readonly children?: readonly OpenExport[];
   /** Who answers a command where this one would only pass it on; absent: this one itself. */

@@ -40,7 +40,7 @@ export interface ExportEntry {
   description: string;
 }
 
-/** All that is fixed about an export while it is open. */
+/** What there is to know about an open export. All but its size is fixed. */
 export interface ExportInfo {
   name: string;
   description: string;

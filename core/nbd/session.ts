@@ -29,12 +29,10 @@ export interface SessionTerms {
   flags?: number;
 }
 
-/** See the top of this file. Fixed once made. */
+/** See the top of this file. Fixed once made; the size, which is not, is in `export.info`. */
 export interface Session extends Readonly<SessionTerms> {
   /** Transmission flags as the client was told. */
   readonly flags: number;
-  readonly sizeHigh: number;
-  readonly sizeLow: number;
   /** Minimum block size - 1. */
   readonly alignmentMask: number;
   /** Largest payload in bytes of a read or write that is served. */
@@ -54,8 +52,6 @@ export function createSession(terms: SessionTerms): Session {
     replies: terms.replies,
     metaContexts: terms.metaContexts,
     flags,
-    sizeHigh: info.sizeHigh,
-    sizeLow: info.sizeLow,
     alignmentMask: info.blockSize.minimum - 1,
     payloadMaximum: payloadMaximum(info),
     permittedFlags: permittedFlags(flags, contexts, terms.replies),

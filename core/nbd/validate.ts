@@ -131,7 +131,8 @@ function checkRange(request: Request, session: Session): number {
   if (((offsetLow | lengthLow) & session.alignmentMask) !== 0) {
     return refuse(request, Errno.EINVAL, "request is not aligned to the minimum block size");
   }
-  const { sizeHigh, sizeLow } = session;
+  // As it is now: a plugin may have changed it since the client was told.
+  const { sizeHigh, sizeLow } = session.export.info;
   if (!within(offsetHigh, offsetLow, lengthHigh, lengthLow, sizeHigh, sizeLow)) {
     return shortenRead(request, session) ? 0 : refusePastEnd(request);
   }
@@ -146,9 +147,10 @@ function shortenRead(request: Request, session: Session): boolean {
   if (request.command !== Command.Read || session.replies === Replies.Simple) return false;
   // There is something before the end, and it is shorter than the request: so it fits 32 bits.
   const { offsetHigh, offsetLow } = request;
-  if (!within(offsetHigh, offsetLow, 0, 1, session.sizeHigh, session.sizeLow)) return false;
-  const borrow = session.sizeLow < offsetLow ? HIGH : 0;
-  const present = session.sizeLow - offsetLow + borrow;
+  const { sizeHigh, sizeLow } = session.export.info;
+  if (!within(offsetHigh, offsetLow, 0, 1, sizeHigh, sizeLow)) return false;
+  const borrow = sizeLow < offsetLow ? HIGH : 0;
+  const present = sizeLow - offsetLow + borrow;
   const valid = present - (present & session.alignmentMask);
   if (valid === 0) return false;
   request.tail = request.lengthLow - valid;

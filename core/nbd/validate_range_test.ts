@@ -157,3 +157,14 @@ Deno.test("READ across the end of an odd size is cut to whole blocks", () => {
   assert.deepEqual([request.lengthLow, request.tail], [512, 512]);
   assert.equal(validateRequest(requestOf(Read, 1024n, 512n), session), EINVAL);
 });
+
+Deno.test("an export that has changed its size is checked by what it is now", () => {
+  const info = exportInfo(4096);
+  const session = sessionOf(info, Replies.Simple);
+  const ask = (offset: bigint) => validateRequest(requestOf(Read, offset, 512n), session);
+  assert.equal(ask(4096n), EINVAL);
+  info.sizeLow = 8192;
+  assert.equal(ask(4096n), 0);
+  info.sizeLow = 1024;
+  assert.equal(ask(1024n), EINVAL);
+});

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the nodes of a device still have to do on its reactor: answers to deliver and timers to fire.
-// Both wait here until no plugin is being called, so that nobody is called from within a call.
+// What the nodes of a device still have to do on its reactor: answers to deliver, timers to fire, tasks.
+// All wait here until no plugin is being called, so that nobody is called from within a call.
 
 import type { Request, RequestSink } from "../block/request.ts";
 
@@ -27,6 +27,7 @@ export class Agenda {
   readonly #sinks: RequestSink[] = [];
   readonly #requests: Request[] = [];
   readonly #errnos: number[] = [];
+  #tasks: (() => void)[] = [];
   /** A binary heap: no timer is earlier than the one at half its index. */
   readonly #timers: Timer[] = [];
   #order = 0;
@@ -34,7 +35,7 @@ export class Agenda {
 
   /** When `run` is to be called (performance.now()); Infinity while nothing waits, 0 for at once. */
   get nextMs(): number {
-    if (this.#requests.length > 0) return 0;
+    if (this.#requests.length > 0 || this.#tasks.length > 0) return 0;
     return this.#timers.length === 0 ? Infinity : this.#timers[0]!.atMs;
   }
 
@@ -43,6 +44,11 @@ export class Agenda {
     this.#sinks.push(sink);
     this.#requests.push(request);
     this.#errnos.push(errno);
+  }
+
+  /** Runs `task`, soon: something that may not be done from within a call. */
+  later(task: () => void): void {
+    this.#tasks.push(task);
   }
 
   /** Sets a timer. False when its owner has TIMERS_MAX already. */
@@ -92,6 +98,11 @@ export class Agenda {
   }
 
   #deliver(): void {
+    if (this.#tasks.length > 0) {
+      const tasks = this.#tasks;
+      this.#tasks = [];
+      for (const task of tasks) task();
+    }
     const requests = this.#requests;
     if (requests.length === 0) return;
     // Grows while it is worked through, when one answer leads to the next.

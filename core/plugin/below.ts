@@ -16,6 +16,7 @@ import { Metrics } from "./metrics.ts";
 import { Next } from "./next.ts";
 import { NextHandle } from "./next_handle.ts";
 import type { NodeServices } from "./node_imports.ts";
+import type { PluginExport } from "./opened.ts";
 
 /** Handles that a filter opens itself are numbered from here on, away from its own. */
 const BACKGROUND_FIRST = 0x40000000;
@@ -29,7 +30,7 @@ export class Below implements NodeServices {
   /** Values of the metrics of the manifest. */
   readonly metrics: Metrics;
   /** Exports of this instance that are open, with their handles. */
-  readonly opened = new Map<ExportInfo, number>();
+  readonly opened = new Map<PluginExport, number>();
 
   readonly #host: Host;
   readonly #node: NodeManifest;
@@ -154,11 +155,10 @@ export class Below implements NodeServices {
 
   resize(handle: number, sizeHigh: number, sizeLow: number): number {
     let found = false;
-    for (const [info, number] of this.opened) {
+    for (const [opened, number] of this.opened) {
       if (number !== handle) continue;
       found = true;
-      info.sizeHigh = sizeHigh;
-      info.sizeLow = sizeLow;
+      opened.resized(sizeHigh, sizeLow);
     }
     if (found) return 0;
     this.#host.lied(`resize: there is no handle ${handle}`);

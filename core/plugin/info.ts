@@ -8,7 +8,6 @@ import {
   type ExportInfo,
   Support,
 } from "../block/export.ts";
-import type { DataCall, NodeManifest } from "./manifest_node.ts";
 
 /** Fields of the struct in order; each is a u32. */
 const FIELDS = [
@@ -38,7 +37,8 @@ export type Info = Record<typeof FIELDS[number], number>;
 const BLOCK_MINIMUM_MAX = 65536;
 const BLOCK_PREFERRED_MIN = 512;
 const BLOCK_PREFERRED_MAX = 32 * 1024 * 1024;
-const BLOCK_MAXIMUM_NONE = 0xffffffff;
+/** A largest block that says there is none. */
+export const BLOCK_MAXIMUM_NONE = 0xffffffff;
 
 /** Capabilities with the function that native support needs, and whether the host can emulate. */
 const CAPABILITIES: readonly [keyof Capabilities & keyof Info, string, boolean][] = [
@@ -99,72 +99,6 @@ export function infoOf({ blockSize, can, rotational }: ExportInfo): Info {
 export function readInfo(view: DataView, pointer: number): Info {
   const values = FIELDS.map((field, index) => [field, view.getUint32(pointer + index * 4, true)]);
   return Object.fromEntries(values) as Info;
-}
-
-/** What is assumed of a filter above `children`, which does what `node` says with calls. */
-export function filterInfo(
-  exports: ReadonlySet<string>,
-  node: NodeManifest,
-  children: readonly ExportInfo[],
-): Info {
-  const least = (name: keyof Capabilities) =>
-    Math.min(...children.map(({ can }) => can[name])) as Support;
-  const passes = children.length === 1;
-  // What it writes by other means, nothing below knows of.
-  const itself = exports.has("sb_pwrite") && node.calls.pwrite === "transform";
-  /** A call that is passed on can do what is below; one that is answered otherwise stands for itself. */
-  const support = (name: keyof Capabilities, call: DataCall): Support => {
-    if (!exports.has(`sb_${call}`)) {
-      if (itself && call === "zero") return Support.Emulate;
-      if (itself && (call === "trim" || call === "extents")) return Support.None;
-      return passes ? least(name) : Support.None;
-    }
-    if (node.calls[call] === "transform") return Support.Native;
-    return least(name) === Support.None ? Support.None : Support.Native;
-  };
-  // What is written must go somewhere: below, unless that is opened read-only on purpose.
-  const write = itself && !node.nextReadOnly && least("write") === Support.None
-    ? Support.None
-    : support("write", "pwrite");
-  const flush = support("flush", "flush");
-  return {
-    structSize: INFO_BYTES,
-    blockMinimum: Math.max(...children.map(({ blockSize }) => blockSize.minimum)),
-    blockPreferred: Math.max(...children.map(({ blockSize }) => blockSize.preferred)),
-    blockMaximum: Math.min(...children.map(({ blockSize }) => blockSize.maximum)),
-    write,
-    flush,
-    fua: filterFua(write, itself, least("fua"), flush, exports),
-    trim: support("trim", "trim"),
-    zero: support("zero", "zero"),
-    fastZero: fastZero(support("zero", "zero"), least("fastZero")),
-    cache: support("cache", "cache"),
-    extents: support("extents", "extents"),
-    multiConn: least("multiConn"),
-    rotational: children.some(({ rotational }) => rotational) ? 1 : 0,
-  };
-}
-
-function fastZero(zero: Support, below: Support): Support {
-  if (zero === Support.None) return Support.None;
-  // Emulated zeroes are always slow, and saying so is what a fast zero request asks for.
-  return zero === Support.Emulate ? Support.Emulate : below;
-}
-
-/** A filter that writes by other means has no durable writes but those followed by a flush. */
-function filterFua(
-  write: Support,
-  own: boolean,
-  below: Support,
-  flush: Support,
-  exports: ReadonlySet<string>,
-): Support {
-  if (write === Support.None) return Support.None;
-  if (own) {
-    return flush !== Support.None && exports.has("sb_flush") ? Support.Emulate : Support.None;
-  }
-  if (!exports.has("sb_pwrite")) return below;
-  return below === Support.None ? Support.None : Support.Native;
 }
 
 /**

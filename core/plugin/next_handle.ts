@@ -13,6 +13,8 @@ export class NextHandle {
   readonly routes: readonly (readonly OpenExport[])[];
   /** Requests to the children that are under way. */
   outstanding = 0;
+  /** Called when a child has another size; see OpenExport. */
+  onResize: (() => void) | null = null;
   /** What is open in its place, once that is so. */
   successor: NextHandle | null = null;
   readonly #name: string;
@@ -22,6 +24,7 @@ export class NextHandle {
   private constructor(children: OpenExport[], name: string, options: OpenOptions) {
     this.children = children;
     this.routes = children.map(routesOf);
+    for (const child of children) child.onResize = () => this.onResize?.();
     this.#name = name;
     this.#options = options;
   }
@@ -57,6 +60,8 @@ export class NextHandle {
       throw new BlockError(Errno.EIO, `cannot use what was opened again: ${fact}`);
     }
     this.successor = next;
+    next.onResize = this.onResize;
+    this.onResize = null;
     this.close();
     return next;
   }

@@ -36,6 +36,7 @@ export interface Below {
 export class PluginExport implements OpenExport, Emulation, RequestSink {
   readonly info: ExportInfo;
   readonly host: Host;
+  onResize: (() => void) | null = null;
   readonly #handle: number;
   readonly #onClose: (handle: number) => void;
   readonly #pread: RangeCall;
@@ -74,6 +75,15 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     this.#place = calls.sb_place ?? null;
     this.#below = below;
     this.#routes = below === null ? null : routesBelow(this, below);
+  }
+
+  /** It has another size from now on. */
+  resized(sizeHigh: number, sizeLow: number): void {
+    const { info } = this;
+    if (info.sizeHigh === sizeHigh && info.sizeLow === sizeLow) return;
+    info.sizeHigh = sizeHigh;
+    info.sizeLow = sizeLow;
+    this.onResize?.();
   }
 
   /** What is open below. */

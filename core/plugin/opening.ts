@@ -10,12 +10,12 @@ import { OpenFlag } from "./abi.ts";
 import { withBytes } from "./allocate.ts";
 import type { Below } from "./below.ts";
 import type { PluginCalls } from "./calls.ts";
+import { filterInfo } from "./filter_info.ts";
 import type { Host } from "./host.ts";
 import {
   blockSizeOf,
   capabilitiesOf,
   defaultInfo,
-  filterInfo,
   type Info,
   INFO_BYTES,
   infoFault,
@@ -117,7 +117,9 @@ export class Opening {
       }
       handles.set(handle, next);
       const info = this.#describeExport(handle, name, options.readOnly);
-      return this.#exportOf(handle, info, this.#exportBelow(next));
+      const opened = this.#exportOf(handle, info, this.#exportBelow(next));
+      next.latest.onResize = () => this.#host.agenda.later(() => this.#follow(handle, opened));
+      return opened;
     } catch (error) {
       if (handles.get(handle) === next.latest) {
         this.#close(handle);
@@ -148,15 +150,33 @@ export class Opening {
   }
 
   #exportOf(handle: number, info: ExportInfo, below: ExportBelow | null): PluginExport {
-    this.#below.opened.set(info, handle);
     const onClose = (one: number) => {
-      this.#below.opened.delete(info);
+      this.#below.opened.delete(opened);
       this.#close(one);
       if (below === null) return;
       this.#below.next.handles.delete(one);
+      below.handle.latest.onResize = null;
       below.handle.latest.close();
     };
-    return new PluginExport(this.#host, this.#calls, handle, info, onClose, below);
+    const opened = new PluginExport(this.#host, this.#calls, handle, info, onClose, below);
+    this.#below.opened.set(opened, handle);
+    return opened;
+  }
+
+  /** What is below has another size, from which the filter's own may follow. */
+  #follow(handle: number, opened: PluginExport): void {
+    if (!this.#below.opened.has(opened)) return;
+    const { sb_size: getSize } = this.#calls;
+    try {
+      const size = getSize
+        ? this.#host.control("sb_size", () => getSize(handle))
+        : this.#below.nextSize(handle, 0);
+      if (size < 0n) throw this.#host.failed("sb_size", "get the new size", Number(-size));
+      opened.resized(highOf(size), lowOf(size));
+    } catch (error) {
+      if (!(error instanceof BlockError)) throw error;
+      this.#host.log("resize", "warning", `the size stays as it was: ${error.message}`);
+    }
   }
 
   /** Opens the export and returns its handle. */

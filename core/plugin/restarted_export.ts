@@ -17,6 +17,7 @@ export class RestartedExport implements OpenExport {
   #instance: PluginDevice;
   #opened: OpenExport | null;
   #info: ExportInfo;
+  #onResize: (() => void) | null = null;
 
   /** Throws BlockError. */
   constructor(device: RestartingDevice, name: string, options: OpenOptions) {
@@ -30,6 +31,15 @@ export class RestartedExport implements OpenExport {
 
   get info(): ExportInfo {
     return this.#info;
+  }
+
+  get onResize(): (() => void) | null {
+    return this.#onResize;
+  }
+
+  set onResize(listener: (() => void) | null) {
+    this.#onResize = listener;
+    if (this.#opened !== null) this.#opened.onResize = listener;
   }
 
   get children(): readonly OpenExport[] {
@@ -64,6 +74,7 @@ export class RestartedExport implements OpenExport {
       }
       // It may be known to clients by another name.
       opened.info.name = this.#info.name;
+      opened.onResize = this.#onResize;
       this.#opened = opened;
       this.#info = opened.info;
       return "";
