@@ -13,6 +13,7 @@ import { didYouMean } from "../core/plugin/suggest.ts";
 import { EXIT_FAILURE, UsageError } from "./errors.ts";
 import { readFile } from "./files.ts";
 import { print } from "./output.ts";
+import { Allowances } from "./serve/allow.ts";
 import { findPlugin, type Source, withReason } from "./plugins.ts";
 
 const HELP = "sandblock plugin check --help";
@@ -26,6 +27,7 @@ export interface CheckCommandOptions {
   image?: string;
   children?: string;
   timeout?: string;
+  allow?: string[];
   json?: boolean;
 }
 
@@ -61,8 +63,12 @@ function askedOf(
   if (image !== undefined && maximum === 0) {
     throw new UsageError(`cannot use --image: "${name}" is a plugin, below which nothing is`, HELP);
   }
+  const allow = new Allowances(options.allow);
+  const grants = allow.of(name, source.manifest, true, source.path === null);
+  allow.checkNames();
   return {
     bytes: source.bytes,
+    grants,
     values: values(name, source, parameters),
     writes: oneOf("writes", writes, WRITES) as Writes,
     seed: number("seed", options.seed ?? "1", 1, 0xffffffff),

@@ -2,6 +2,7 @@
 // `sandblock plugin check`: does a plugin do what the ABI asks for, at every boundary?
 
 import { command } from "../declare/declaration.ts";
+import { serveOptions } from "../serve/options.ts";
 import { helpOption, jsonOption } from "./shared_options.ts";
 
 export const pluginCheck = command({
@@ -79,6 +80,7 @@ export const pluginCheck = command({
       details: "The default is as few as it takes, but two where it takes two.",
       since: "0.1.0",
     },
+    allow: { ...serveOptions.allow, group: "Options" },
     timeout: {
       long: "plugin-timeout",
       value: "SECONDS",

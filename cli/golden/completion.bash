@@ -57,6 +57,7 @@ _sandblock_value() {
     'sandblock plugin check --seed') REPLY='text' ;;
     'sandblock plugin check --image') REPLY='file' ;;
     'sandblock plugin check --children') REPLY='text' ;;
+    'sandblock plugin check --allow') REPLY='text' ;;
     'sandblock plugin check --plugin-timeout') REPLY='text' ;;
     'sandblock plugin show --allow') REPLY='text' ;;
     'sandblock plugin pack -o' | 'sandblock plugin pack --output') REPLY='file' ;;
@@ -83,7 +84,7 @@ _sandblock_options() {
     'sandblock doctor') REPLY='--json -h --help' ;;
     'sandblock plugin') REPLY='-h --help' ;;
     'sandblock plugin new') REPLY='-l --lang= --language= -k --kind= -h --help' ;;
-    'sandblock plugin check') REPLY='--writes= --skip= --operations= --seed= --image= --children= --plugin-timeout= --json -h --help' ;;
+    'sandblock plugin check') REPLY='--writes= --skip= --operations= --seed= --image= --children= --allow= --plugin-timeout= --json -h --help' ;;
     'sandblock plugin show') REPLY='--allow= --json -h --help' ;;
     'sandblock plugin list') REPLY='--json -h --help' ;;
     'sandblock plugin pack') REPLY='-o --output= -h --help' ;;

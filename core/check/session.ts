@@ -172,11 +172,14 @@ export class Session {
         busy++;
         continue;
       }
-      const stuck = nextMs === Infinity && quietMs === 0 && this.below.every((one) => !one.waiting);
+      // What the kernel works on is told by a descriptor, at which nobody looks here but by asking.
+      const waits = device.completionFds.length > 0;
+      const stuck = nextMs === Infinity && quietMs === 0 && !waits &&
+        this.below.every((one) => !one.waiting);
       if (stuck || now - start > quietMs + ANSWER_MS_MAX) {
         throw new NeverAnswered(this.#outstanding, stuck);
       }
-      const ms = Math.min(nextMs - now, SLEEP_MS_MAX, quietMs || SLEEP_MS_MAX);
+      const ms = Math.min(nextMs - now, waits ? 0 : SLEEP_MS_MAX, quietMs || SLEEP_MS_MAX);
       await new Promise((resolve) => setTimeout(resolve, Math.ceil(ms)));
     }
     return busy;

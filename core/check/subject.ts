@@ -3,6 +3,8 @@
 // above model devices.
 
 import { BLOCK_SIZE_DEFAULT, type BlockSize } from "../block/export.ts";
+import { GrantedFiles } from "../backend/granted_files.ts";
+import type { Grants } from "../plugin/grants.ts";
 import { PluginDevice } from "../plugin/instance.ts";
 import { PLAIN_NODE } from "../plugin/manifest_node.ts";
 import type { Manifest } from "../plugin/manifest.ts";
@@ -41,6 +43,8 @@ export interface CheckOptions {
   image: Uint8Array | null;
   /** How many devices there are below a filter; null: as few as possible, but two where it takes two. */
   children: number | null;
+  /** What it may use beyond its own memory; absent: nothing. */
+  grants?: Grants;
   /** Deadlines of calls: one for each instance at a time, of which there are at most INSTANCES_MAX. */
   watches: readonly Watch[];
 }
@@ -117,8 +121,14 @@ export class Subject {
           blockSize: options.blockSize ?? BLOCK_SIZE_DEFAULT,
         }, random);
       });
+      const { grants } = this.options;
+      const files = grants !== undefined && grants.files.length > 0
+        ? new GrantedFiles(grants.files, { log: (_level, text) => log(text) })
+        : null;
       try {
         const device = PluginDevice.create(prepared, values, {
+          ...grants !== undefined && { grants },
+          ...files !== null && { files },
           watch: this.options.watches[index]!,
           log: (level, text) => {
             if (level === "error") log(text);
@@ -129,6 +139,7 @@ export class Subject {
         });
         return { device, below };
       } catch (error) {
+        files?.close();
         for (const one of below) one.close();
         throw error;
       }

@@ -55,7 +55,8 @@ export const LANGUAGES: readonly Language[] = [
     name: "rust",
     title: "Rust",
     needs: "cargo, and Rust's library for wasm32-unknown-unknown",
-    install: "apt-get install make cargo libstd-rust-dev-wasm32",
+    install: "apt-get install make cargo libstd-rust-dev-wasm32\n" +
+      "# or, with rustup: rustup target add wasm32-unknown-unknown",
     source: "src/lib.rs",
     sdk: { "sdk/rust": "sandblock" },
   },
