@@ -16,6 +16,8 @@ export interface GraphView {
   size: string;
   readOnly: boolean;
   blockSize: ExportInfo["blockSize"];
+  /** Buffers that it gets begin at multiples of this. */
+  alignment: number;
   can: Record<keyof Capabilities, "none" | "emulate" | "native">;
   /** What the nodes below can all do and this one cannot. */
   limits: string[];
@@ -46,6 +48,7 @@ export function viewGraph(options: DeviceOptions, opened: OpenExport): GraphView
     size: `${toBigInt(info.sizeHigh, info.sizeLow)}`,
     readOnly: info.readOnly,
     blockSize: info.blockSize,
+    alignment: options.kind === "file" ? 1 : options.prepared.manifest.node?.alignment ?? 1,
     can: can as GraphView["can"],
     limits: limitsOf(info, below.map((child) => child.info)),
     children: nodes.map((child, index) => viewGraph(child, below[index]!)),
@@ -65,7 +68,8 @@ export function graphLines(view: GraphView): string[] {
   return lines;
 }
 
-function factLines({ size, readOnly, blockSize, can, limits, children }: GraphView): string[] {
+function factLines(view: GraphView): string[] {
+  const { size, readOnly, blockSize, alignment, can, limits, children } = view;
   const bar = children.length > 0 ? "│  " : "   ";
   const { minimum, preferred, maximum } = blockSize;
   const able = CAPABILITIES.filter((name) => can[name] !== "none").map((name) => {
@@ -76,6 +80,7 @@ function factLines({ size, readOnly, blockSize, can, limits, children }: GraphVi
     `blocks ${minimum} to ${maximum}, preferably ${preferred}`,
     `can ${able.length > 0 ? able.join(", ") : "read only"}`,
   ];
+  if (alignment > 1) lines.push(`buffers at multiples of ${alignment}`);
   if (limits.length > 0) lines.push(`limits: ${limits.join("; ")}`);
   return lines.map((line) => `${bar}${line}`);
 }

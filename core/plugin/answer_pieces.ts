@@ -30,7 +30,7 @@ export class AnswerPieces {
   lie = "";
   /** Why the host could not take the answer, an errno; 0 while it could. */
   failure = 0;
-  /** Where data goes that nobody wants, see Expect.DiscardedData. */
+  /** Where all data goes that nobody wants, see Expect.DiscardedData. */
   scratch = 0;
   expect: number = Expect.Nothing;
   request: Request | null = null;
@@ -85,7 +85,7 @@ export class AnswerPieces {
   buffer(at: number, length: number): number {
     if (!this.accepts("reply_buffer", at, length)) return 0;
     this.nextAt = at + length;
-    if (this.expect === Expect.DiscardedData) return this.scratch + at;
+    if (this.expect === Expect.DiscardedData) return this.scratch;
     const address = this.#take(length);
     if (address === 0) return 0;
     const own = this.request!.space.memory === this.#memory;

@@ -18,7 +18,7 @@ import { instantiate, makeMemory } from "./instantiate.ts";
 import { Ask, Listing } from "./listing.ts";
 import { abiMinor } from "./manifest_check.ts";
 import { type NodeManifest, PLAIN_NODE } from "./manifest_node.ts";
-import { type MemoryRelease, PluginMemory } from "./memory.ts";
+import { BUFFER_ALIGNMENT_MIN, type MemoryRelease, PluginMemory } from "./memory.ts";
 import type { NodeMetrics } from "../block/metrics.ts";
 import { Opening, writesItself } from "./opening.ts";
 import type { ParameterValue } from "./parameters.ts";
@@ -96,7 +96,9 @@ export class PluginDevice implements Device {
     checkGrants(prepared.manifest, grants);
     this.#store = options.files ?? null;
     const alignments = this.#children.map(({ bufferAlignment }) => bufferAlignment);
-    this.bufferAlignment = Math.max(16, this.#node.alignment, ...alignments);
+    this.#own.payloadAlignment = this.#node.alignment;
+    this.#own.bufferAlignment = Math.max(BUFFER_ALIGNMENT_MIN, this.#node.alignment);
+    this.bufferAlignment = Math.max(this.#own.bufferAlignment, ...alignments);
     this.completionFds = [
       ...this.#store?.completionFds ?? [],
       ...this.#children.flatMap(({ completionFds }) => completionFds),

@@ -5,9 +5,6 @@
 import type { PayloadMemory } from "../block/memory.ts";
 import type { PluginMemory } from "./memory.ts";
 
-/** All of it is aligned to this. */
-const ALIGNMENT = 16;
-
 interface Loan {
   pointer: number;
   length: number;
@@ -31,7 +28,7 @@ export class Loans {
 
   /** Pointer to `length` bytes whose content goes to `address` at the end; 0 where there are none. */
   lend(length: number, address: number): number {
-    const pointer = this.#memory.allocate(length, ALIGNMENT);
+    const pointer = this.#memory.allocate(length, this.#memory.bufferAlignment);
     if (pointer !== 0) this.#loans.push({ pointer, length, address });
     return pointer;
   }
@@ -46,7 +43,7 @@ export class Loans {
         const bytes = this.#memory.bytes.subarray(pointer, pointer + length);
         target.bytes.set(bytes, address - target.address);
       }
-      this.#memory.free(pointer, length, ALIGNMENT);
+      this.#memory.free(pointer, length, this.#memory.bufferAlignment);
     }
   }
 }

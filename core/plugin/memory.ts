@@ -20,6 +20,9 @@ export interface MemoryRelease {
   release(address: number, length: number): void;
 }
 
+/** Buffers are aligned to this at least. */
+export const BUFFER_ALIGNMENT_MIN = 16;
+
 /** See the top of this file. */
 export class PluginMemory implements PayloadMemory {
   bytes!: Uint8Array<ArrayBuffer>;
@@ -27,6 +30,10 @@ export class PluginMemory implements PayloadMemory {
   address = 0;
   /** It may go at any time: nobody but the plugin may refer to what lies in it. */
   vanishes = false;
+  /** Buffers that the plugin gets begin at multiples of this, a power of two. */
+  bufferAlignment = BUFFER_ALIGNMENT_MIN;
+  /** The same for payloads of writes, which need none unless the plugin asks for it. */
+  payloadAlignment = 1;
   /** Set once the plugin is instantiated. */
   allocator: Allocator | null = null;
 

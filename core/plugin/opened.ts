@@ -198,12 +198,13 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     return host.settle("sb_pwrite", answer, status);
   }
 
-  /** Pointer to the payload for the plugin, which has to be copied where it lies elsewhere. */
+  /** Pointer to the payload for the plugin, which is copied where it lies elsewhere or not as it wants. */
   #payload(answer: Answer, request: Request): number {
     const { memory } = this.host;
     const pointer = request.payload - memory.address;
     const length = request.lengthLow;
-    if (memory.contains(pointer, length)) return pointer;
+    const isAligned = (pointer & (memory.payloadAlignment - 1)) === 0;
+    if (isAligned && memory.contains(pointer, length)) return pointer;
     if (this.#below !== null && this.#below.forwardsPayloads) return 0;
     const copy = answer.roomForPayload(length);
     if (copy === 0) return -1;
