@@ -3,8 +3,10 @@
 
 import { installPeers, newerPeers, unpackNewerPeers } from "../peers.ts";
 import { availableBytes, describeMachine, load } from "./machine.ts";
+import { benchFilters } from "./filters.ts";
 import { findServers } from "./find_servers.ts";
 import { FOOTPRINT_SECONDS, measureFootprints } from "./footprint.ts";
+import { makeFile } from "./make_file.ts";
 import { HELP, type Options, parseOptions, UsageError } from "./options.ts";
 import { type BenchResult, otherWork } from "./result.ts";
 import { MEDIA, type Medium } from "./rows.ts";
@@ -15,19 +17,6 @@ import { formatText } from "./table.ts";
 import { checkTargets } from "./targets.ts";
 
 const NEWER = ["nbdkit-new", "qemu-nbd-new", "nbd-server-new"];
-const CHUNK = 2 ** 20;
-
-/** Makes `path` of `size` bytes that do not compress, and waits until the disk has them. */
-function makeFile(path: string, size: number): void {
-  const chunk = new Uint8Array(CHUNK);
-  for (let at = 0; at < CHUNK; at += 65536) crypto.getRandomValues(chunk.subarray(at, at + 65536));
-  using file = Deno.openSync(path, { write: true, create: true, truncate: true });
-  for (let written = 0; written < size;) {
-    const left = Math.min(CHUNK, size - written);
-    written += file.writeSync(chunk.subarray(0, left));
-  }
-  file.syncSync();
-}
 
 /** A disk per server that keeps its own, the two shared files, and half a disk to spare. */
 function checkMemory(servers: Server[], size: number): void {
@@ -162,6 +151,7 @@ async function main(args: string[]): Promise<number> {
   }
   const directory = Deno.makeTempDirSync({ prefix: "sandblock-bench-" });
   try {
+    if (options.filters) return await benchFilters(options, directory);
     const wanted = (id: string) => options.servers?.includes(id) ?? true;
     await getPeers(options, wanted);
     const found = await findServers({ ...options, directory }, wanted);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The command line of the benchmark.
 
+import { selectStacks, type Stack } from "./filter_stacks.ts";
 import { newerPeers } from "../peers.ts";
 import { parseArgs } from "node:util";
 import { MEDIA, type Medium, type Row, ROWS, selectRows } from "./rows.ts";
@@ -15,6 +16,8 @@ prints medians, ratios, CPU, memory, and whether sandblock reaches what it promi
   --media memory,file     Only rows of these media
   --servers NAME,...      Only these: sandblock limit nbdkit nbdkit-new qemu-nbd qemu-nbd-new
                           nbd-server nbd-server-new ("-new": of the newer Debian)
+  --filters               Instead: what filters cost, in sandblock and in nbdkit
+  --stacks NAME,...       Only these: pass five cow cache offset partition rate stats
   --no-peers              Only sandblock and the limit
   --repeat N              Repetitions of each run (5)
   --retries N             Times that a run is repeated when other work disturbs it (2)
@@ -36,6 +39,9 @@ prints medians, ratios, CPU, memory, and whether sandblock reaches what it promi
 /** The command line, parsed. */
 export interface Options {
   rows: Row[];
+  /** Compare filters, these stacks of them. */
+  filters: boolean;
+  stacks: Stack[];
   /** Servers by id; null: all there are. */
   servers: string[] | null;
   repetitions: number;
@@ -77,6 +83,8 @@ const QUICK_ROWS = [
   "read-128k",
   "write-128k",
 ];
+/** Loads of `--filters`. */
+const FILTER_ROWS = ["randread-16", "randwrite-16", "read-128k", "write-128k"];
 const SIZE_STEP = 4 * 2 ** 20;
 
 const DECLARED = {
@@ -86,6 +94,8 @@ const DECLARED = {
   media: { type: "string" },
   servers: { type: "string" },
   "no-peers": { type: "boolean" },
+  filters: { type: "boolean" },
+  stacks: { type: "string" },
   repeat: { type: "string" },
   retries: { type: "string" },
   patience: { type: "string" },
@@ -131,6 +141,7 @@ function rowsFor(values: ReturnType<typeof parse>): Row[] {
     }
   }
   let rows = values.quick ? selectRows(QUICK_ROWS) : [...ROWS];
+  if (values.filters) rows = selectRows(values.quick ? FILTER_ROWS.slice(0, 2) : FILTER_ROWS);
   if (values.rows !== undefined) {
     try {
       rows = selectRows(listOf(values.rows));
@@ -139,6 +150,14 @@ function rowsFor(values: ReturnType<typeof parse>): Row[] {
     }
   }
   return rows.filter((row) => media.includes(row.medium as Medium));
+}
+
+function stacksFor(values: ReturnType<typeof parse>): Stack[] {
+  try {
+    return selectStacks(values.stacks === undefined ? null : listOf(values.stacks));
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
 }
 
 function serversFor(values: ReturnType<typeof parse>): string[] | null {
@@ -160,11 +179,15 @@ function serversFor(values: ReturnType<typeof parse>): string[] | null {
 export function parseOptions(args: string[]): Options | null {
   const values = parse(args);
   if (values.help) return null;
-  const size = numberOf("size", values.size ?? `${2 ** 30}`, SIZE_STEP, 2 ** 40);
+  if (values.stacks !== undefined) values.filters = true;
+  const sizeDefault = values.filters ? 2 ** 28 : 2 ** 30;
+  const size = numberOf("size", values.size ?? `${sizeDefault}`, SIZE_STEP, 2 ** 40);
   if (size % SIZE_STEP !== 0) {
     throw new UsageError(`cannot use --size "${values.size}": it must be a multiple of 4 MiB`);
   }
   return {
+    filters: values.filters ?? false,
+    stacks: stacksFor(values),
     rows: rowsFor(values),
     servers: serversFor(values),
     repetitions: Math.floor(

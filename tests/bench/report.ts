@@ -1,25 +1,31 @@
 // SPDX-License-Identifier: MIT
 // Puts a result into docs/performance.md (between its two markers), and beside it the plot and the
-// JSON that both were made from.
+// JSON that both were made from; a result of --filters into the section about filters.
 //
 //   deno run -A tests/bench/report.ts RESULT.json
 
+import { checkFilters, filterTable } from "./filter_targets.ts";
 import { type BenchResult, otherWork } from "./result.ts";
 import { summarize } from "./summary.ts";
 import { formatMarkdown } from "./table.ts";
 import { checkTargets } from "./targets.ts";
 import { plot } from "./plot.ts";
 
-const BEGIN = "<!-- begin: written by tests/bench/report.ts -->";
-const END = "<!-- end: written by tests/bench/report.ts -->";
+/** Markers around a part that is written; `what` is "" for the servers, or "filters". */
+function markers(what: string): [string, string] {
+  const name = what === "" ? "" : ` ${what},`;
+  const marker = (word: string) => `<!-- ${word}:${name} written by tests/bench/report.ts -->`;
+  return [marker("begin"), marker("end")];
+}
 
 const gibibytes = (bytes: number) => `${+(bytes / 2 ** 30).toFixed(1)} GiB`;
 
 function conditions(result: BenchResult): string {
   const { machine, settings, servers } = result;
   const other = otherWork(result);
-  const versions = servers.filter(({ family }) => family !== "limit")
-    .map(({ family, version }) => `${family} ${version}`).join(", ");
+  const named = servers.filter(({ family }) => family !== "limit")
+    .map(({ family, version }) => `${family} ${version}`);
+  const versions = [...new Set(named)].join(", ");
   return [
     `Taken on ${result.takenAt.slice(0, 10)}: ${machine.cpu}, ${machine.cores} cores, ` +
     `${gibibytes(machine.memoryBytes)} of memory, ${machine.system}, Linux ${machine.kernel}. ` +
@@ -56,14 +62,27 @@ export function section(result: BenchResult): string {
   return parts.join("\n\n");
 }
 
-/** `page` with what lies between its markers replaced. Throws Error where it has none. */
-export function replaceSection(page: string, text: string): string {
-  const from = page.indexOf(BEGIN);
-  const to = page.indexOf(END);
+/** The section of docs/performance.md for `result` of `--filters`, in Markdown. */
+export function filterSection(result: BenchResult): string {
+  const checks = checkFilters(result);
+  const held = checks.filter(({ passed }) => passed).length;
+  return [
+    conditions(result),
+    formatMarkdown(filterTable(result, checks)).trimEnd(),
+    `${held} of ${checks.length} promises hold.`,
+    ...result.failures.map((line) => `- not measured: ${line}`),
+  ].join("\n\n");
+}
+
+/** `page` with what lies between the markers of `what` replaced. Throws Error where it has none. */
+export function replaceSection(page: string, text: string, what = ""): string {
+  const [begin, end] = markers(what);
+  const from = page.indexOf(begin);
+  const to = page.indexOf(end);
   if (from < 0 || to < from) {
-    throw new Error(`cannot write the report: the page lacks the line "${BEGIN}" or "${END}"`);
+    throw new Error(`cannot write the report: the page lacks the line "${begin}" or "${end}"`);
   }
-  return `${page.slice(0, from)}${BEGIN}\n\n${text}\n\n${page.slice(to)}`;
+  return `${page.slice(0, from)}${begin}\n\n${text}\n\n${page.slice(to)}`;
 }
 
 if (import.meta.main) {
@@ -75,7 +94,12 @@ if (import.meta.main) {
   const result = JSON.parse(Deno.readTextFileSync(from)) as BenchResult;
   const docs = new URL("../../docs/", import.meta.url).pathname;
   const page = Deno.readTextFileSync(`${docs}performance.md`);
-  Deno.writeTextFileSync(`${docs}performance.md`, replaceSection(page, section(result)));
-  Deno.writeTextFileSync(`${docs}performance.svg`, plot(result));
-  Deno.writeTextFileSync(`${docs}performance.json`, `${JSON.stringify(result)}\n`);
+  const isFilters = result.servers.some(({ id }) => id.endsWith("+"));
+  const text = isFilters ? filterSection(result) : section(result);
+  const what = isFilters ? "filters" : "";
+  Deno.writeTextFileSync(`${docs}performance.md`, replaceSection(page, text, what));
+  if (!isFilters) {
+    Deno.writeTextFileSync(`${docs}performance.svg`, plot(result));
+    Deno.writeTextFileSync(`${docs}performance.json`, `${JSON.stringify(result)}\n`);
+  }
 }
