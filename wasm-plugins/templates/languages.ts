@@ -52,6 +52,17 @@ export const LANGUAGES: readonly Language[] = [
     sdk: { "sdk/go/sandblock": "sandblock" },
   },
   {
+    name: "javascript",
+    title: "JavaScript",
+    needs: "Node.js and npm, with which it gets componentize-js",
+    install: "apt-get install make nodejs npm",
+    source: "main.js",
+    sdk: {
+      "sdk/javascript/sandblock": "sandblock",
+      "abi/wit/sandblock.wit": "sandblock/sandblock.wit",
+    },
+  },
+  {
     name: "rust",
     title: "Rust",
     needs: "cargo, and Rust's library for wasm32-unknown-unknown",

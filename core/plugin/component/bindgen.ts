@@ -5,6 +5,7 @@
 import { readAsset } from "../../assets.ts";
 import { PluginError } from "../errors.ts";
 import { oneLine } from "../text.ts";
+import { originalOf, skeletonOf } from "./skeleton.ts";
 import { runJcoProgram } from "./jco_program.ts";
 
 /** What a component was taken apart into. */
@@ -37,8 +38,9 @@ const OPTIONS = {
 
 let bindgen: Bindgen | null = null;
 
-/** Takes `component` apart. Throws PluginError. */
-export function transpile(component: Uint8Array): Transpiled {
+/** Takes the component in `bytes` apart. Throws PluginError. */
+export function transpile(bytes: Uint8Array): Transpiled {
+  const { component, modules } = skeletonOf(bytes);
   bindgen ??= load();
   let result: ReturnType<Bindgen["generate"]>;
   try {
@@ -53,7 +55,7 @@ export function transpile(component: Uint8Array): Transpiled {
     source: new TextDecoder().decode(source),
     files: result.files
       .filter(([name]) => name.endsWith(".wasm"))
-      .map(([name, bytes]) => ({ name, bytes: new Uint8Array(bytes) })),
+      .map(([name, bytes]) => ({ name, bytes: originalOf(new Uint8Array(bytes), modules) })),
     imports: result.imports,
     exports: result.exports.map(([name]) => name),
   };

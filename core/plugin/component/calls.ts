@@ -2,14 +2,13 @@
 // The functions of a core plugin (../calls.ts) made of those of a component's interface `device`.
 // A handle is a place in the table of the disks that are open.
 
-import { Errno, ERRNO_MAX, errnoName } from "../../block/errno.ts";
+import { errnoName } from "../../block/errno.ts";
 import { Status } from "../../block/request.ts";
 import { OpenFlag } from "../abi.ts";
 import type { PluginCalls, RangeCall } from "../calls.ts";
 import { readInfo, writeInfo } from "../info.ts";
 import type { Device, Disk } from "./device.ts";
-import { shown } from "./host_functions.ts";
-import { Context, Request } from "./resources.ts";
+import { Context, errnoOf, Request, shown } from "./resources.ts";
 import type { Services } from "./services.ts";
 import {
   type CallFlags,
@@ -111,9 +110,9 @@ class Adapter {
       const count = whole(countHigh, countLow);
       this.#disk(handle).pread(count, whole(offsetHigh, offsetLow), request);
     } catch (error) {
-      return this.#failed(error);
+      return this.#failedRequest(error);
     }
-    return request.pending ? Status.Pending : 0;
+    return this.#end(request);
   };
 
   pwrite: NonNullable<PluginCalls["sb_pwrite"]> = (
@@ -133,35 +132,29 @@ class Adapter {
     try {
       this.#disk(handle).pwrite(data, whole(offsetHigh, offsetLow), callFlags(flags), request);
     } catch (error) {
-      return this.#failed(error);
+      return this.#failedRequest(error);
     }
-    return request.pending ? Status.Pending : 0;
+    return this.#end(request);
   };
 
   flush = (handle: number, id: number): number => {
-    const request = this.#begin(id);
-    const errno = this.status(() => this.#disk(handle).flush(request));
-    return errno === 0 && request.pending ? Status.Pending : errno;
+    return this.#request(id, (request) => this.#disk(handle).flush(request));
   };
 
   cache: RangeCall = (handle, id, countHigh, countLow, offsetHigh, offsetLow) => {
-    const request = this.#begin(id);
-    const errno = this.status(() => {
+    return this.#request(id, (request) => {
       const count = whole(countHigh, countLow);
       this.#disk(handle).cache(count, whole(offsetHigh, offsetLow), request);
     });
-    return errno === 0 && request.pending ? Status.Pending : errno;
   };
 
   range(name: typeof RANGES[number]): RangeCall {
     return (handle, id, countHigh, countLow, offsetHigh, offsetLow, flags) => {
-      const request = this.#begin(id);
-      const errno = this.status(() => {
+      return this.#request(id, (request) => {
         const count = whole(countHigh, countLow);
         const bits: CallFlags = callFlags(flags);
         this.#disk(handle)[name](count, whole(offsetHigh, offsetLow), bits, request);
       });
-      return errno === 0 && request.pending ? Status.Pending : errno;
     };
   }
 
@@ -212,7 +205,30 @@ class Adapter {
     const request = this.#lent;
     request.id = id;
     request.pending = false;
+    request.status = 0;
+    this.#services.running = request;
     return request;
+  }
+
+  /** The call for `request` has returned: what becomes of it. */
+  #end(request: Request): number {
+    this.#services.running = null;
+    return request.pending ? Status.Pending : request.status;
+  }
+
+  #failedRequest(error: unknown): number {
+    this.#services.running = null;
+    return this.#failed(error);
+  }
+
+  #request(id: number, call: (request: Request) => void): number {
+    const request = this.#begin(id);
+    try {
+      call(request);
+    } catch (error) {
+      return this.#failedRequest(error);
+    }
+    return this.#end(request);
   }
 
   #disk(handle: number): Disk {
@@ -272,9 +288,7 @@ class Adapter {
     const failure = (error as { payload?: Failure } | null)?.payload;
     if (typeof failure !== "object" || typeof failure.errno !== "number") throw trapOf(error);
     if (failure.text !== "") this.#services.host.errorText = shown(failure.text);
-    const { errno } = failure;
-    // 0 would be success.
-    return errno >= 1 && errno <= ERRNO_MAX ? errno : Errno.EIO;
+    return errnoOf(failure);
   }
 }
 

@@ -86,6 +86,24 @@ Deno.test("a request that is taken for later is finished by a timer", async () =
   assert.deepEqual(disk.lines, []);
 });
 
+Deno.test("a request that is taken for later may be finished at once", () => {
+  const finish = (result: string) =>
+    `(call $zero (local.get $request) (i64.const 0) (local.get $count) (i32.const 0))
+     (global.set $kept (call $later (local.get $request)))
+     (call $drop (local.get $request))
+     (call $finish (global.get $kept) ${result})
+     (call $drop (global.get $kept))
+     (global.get $ok)`;
+  const done = "(i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)";
+  const disk = run({ pread: finish(done) });
+  assert.equal(disk.submit(Command.Read), 0);
+  const failed = "(i32.const 1) (i32.const 30) (i32.const 512) (i32.const 7)";
+  const failing = run({ pread: finish(failed) });
+  assert.equal(failing.submit(Command.Read), Errno.EROFS);
+  assert.equal(failing.request.errorText, "no luck");
+  assert.deepEqual([...disk.lines, ...failing.lines], []);
+});
+
 Deno.test("a request that a component lets go of fails", () => {
   const disk = run({
     pread: `(call $drop (call $later (local.get $request)))

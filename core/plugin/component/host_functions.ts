@@ -2,20 +2,13 @@
 // The functions of the WIT interface `host`, made of those of the core form.
 
 import { Errno, errnoName } from "../../block/errno.ts";
-import { LOG_LEVELS } from "../instance.ts";
-import { cutAt, printable, TEXT_BYTES_MAX } from "../text.ts";
-import { Context } from "./resources.ts";
+import type { LOG_LEVELS } from "../instance.ts";
+import { Context, shown } from "./resources.ts";
 import type { Services } from "./services.ts";
 import { plainToken } from "./transfers.ts";
 import { FailureError, lower, upper } from "./values.ts";
 
 const encoder = new TextEncoder();
-
-/** `text` as it is shown: in one line, and not too long. */
-export function shown(text: string): string {
-  const bytes = encoder.encode(text);
-  return printable(bytes.subarray(0, cutAt(bytes, TEXT_BYTES_MAX)));
-}
 
 /** The interface, for one instance. */
 export function hostFunctions(services: Services): Record<string, unknown> {

@@ -3,9 +3,10 @@
 // jco makes objects of them itself for handles that do not exist, so the classes have no private
 // members and everything that they need is asked for.
 
-import { Errno, errnoName } from "../../block/errno.ts";
+import { Errno, ERRNO_MAX, errnoName } from "../../block/errno.ts";
 import { Status } from "../../block/request.ts";
 import { defaultInfo, INFO_BYTES, readInfo, writeInfo } from "../info.ts";
+import { cutAt, printable, TEXT_BYTES_MAX } from "../text.ts";
 import type { Services } from "./services.ts";
 import { plainToken } from "./transfers.ts";
 import {
@@ -38,6 +39,8 @@ export class Request {
   id = 0;
   /** Whether the call for it leaves it pending. */
   pending = false;
+  /** What the call returns: 0, or an errno where it was finished while it ran. */
+  status = 0;
   finished = false;
   readonly services: Services | undefined;
 
@@ -83,9 +86,15 @@ export class Request {
   finish(outcome: { tag: "ok" } | { tag: "err"; val: Failure }): void {
     if (this.finished) return;
     this.finished = true;
-    const { core, host } = known(this.services);
-    if (outcome.tag === "err") host.errorText = outcome.val.text;
-    core.complete!(this.id, outcome.tag === "ok" ? 0 : outcome.val.errno | 0);
+    const { core, host, running } = known(this.services);
+    const errno = outcome.tag === "ok" ? 0 : errnoOf(outcome.val);
+    if (outcome.tag === "err") host.errorText = shown(outcome.val.text);
+    if (running === null || running.id !== this.id) core.complete!(this.id, errno);
+    else {
+      // Before its call has returned, as asynchronous code does that has nothing to wait for.
+      running.pending = false;
+      running.status = errno;
+    }
   }
 
   forward(
@@ -120,6 +129,17 @@ export class Request {
     const text = "the plugin has dropped the request";
     this.finish({ tag: "err", val: { errno: Errno.EIO, text } });
   }
+}
+
+/** The errno of a failure; 0 would be success. */
+export function errnoOf({ errno }: Failure): number {
+  return errno >= 1 && errno <= ERRNO_MAX ? errno : Errno.EIO;
+}
+
+/** `text` as it is shown: in one line, and not too long. */
+export function shown(text: string): string {
+  const bytes = new TextEncoder().encode(text);
+  return printable(bytes.subarray(0, cutAt(bytes, TEXT_BYTES_MAX)));
 }
 
 /** The status of a request to what is below. Throws FailureError. */

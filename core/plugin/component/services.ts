@@ -6,6 +6,7 @@ import type { Host } from "../host.ts";
 import type { PluginMemory } from "../memory.ts";
 import { FailureError } from "./values.ts";
 import type { Exchange } from "./exchange.ts";
+import type { Request } from "./resources.ts";
 import type { Transfers } from "./transfers.ts";
 
 /** Functions of the host in the core form: pointers, counts and offsets come in halves. */
@@ -17,6 +18,8 @@ export class Services {
   readonly core: CoreFunctions;
   readonly exchange: Exchange;
   transfers!: Transfers;
+  /** The request whose call is under way; null outside of such calls. */
+  running: Request | null = null;
 
   constructor(host: Host, core: CoreFunctions, exchange: Exchange) {
     this.host = host;

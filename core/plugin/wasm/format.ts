@@ -97,6 +97,8 @@ export const Op = {
   MemoryGrow: 0x40,
   I32Const: 0x41,
   I64Const: 0x42,
+  F32Const: 0x43,
+  F64Const: 0x44,
   I32LtS: 0x48,
   I64Or: 0x84,
   I64Shl: 0x86,
@@ -105,6 +107,7 @@ export const Op = {
   I64ExtendI32U: 0xad,
   F64ConvertI32U: 0xb8,
   F64ConvertI64U: 0xba,
+  RefNull: 0xd0,
   RefFunc: 0xd2,
   PrefixMisc: 0xfc,
   PrefixSimd: 0xfd,
@@ -127,6 +130,8 @@ export const MiscOp = {
   TableFill: 17,
 } as const;
 
+/** Second number of v128.const. */
+export const V128_CONST = 12;
 /** Second number of i32.atomic.load. */
 export const ATOMIC_I32_LOAD = 0x10;
 /** Block type of a block without parameters and results. */
