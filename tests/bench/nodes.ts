@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+// Nodes with several children against the single file that they stand on, under the loads of the file rows:
+// deno run -A tests/bench/nodes.ts [options of deno task bench]. Only ratios of one run mean something.
+
+import { describeMachine } from "./machine.ts";
+import { type Options, parseOptions, UsageError } from "./options.ts";
+import { type BenchResult, otherWork, ratioOf, type RowResult, valuesOf } from "./result.ts";
+import { type Row, ROWS, writes } from "./rows.ts";
+import { type Bench, runRows } from "./run_rows.ts";
+import { type Place, sandblock, type Server } from "./servers.ts";
+import { median } from "./statistics.ts";
+
+/** What all nodes are compared with. */
+const BASE = "file";
+/** Rows that tell something without taking long; `--rows` chooses others. */
+const USUAL = ["randread-16", "randwrite-16", "read-128k", "write-128k", "read-1m", "write-1m"];
+
+/** A graph of files, and what part of one file's rate it has promised to reach. */
+interface Graph {
+  id: string;
+  /** Files besides the one of the row. */
+  more: number;
+  words(files: string[]): string[];
+  reads?: number;
+  writes?: number;
+}
+
+const children = (files: string[]) => files.flatMap((file) => ["[", "file", file, "]"]);
+
+export const GRAPHS: readonly Graph[] = [
+  { id: BASE, more: 0, words: ([file]) => ["file", file!] },
+  {
+    id: "mirror",
+    more: 1,
+    words: (files) => ["mirror", ...children(files)],
+    reads: 1,
+    writes: 0.45,
+  },
+  { id: "stripe", more: 1, words: (files) => ["stripe", ...children(files)], reads: 1, writes: 1 },
+  { id: "concat", more: 1, words: (files) => ["concat", ...children(files)] },
+  { id: "parity", more: 2, words: (files) => ["parity", "create=true", ...children(files)] },
+];
+
+/** The files of a graph; all but the first are made when the server is started. */
+function filesOf({ id, more }: Graph, { file }: Place): string[] {
+  return [file, ...Array.from({ length: more }, (_, i) => `${file}.${id}-${i + 1}`)];
+}
+
+/** sandblock, serving a graph of files. */
+export function nodeServer(graph: Graph, executable: string): Server {
+  const plain = sandblock(graph.id, executable, "");
+  return {
+    ...plain,
+    media: ["file"],
+    launch(place) {
+      const files = filesOf(graph, place);
+      // An array takes some of its devices for itself, so it gets devices of its own, which are larger.
+      if (graph.id === "parity") files[0] = `${place.file}.parity-0`;
+      for (const file of files) if (file !== place.file) makeSparse(file, place.size);
+      const launch = plain.launch(place);
+      const at = launch.args.indexOf("file");
+      return { ...launch, args: [...launch.args.slice(0, at), ...graph.words(files)] };
+    },
+  };
+}
+
+const PARITY_EXTRA = 64 << 20;
+
+function makeSparse(path: string, size: number): void {
+  Deno.writeFileSync(path, new Uint8Array());
+  Deno.truncateSync(path, size + PARITY_EXTRA);
+}
+
+function removeFiles(file: string): void {
+  const directory = file.slice(0, file.lastIndexOf("/"));
+  for (const { name } of Deno.readDirSync(directory)) {
+    if (`${directory}/${name}`.startsWith(`${file}.`)) Deno.removeSync(`${directory}/${name}`);
+  }
+}
+
+function promiseOf(graph: Graph, row: Row): number {
+  return (writes(row.pattern) ? graph.writes : graph.reads) ?? 0;
+}
+
+/** One line for each node: its rate, the ratio to one file, CPU per request, and whether it keeps its promise. */
+export function lines(result: RowResult): { text: string; kept: boolean }[] {
+  return GRAPHS.map((graph) => {
+    const ratio = graph.id === BASE ? 1 : ratioOf(result, graph.id, BASE);
+    const promise = promiseOf(graph, result.row);
+    const rate = median(valuesOf(result, graph.id, (run) => run.iops));
+    const micros = median(valuesOf(result, graph.id, (run) => {
+      return run.serverCpuSeconds * 1e6 / (run.bytes / result.row.blockBytes);
+    }));
+    const kept = promise === 0 || ratio >= promise;
+    const words = promise === 0 ? "" : kept ? `>= ${promise}` : `FAIL: not ${promise}`;
+    const text = `${result.row.name.padEnd(20)} ${graph.id.padEnd(8)} ` +
+      `${rate.toFixed(0).padStart(8)}/s ${ratio.toFixed(2).padStart(6)} x ` +
+      `${micros.toFixed(1).padStart(7)} us CPU  ${words}`;
+    return { text: text.trimEnd(), kept };
+  });
+}
+
+function makeBench(options: Options, result: BenchResult, directory: string): Bench {
+  return {
+    result,
+    servers: GRAPHS.map((graph) => nodeServer(graph, options.executable)),
+    rows: options.rows,
+    directory,
+    files: { memory: "", file: `${options.fileDirectory}/${directory.split("/").at(-1)}.img` },
+    signal: new AbortController().signal,
+    say: (text) => console.error(text),
+    save() {
+      for (const { text } of lines(result.rows.at(-1)!)) console.log(text);
+    },
+  };
+}
+
+async function main(args: string[]): Promise<number> {
+  const chosen = args.some((arg) => arg.startsWith("--rows"));
+  const options = parseOptions(args);
+  if (options === null) {
+    console.log("Usage: deno run -A tests/bench/nodes.ts [options of deno task bench]");
+    return 0;
+  }
+  options.rows = (chosen ? options.rows : ROWS).filter(({ medium, name }) => {
+    return medium === "file" && (chosen || USUAL.includes(name.slice(medium.length + 1)));
+  });
+  const directory = Deno.makeTempDirSync({ prefix: "sandblock-bench-" });
+  const { size, runtimeSeconds, repetitions, retries, patienceSeconds } = options;
+  const result: BenchResult = {
+    format: 1,
+    takenAt: new Date().toISOString(),
+    machine: await describeMachine(options.fileDirectory),
+    settings: { size, runtimeSeconds, repetitions, retries, patienceSeconds },
+    servers: [],
+    rows: [],
+    footprints: [],
+    peakBytes: {},
+    failures: [],
+  };
+  const bench = makeBench(options, result, directory);
+  try {
+    makeSparse(bench.files.file, size);
+    Deno.truncateSync(bench.files.file, size);
+    await runRows(bench, ["file"]);
+  } finally {
+    removeFiles(bench.files.file);
+    Deno.removeSync(bench.files.file);
+    Deno.removeSync(directory, { recursive: true });
+  }
+  const work = otherWork(result);
+  console.log(`other work on the machine: ${work.median.toFixed(2)} cores at the median`);
+  const missed = result.rows.flatMap(lines).filter(({ kept }) => !kept).length;
+  if (result.failures.length > 0) return 1;
+  return options.check && missed > 0 ? 2 : 0;
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main(Deno.args));
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`bench: ${error.message}`);
+    Deno.exit(1);
+  }
+}
