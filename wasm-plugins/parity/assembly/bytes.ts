@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Work on many bytes: exclusive or, and CRC-32C (Castagnoli, as in RFC 3720) by eight tables.
+// Work on many bytes: exclusive or, and checksums: CRC-32C (Castagnoli, as in RFC 3720) for superblocks, and
+// XXH64 (github.com/Cyan4973/xxHash, doc/xxhash_spec.md) for the journal, where its speed matters.
 
 /** target ^= source. */
 export function xorInto(target: usize, source: usize, length: usize): void {
@@ -13,41 +14,50 @@ export function xorInto(target: usize, source: usize, length: usize): void {
   for (; at < length; at++) store<u8>(target + at, load<u8>(target + at) ^ load<u8>(source + at));
 }
 
-const TABLE: usize = memory.data(8192, 8);
 const POLYNOMIAL: u32 = 0x82f63b78;
-let made = false;
 
-function makeTables(): void {
-  for (let i: u32 = 0; i < 256; i++) {
-    let value = i;
-    for (let bit = 0; bit < 8; bit++) value = value & 1 ? value >> 1 ^ POLYNOMIAL : value >> 1;
-    store<u32>(TABLE + (<usize>i << 2), value);
+/** CRC-32C of some bytes. */
+export function crc32c(pointer: usize, length: usize): u32 {
+  let crc: u32 = 0xffffffff;
+  for (let at: usize = 0; at < length; at++) {
+    crc ^= load<u8>(pointer + at);
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? crc >> 1 ^ POLYNOMIAL : crc >> 1;
   }
-  for (let k: usize = 1; k < 8; k++) {
-    for (let i: usize = 0; i < 256; i++) {
-      const before = load<u32>(TABLE + (k - 1 << 10) + (i << 2));
-      store<u32>(TABLE + (k << 10) + (i << 2), before >> 8 ^ load<u32>(TABLE + (<usize>(before & 255) << 2)));
-    }
-  }
-  made = true;
+  return ~crc;
+}
+
+const PRIME1: u64 = 0x9e3779b185ebca87;
+const PRIME2: u64 = 0xc2b2ae3d27d4eb4f;
+const PRIME3: u64 = 0x165667b19e3779f9;
+const PRIME4: u64 = 0x85ebca77c2b2ae63;
+
+// @ts-ignore: decorator
+@inline
+function round(lane: u64, input: u64): u64 {
+  return rotl(lane + input * PRIME2, 31) * PRIME1;
 }
 
 // @ts-ignore: decorator
 @inline
-function entry(table: usize, byte: u64): u32 {
-  return load<u32>(TABLE + (table << 10) + (<usize>(byte & 255) << 2));
+function merge(hash: u64, lane: u64): u64 {
+  return (hash ^ round(0, lane)) * PRIME1 + PRIME4;
 }
 
-/** CRC-32C of the bytes. */
-export function crc32c(pointer: usize, length: usize): u32 {
-  if (!made) makeTables();
-  let crc: u32 = 0xffffffff;
-  let at: usize = 0;
-  for (; at + 8 <= length; at += 8) {
-    const word = load<u64>(pointer + at) ^ <u64>crc;
-    crc = entry(7, word) ^ entry(6, word >> 8) ^ entry(5, word >> 16) ^ entry(4, word >> 24) ^
-      entry(3, word >> 32) ^ entry(2, word >> 40) ^ entry(1, word >> 48) ^ entry(0, word >> 56);
+/** XXH64, with the seed 0, of whole pieces of 32 bytes. */
+export function xxh64(pointer: usize, length: usize): u64 {
+  let a = PRIME1 + PRIME2;
+  let b = PRIME2;
+  let c: u64 = 0;
+  let d: u64 = 0 - PRIME1;
+  for (let at = pointer; at < pointer + length; at += 32) {
+    a = round(a, load<u64>(at));
+    b = round(b, load<u64>(at, 8));
+    c = round(c, load<u64>(at, 16));
+    d = round(d, load<u64>(at, 24));
   }
-  for (; at < length; at++) crc = crc >> 8 ^ entry(0, <u64>(crc ^ load<u8>(pointer + at)));
-  return ~crc;
+  let hash = rotl(a, 1) + rotl(b, 7) + rotl(c, 12) + rotl(d, 18);
+  hash = merge(merge(merge(merge(hash, a), b), c), d) + length;
+  hash = (hash ^ hash >> 33) * PRIME2;
+  hash = (hash ^ hash >> 29) * PRIME3;
+  return hash ^ hash >> 32;
 }

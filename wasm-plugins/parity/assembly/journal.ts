@@ -3,7 +3,7 @@
 // records on two devices that are in order; the records that wait are written and flushed together.
 
 import { alloc, nextCount, nextFlush, nextPwrite } from "../../sdk/assemblyscript/assembly";
-import { crc32c } from "./bytes";
+import { xxh64 } from "./bytes";
 import { absent, canFlush, isWritten, loseDevices, own, Phase, phase } from "./devices";
 import { closeGroup, Group, openGroup, tokenFor, track } from "./group";
 import { JOURNAL_START, journalBytes } from "./layout";
@@ -18,10 +18,8 @@ export const BLOCK: u64 = 4096;
 @unmanaged
 export class Record {
   magic: u64;
-  /** CRC-32C of the whole record with 0 in this place. */
-  crc: u32;
-  /** Blocks of the record. */
-  blocks: u32;
+  /** XXH64 of the whole record with 0 in this place. */
+  hash: u64;
   id: u64;
   id2: u64;
   sequence: u64;
@@ -33,6 +31,8 @@ export class Record {
   low: u64;
   high: u64;
   parityAt: u64;
+  /** Blocks of the record. */
+  blocks: u64;
 }
 
 /** A record that may have to be repeated. */
@@ -152,12 +152,12 @@ function writeRecord(work: Work): void {
   const entry = entryAt(work.entry);
   const record = changetype<Record>(work.buffer);
   record.magic = RECORD_MAGIC;
-  record.blocks = <u32>(<u64>work.recordBytes / BLOCK);
+  record.blocks = <u64>work.recordBytes / BLOCK;
   record.id = id;
   record.id2 = id2;
   record.sequence = entry.sequence;
-  record.crc = 0;
-  record.crc = crc32c(work.buffer, work.recordBytes);
+  record.hash = 0;
+  record.hash = xxh64(work.buffer, work.recordBytes);
   const at = JOURNAL_START + entry.position;
   for (let device = 0; device < nextCount(); device++) {
     if (!(copies & (1 << device))) continue;

@@ -14,7 +14,7 @@ import {
   say,
   sayNumber,
 } from "../../sdk/assemblyscript/assembly";
-import { crc32c } from "./bytes";
+import { xxh64 } from "./bytes";
 import { absent, canFlush, isUsable, isWritten, loseDevices, own, Phase, phase, tellReplayed } from "./devices";
 import { closeGroup, Group, openGroup, tokenFor, track } from "./group";
 import { BLOCK, Record, RECORD_MAGIC, startJournal } from "./journal";
@@ -94,7 +94,7 @@ function nextCopy(): void {
 }
 
 function recordBytes(): u64 {
-  return <u64>changetype<Record>(buffer).blocks * BLOCK;
+  return min<u64>(changetype<Record>(buffer).blocks, 1 << 20) * BLOCK;
 }
 
 function haveHead(pointer: usize): void {
@@ -112,9 +112,9 @@ function haveHead(pointer: usize): void {
 
 function haveRecord(pointer: usize): void {
   const record = changetype<Record>(buffer);
-  const crc = record.crc;
-  record.crc = 0;
-  if (group.failed || crc32c(buffer, <usize>recordBytes()) != crc || !isSound(record)) return go(nextCopy);
+  const hash = record.hash;
+  record.hash = 0;
+  if (group.failed || xxh64(buffer, <usize>recordBytes()) != hash || !isSound(record)) return go(nextCopy);
   go(apply);
 }
 
