@@ -33,6 +33,9 @@ export abstract class Caller {
 
   readonly #counter: CallCounter;
   readonly #limit: LogLimit;
+  readonly #log: (level: LogLevel, text: string) => void;
+  /** The plugin may log as many lines as it likes. */
+  logsFreely = false;
   readonly #functions: FunctionTable;
   #stackPointer: StackPointer | null = null;
   #stackAtRest: number | bigint = 0;
@@ -49,7 +52,8 @@ export abstract class Caller {
     this.memory = memory;
     this.#counter = counter;
     this.#functions = functions;
-    this.#limit = new LogLimit((level, text) => log(level, `plugin "${name}": ${text}`));
+    this.#log = (level, text) => log(level, `plugin "${name}": ${text}`);
+    this.#limit = new LogLimit(this.#log);
   }
 
   /** A call was ended before its time: nobody knows what the plugin still remembers. */
@@ -69,6 +73,12 @@ export abstract class Caller {
   /** Logs a line about the plugin or from it, unless there have been many of its `kind`. */
   log(kind: string, level: LogLevel, text: string): void {
     this.#limit.log(kind, level, text);
+  }
+
+  /** Logs a line that the plugin has written. */
+  logLine(level: LogLevel, text: string): void {
+    if (this.logsFreely) this.#log(level, text);
+    else this.log(`log ${level}`, level, text);
   }
 
   /** Remembers what is wrong with the call under way; the first counts, "" is nothing. */

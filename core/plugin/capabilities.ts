@@ -13,11 +13,18 @@ export const CAPABILITIES = {
   net: "connect to other machines",
   clock: "know what time it is",
   random: "get random numbers",
+  log: "log as much as it likes",
 } as const;
 export type Capability = keyof typeof CAPABILITIES;
 
 /** Capabilities that this host can grant; the others are names that the ABI has reserved. */
-export const GRANTABLE: ReadonlySet<Capability> = new Set(["read", "write", "clock", "random"]);
+export const GRANTABLE: ReadonlySet<Capability> = new Set([
+  "read",
+  "write",
+  "clock",
+  "random",
+  "log",
+]);
 
 /** One thing that a plugin asks for. */
 export interface CapabilityRequest {

@@ -106,7 +106,7 @@ function controlImports(host: Host, listing: Listing): WebAssembly.ModuleImports
       const bytes = textBytes(host, "log", joined(ph, pl), joined(lh, ll));
       const name = LOG_LEVELS[level];
       if (name === undefined) host.lied(`log: ${level} is no level; they are 0 to 3`);
-      else if (bytes !== null) host.log(`log ${name}`, name, printable(bytes));
+      else if (bytes !== null) host.logLine(name, printable(bytes));
     },
     release: (ph: number, pl: number, lh: number, ll: number) => {
       const { memory } = host;

@@ -226,3 +226,29 @@ open("${image}.model", "wb").write(model)
   );
   assertSameBytes(await Deno.readFile(image), await Deno.readFile(`${image}.model`));
 });
+
+Deno.test("log: what nbdcopy asks for is in the server's log, or in a file", async () => {
+  const nbdcopy = requires("nbdcopy", "newer");
+  using directory = new TestDirectory();
+  const path = directory.file("disk.log");
+  const folder = path.slice(0, path.lastIndexOf("/"));
+  const memory = ["--filter", "log", "memory", "1M"];
+  for (const more of [[], ["--allow", `log:write=${folder}`, `logfile=${path}`]]) {
+    const server = await TestServer.start([...memory, ...more]);
+    await succeed([...nbdcopy, "--request-size=65536", server.uri(), directory.file("copy")]);
+    await python(server, `h.pwrite(b"x" * 512, 1024, nbd.CMD_FLAG_FUA)`);
+    const log = server.log;
+    await server[Symbol.asyncDispose]();
+    const text = more.length > 0 ? await Deno.readTextFile(path) : log.text;
+    assert.match(
+      text,
+      /connection=\d+ Open export="" readonly=0 peer="unix:pid=\d+,uid=\d+,gid=\d+"\n/,
+    );
+    assert.match(text, /connection=\d+ Write id=1 offset=0x400 count=0x200 fua=1 \.\.\.\n/);
+    assert.match(text, /connection=\d+ \.\.\.Write id=1 return=0 time=0\.\d{6}\n/);
+    const count = (pattern: RegExp) => [...text.matchAll(pattern)].length;
+    const asked = count(/ (?:Read|Write|Extents) id=/g);
+    assert(asked > 1);
+    assert.equal(count(/ \.\.\.(?:Read|Write|Extents) id=/g), asked);
+  }
+});

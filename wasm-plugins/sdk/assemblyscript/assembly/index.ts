@@ -26,7 +26,18 @@ export {
   ZeroFlag,
 } from "./constants";
 export { alloc, allocZeroed, free, reserve, sb_alloc, sb_free } from "./heap";
-export { fail, failWith, logLine, say, sayByte, sayBytes, sayNumber } from "./message";
+export {
+  fail,
+  failWith,
+  logLine,
+  say,
+  sayByte,
+  sayBytes,
+  sayHex,
+  sayNumber,
+  sayPadded,
+  takeMessage,
+} from "./message";
 export { getSize, sb_open, sb_size, setSize } from "./single";
 export { declareImmediate, sb_cache, sb_flush } from "./immediate";
 export {

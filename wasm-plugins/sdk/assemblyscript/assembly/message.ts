@@ -57,3 +57,29 @@ export function logLine(level: i32): void {
   log(level, buffer, length);
   length = 0;
 }
+
+/** Adds a number in hexadecimal, with 0x in front. */
+export function sayHex(value: u64): void {
+  sayByte(0x30);
+  sayByte(0x78);
+  let shift = value ? (63 - <i32>clz(value)) & ~3 : 0;
+  for (; shift >= 0; shift -= 4) {
+    const digit = <u8>(value >> shift & 15);
+    sayByte(digit < 10 ? 0x30 + digit : 0x57 + digit);
+  }
+}
+
+/** Adds a number in decimal with zeroes in front, as many digits as said. */
+export function sayPadded(value: u64, digits: i32): void {
+  let divisor: u64 = 1;
+  for (let i = 1; i < digits; i++) divisor *= 10;
+  for (; divisor; divisor /= 10) sayByte(<u8>(0x30 + value / divisor % 10));
+}
+
+/** Ends the message as bytes for the plugin itself: copies what fits, and returns how much that is. */
+export function takeMessage(pointer: usize, capacity: usize): usize {
+  const count = min(length, capacity);
+  memory.copy(pointer, buffer, count);
+  length = 0;
+  return count;
+}
