@@ -36,7 +36,7 @@ export const pluginPack = command({
     command: "sandblock plugin pack disk.wasm disk.json -o disk-plugin.wasm",
     text: "Make a plugin out of a module and its manifest:",
   }],
-  run({ output }, [module, manifest]) {
+  async run({ output }, [module, manifest]) {
     if (output === undefined) {
       throw new UsageError(
         "cannot pack a plugin without --output: it says where to write it",
@@ -45,7 +45,9 @@ export const pluginPack = command({
     }
     const bytes = readFile("module", module!);
     const json = new TextDecoder().decode(readFile("manifest", manifest!));
-    writeFile("plugin", output, withReason(module!, () => writeManifest(bytes, json), "pack"));
+    const { isPolicyText, packPolicy } = await import("../policy/module.ts");
+    const pack = isPolicyText(json) ? packPolicy : writeManifest;
+    writeFile("plugin", output, withReason(module!, () => pack(bytes, json), "pack"));
     return 0;
   },
 });

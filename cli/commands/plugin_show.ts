@@ -28,7 +28,13 @@ export const pluginShow = command({
     command: "sandblock plugin show ./my-plugin.wasm",
     text: "What does this plugin take?",
   }],
-  run({ allow, json }, [name]) {
+  async run({ allow, json }, [name]) {
+    const { inspectPolicyModule, policyJson, policyText } = await import("../policy/module.ts");
+    const policy = inspectPolicyModule(name!);
+    if (policy !== null) {
+      print(json ? policyJson(policy) : policyText(policy));
+      return 0;
+    }
     const description = inspectPlugin(name!);
     if (allow !== undefined) {
       description.grants = new Allowances(allow).of(name!, description.manifest, true);

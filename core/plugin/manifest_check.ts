@@ -27,6 +27,11 @@ export const MANIFEST_KEYS = [
 
 /** The manifest that `json` is. Throws PluginError. */
 export function checkManifest(json: unknown): Manifest {
+  if (isPolicyManifest(json)) {
+    throw new PluginError(
+      "it is a policy, which is not served but asked about requests (--policy)",
+    );
+  }
   const fields = new Fields(json, "its manifest", [...MANIFEST_KEYS, ...NODE_KEYS]);
   const abi = checkAbi(fields);
   const minor = abiMinor(abi);
@@ -47,6 +52,11 @@ export function checkManifest(json: unknown): Manifest {
     limits: checkLimits(fields.get("limits") ?? {}),
     ...(minor < 1 ? {} : { node: checkNode(fields, kind) }),
   };
+}
+
+/** Whether `json` is about a policy; how those are read is in core/policy. */
+export function isPolicyManifest(json: unknown): boolean {
+  return typeof json === "object" && json !== null && "kind" in json && json.kind === "policy";
 }
 
 /** The minor version in `abi`, which is `MAJOR.MINOR`. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The policy kind of ABI v3 (docs/policy.md, "Modules"): the functions of a module and
+// The policy kind of ABI v3 (wasm-plugins/abi/policy.md): the functions of a module and
 // how a verdict is put into a number.
 
 import { ValueType } from "../plugin/wasm/format.ts";
