@@ -63,6 +63,17 @@ export const LANGUAGES: readonly Language[] = [
     },
   },
   {
+    name: "python",
+    title: "Python",
+    needs: "Python 3.9 or newer with venv and pip, with which it gets componentize-py",
+    install: "apt-get install make python3-venv",
+    source: "app.py",
+    sdk: {
+      "sdk/python/sandblock": "sandblock",
+      "abi/wit/sandblock.wit": "sandblock/sandblock.wit",
+    },
+  },
+  {
     name: "rust",
     title: "Rust",
     needs: "cargo, and Rust's library for wasm32-unknown-unknown",

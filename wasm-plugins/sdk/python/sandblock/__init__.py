@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: MIT
+"""Block devices for sandblock in Python.
+
+A plugin is a class that inherits from Plugin or Filter and opens disks: objects with
+methods such as size, read and write. What a disk can do follows from the methods of its
+class. The module `app` ends with
+
+    Device, Disk = sandblock.export(MyPlugin)
+"""
+
+from componentize_py_types import Err, Ok
+from wit_world.exports import device as _device
+from wit_world.imports import host as _host
+from wit_world.imports import types as _types
+from wit_world.imports.types import CallFlags, Extent, Info, Progress, Support
+
+from .errors import EACCES, EBUSY, EINVAL, EIO, ENOENT, ENOMEM, ENOSPC, EOPNOTSUPP, EPERM, EROFS
+from .errors import Failure, failing
+from .filters import Next, sleep, tasks
+
+__all__ = [
+    "CallFlags", "Extent", "Failure", "Filter", "Info", "Next", "Parameters", "Plugin", "Reply",
+    "Support", "export", "log", "metric", "sleep", "EACCES", "EBUSY", "EINVAL", "EIO", "ENOENT",
+    "ENOMEM", "ENOSPC", "EOPNOTSUPP", "EPERM", "EROFS",
+]
+
+
+def log(level, text):
+    """Writes a line to the host's log: "error", "warning", "info" or "debug"."""
+    _host.log(_host.Level[level.upper()], str(text))
+
+
+def metric(index, value):
+    """Sets a number by its position in the manifest's metrics."""
+    _host.metric(index, value)
+
+
+class Parameters:
+    """Parameters by their positions in the manifest, from 0."""
+
+    def __init__(self, given):
+        self._given = {}
+        for parameter in given:
+            self._given.setdefault(parameter.index, []).append(parameter.value.value)
+
+    def all(self, index):
+        """All values of a parameter: numbers, or bytes."""
+        return self._given.get(index, [])
+
+    def number(self, index):
+        """A number (an integer, a size in bytes, a duration in nanoseconds, ...); 0 if not given."""
+        return (self.all(index) or [0])[-1]
+
+    def bytes(self, index):
+        """A text, a path, a secret and so on as bytes; b"" if not given."""
+        return (self.all(index) or [b""])[-1]
+
+    def text(self, index):
+        """The same as a str."""
+        return self.bytes(index).decode()
+
+
+class Reply:
+    """A read that waits for its answer: pieces in ascending order without gaps."""
+
+    def __init__(self, request, offset, length):
+        self._request = request
+        self._next = 0
+        self.offset = offset
+        self.length = length
+
+    def data(self, data):
+        """Answers the next bytes with `data`."""
+        if data:
+            self._request.data(self._next, bytes(data))
+            self._next += len(data)
+
+    def zero(self, length, hole=False):
+        """Answers the next `length` bytes with zeroes. hole: they take no space."""
+        if length:
+            self._request.zero(self._next, length, hole)
+            self._next += length
+
+    def fail(self, length, errno):
+        """Says that the next `length` bytes cannot be read."""
+        self._request.fail(self._next, length, errno)
+        self._next += length
+
+
+class Plugin:
+    """What is served. `disk` is the class of what `open` returns."""
+
+    disk = None
+
+    def start(self, parameters):
+        """All parameters are there."""
+
+    def open(self, name, read_only):
+        """Opens an export: a disk."""
+        raise NotImplementedError
+
+    def stop(self):
+        """Called last."""
+
+    # exports(self) -> [(name, description)], default_export(self) -> str | None and
+    # connect(self, peer) are called where there are such methods.
+
+
+class Filter(Plugin):
+    """Stands on other devices. Methods of its disks may be coroutines, which await those of `next`."""
+
+    def open(self, next, name, read_only):
+        raise NotImplementedError
+
+
+# Methods of a disk, and what they make true of the plugin.
+_METHODS = {
+    "read": _device.Calls.PREAD,
+    "reply": _device.Calls.PREAD,
+    "write": _device.Calls.PWRITE,
+    "flush": _device.Calls.FLUSH,
+    "trim": _device.Calls.TRIM,
+    "zero": _device.Calls.ZERO,
+    "cache": _device.Calls.CACHE,
+    "extents": _device.Calls.EXTENTS,
+    "size": _device.Calls.SIZE,
+    "description": _device.Calls.DESCRIPTION,
+    "info": _device.Calls.INFO,
+}
+_OF_PLUGINS = {
+    "exports": _device.Calls.EXPORTS,
+    "default_export": _device.Calls.DEFAULT_EXPORT,
+    "connect": _device.Calls.CONNECT,
+}
+
+
+def _implemented(kind):
+    calls = _device.Calls(0)
+    for name, call in _METHODS.items():
+        if hasattr(kind.disk, name):
+            calls |= call
+    for name, call in _OF_PLUGINS.items():
+        if hasattr(kind, name):
+            calls |= call
+    if issubclass(kind, Filter):
+        calls |= _device.Calls.INFO
+    return calls
+
+
+def export(kind):
+    """The classes that the component consists of, for the plugin or filter class `kind`."""
+    is_filter = issubclass(kind, Filter)
+    plugin = kind()
+    serve = tasks.serve if is_filter else _serve_now
+
+    class Disk(_device.Disk):
+        def __init__(self, inner, next=None):
+            self.inner = inner
+            self.next = next
+
+        def __del__(self):
+            if hasattr(self.inner, "close"):
+                self.inner.close()
+
+        @failing
+        def size(self):
+            return self.inner.size()
+
+        def description(self):
+            return self.inner.description()
+
+        @failing
+        def info(self, assumed):
+            if is_filter and hasattr(kind.disk, "write"):
+                _limit(self.next, assumed)
+            return self.inner.info(assumed) if hasattr(self.inner, "info") else assumed
+
+        def pread(self, count, offset, request):
+            if hasattr(self.inner, "reply"):
+                serve(request, lambda to: self.inner.reply(Reply(to, offset, count)))
+            else:
+                serve(request, lambda to: self.inner.read(offset, count), _answer(count))
+
+        def pwrite(self, data, offset, flags, request):
+            serve(request, lambda to: self.inner.write(offset, data))
+
+        def flush(self, request):
+            serve(request, lambda to: self.inner.flush())
+
+        def trim(self, count, offset, flags, request):
+            serve(request, lambda to: self.inner.trim(offset, count))
+
+        def zero(self, count, offset, flags, request):
+            may_trim = CallFlags.MAY_TRIM in flags
+            serve(request, lambda to: self.inner.zero(offset, count, may_trim))
+
+        def cache(self, count, offset, request):
+            serve(request, lambda to: self.inner.cache(offset, count))
+
+        def extents(self, count, offset, flags, request):
+            serve(request, lambda to: self.inner.extents(offset, count), _report)
+
+    class Device:
+        def implemented(self):
+            return _implemented(kind)
+
+        @failing
+        def start(self, parameters):
+            plugin.start(Parameters(parameters))
+
+        @failing
+        def list_exports(self):
+            return [_device.ExportEntry(name, text) for name, text in plugin.exports()]
+
+        @failing
+        def default_export(self):
+            return plugin.default_export()
+
+        @failing
+        def connect(self, peer):
+            plugin.connect(peer)
+
+        @failing
+        def open(self, name, read_only, context):
+            if not is_filter:
+                return Disk(plugin.open(name, read_only))
+            next = Next(context)
+            return Disk(plugin.open(next, name, read_only), next)
+
+        def done(self, token, outcome):
+            tasks.ended(token, outcome)
+
+        def finish(self):
+            pass
+
+        def stop(self):
+            plugin.stop()
+
+    return Device, Disk
+
+
+@failing
+def _serve_now(request, handle, answer=None):
+    result = handle(request)
+    if answer:
+        answer(request, result)
+
+
+def _answer(count):
+    """Answers a read with the bytes that there are, or with zeroes."""
+
+    def give(request, data):
+        if data is None:
+            request.zero(0, count, False)
+        else:
+            request.data(0, bytes(data))
+
+    return give
+
+
+def _report(request, extents):
+    for length, hole, zero in extents:
+        request.extent(length, hole, zero)
+
+
+def _limit(next, info):
+    """A filter that writes to what is below it can do no more than that."""
+    if next.info().write == Support.NONE:
+        info.write = info.fua = info.zero = info.fast_zero = info.trim = Support.NONE
