@@ -84,8 +84,7 @@ let lastToken = 0;
 
 /** Has `start` begin something with a token; a promise of what it brings. undefined: it comes later. */
 function begin(start) {
-  do lastToken = lastToken % 0x3fffffff + 1;
-  while (waiting.has(lastToken));
+  do lastToken = lastToken % 0x3fffffff + 1; while (waiting.has(lastToken));
   const token = lastToken;
   return new Promise((resolve, reject) => {
     const result = guarded(() => start(token));
@@ -147,9 +146,7 @@ export class Next {
   }
 
   write(offset, data, flags = {}) {
-    return begin((token) =>
-      this.#context.pwrite(this.#child, data, BigInt(offset), flags, token)
-    );
+    return begin((token) => this.#context.pwrite(this.#child, data, BigInt(offset), flags, token));
   }
 
   flush() {
