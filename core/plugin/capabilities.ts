@@ -13,7 +13,7 @@ export const CAPABILITIES = {
   net: "connect to other machines",
   clock: "know what time it is",
   random: "get random numbers",
-  log: "log as much as it likes",
+  logging: "log as much as it likes",
 } as const;
 export type Capability = keyof typeof CAPABILITIES;
 
@@ -23,7 +23,7 @@ export const GRANTABLE: ReadonlySet<Capability> = new Set([
   "write",
   "clock",
   "random",
-  "log",
+  "logging",
 ]);
 
 /** One thing that a plugin asks for. */

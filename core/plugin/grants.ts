@@ -31,11 +31,11 @@ export interface Grants {
   readonly files: readonly FileGrant[];
   readonly clock: boolean;
   readonly random: boolean;
-  readonly log: boolean;
+  readonly logging: boolean;
 }
 
 /** What a plugin gets unless somebody grants more. */
-export const NO_GRANTS: Grants = { files: [], clock: false, random: false, log: false };
+export const NO_GRANTS: Grants = { files: [], clock: false, random: false, logging: false };
 
 /** How `capability` is granted on a command line, behind `--allow`. */
 export function grantForm(capability: Capability): string {
@@ -44,7 +44,7 @@ export function grantForm(capability: Capability): string {
 }
 
 /**
- * The grants in `texts`: `read=PATH`, `write=PATH`, `clock`, `random`, `log`. A relative path starts at
+ * The grants in `texts`: `read=PATH`, `write=PATH`, `clock`, `random`, `logging`. A relative path starts at
  * `directory`, the current one when absent. Throws ParameterError, one sentence about one text.
  */
 export function parseGrants(texts: readonly string[], directory = Deno.cwd()): Grants {
@@ -52,7 +52,7 @@ export function parseGrants(texts: readonly string[], directory = Deno.cwd()): G
     throw new ParameterError(`cannot allow ${texts.length} things: ${GRANTS_MAX} are possible`);
   }
   const files: FileGrant[] = [];
-  const plain = { clock: false, random: false, log: false };
+  const plain = { clock: false, random: false, logging: false };
   for (const text of texts) {
     const equals = text.indexOf("=");
     const name = equals < 0 ? text : text.slice(0, equals);
@@ -71,7 +71,7 @@ export function parseGrants(texts: readonly string[], directory = Deno.cwd()): G
       if (value.includes("\0")) throw refuse("a path has no NUL");
       files.push({ path: absolutePath(directory, value), write: name === "write" });
     } else if (value !== null) throw refuse(`"${name}" takes no value`);
-    else if (name === "clock" || name === "random" || name === "log") plain[name] = true;
+    else if (name === "clock" || name === "random" || name === "logging") plain[name] = true;
   }
   return { files, ...plain };
 }
@@ -83,7 +83,7 @@ export function bundledGrants({ node }: Manifest, grants: Grants): Grants {
     ...grants,
     clock: grants.clock || asked("clock"),
     random: grants.random || asked("random"),
-    log: grants.log || asked("log"),
+    logging: grants.logging || asked("logging"),
   };
 }
 
@@ -96,7 +96,7 @@ export function isGranted(grants: Grants, capability: Capability): boolean {
       return grants.files.some(({ write }) => write);
     case "clock":
     case "random":
-    case "log":
+    case "logging":
       return grants[capability];
     default:
       return false;

@@ -118,7 +118,7 @@ export class PluginDevice implements Device {
       this.#agenda,
       log,
     );
-    this.#host.logsFreely = grants.log;
+    this.#host.logsFreely = grants.logging;
     this.#host.pends = abiMinor(prepared.manifest.abi) >= 1;
     this.#below = new Below(this.#host, this.#children, this.#node, prepared.imports, grants);
     this.#files = new Files(this.#host, this.#store);

@@ -3,13 +3,18 @@
 // reads as zeroes, and nothing but zeroes can be written there.
 
 import {
+  alloc,
+  closeHandle,
+  contextOf,
   Errno,
   extent,
   ExtentFlag,
   fail,
   failWith,
+  free,
   infoOf,
   nextSize,
+  openHandle,
   pass,
   payload,
   replyZero,
@@ -34,7 +39,20 @@ export function sb_param_int(index: i32, value: i64): void {
   else down = value;
 }
 
+/** Keeps the size of the device below, which every request needs. */
+export function sb_open(name: usize, nameLength: usize, flags: i32): i32 {
+  const pointer = alloc(8, 8);
+  const handle = pointer ? openHandle(<u32>pointer) : -1;
+  return handle < 0 ? -Errno.ENOMEM : handle;
+}
+
+export function sb_close(handle: i32): void {
+  free(<usize>contextOf(handle), 8);
+  closeHandle(handle);
+}
+
 export function sb_size(handle: i32): i64 {
+  store<u64>(<usize>contextOf(handle), nextSize(handle, 0));
   let bytes = size < 0 ? nextSize(handle, 0) : size;
   if (up > 0 && bytes % up) {
     const more = up - bytes % up;
@@ -57,7 +75,7 @@ export function sb_size(handle: i32): i64 {
 
 /** How many of `count` bytes at `offset` the device below has. */
 function below(handle: i32, count: u64, offset: u64): u64 {
-  const end = <u64>nextSize(handle, 0);
+  const end = load<u64>(<usize>contextOf(handle));
   return offset >= end ? 0 : min(count, end - offset);
 }
 
