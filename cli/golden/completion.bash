@@ -49,7 +49,7 @@ _sandblock_value() {
     'sandblock attach --plugin-memory') REPLY='text' ;;
     'sandblock attach --plugin-timeout') REPLY='text' ;;
     'sandblock detach --timeout') REPLY='text' ;;
-    'sandblock plugin new -l' | 'sandblock plugin new --lang' | 'sandblock plugin new --language') REPLY='words:assemblyscript c go javascript python rust' ;;
+    'sandblock plugin new -l' | 'sandblock plugin new --lang' | 'sandblock plugin new --language') REPLY='words:assemblyscript c cpp go javascript python rust' ;;
     'sandblock plugin new -k' | 'sandblock plugin new --kind') REPLY='words:plugin filter' ;;
     'sandblock plugin check --writes') REPLY='words:keep drop same' ;;
     'sandblock plugin check --skip') REPLY='text' ;;

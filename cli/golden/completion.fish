@@ -149,7 +149,7 @@ complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a check -d
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a show -d 'show what a plugin is, takes and provides'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a list -d 'list the bundled plugins'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a pack -d 'put a manifest into a module'
-complete -c sandblock -n '__sandblock_command '\''sandblock plugin new'\''' -s l -l lang -l language -x -a 'assemblyscript c go javascript python rust' -d 'One of assemblyscript, c, go, javascript, python, rust'
+complete -c sandblock -n '__sandblock_command '\''sandblock plugin new'\''' -s l -l lang -l language -x -a 'assemblyscript c cpp go javascript python rust' -d 'One of assemblyscript, c, cpp, go, javascript, python, rust'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin new'\''' -s k -l kind -x -a 'plugin filter' -d 'plugin, or filter'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin new'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l writes -x -a 'keep drop same' -d 'What writes do: keep, drop or same'

@@ -222,7 +222,7 @@ _sandblock_plugin_new() {
   local curcontext=$curcontext state line
   local -A opt_args
   _arguments -s -S : \
-    '(-l --lang --language)'{-l+,--lang=,--language=}'[One of assemblyscript, c, go, javascript, python, rust]:LANGUAGE:(assemblyscript c go javascript python rust)' \
+    '(-l --lang --language)'{-l+,--lang=,--language=}'[One of assemblyscript, c, cpp, go, javascript, python, rust]:LANGUAGE:(assemblyscript c cpp go javascript python rust)' \
     '(-k --kind)'{-k+,--kind=}'[plugin, or filter]:KIND:(plugin filter)' \
     '(-h --help)'{-h,--help}'[Print this]' \
     '1:directory: '

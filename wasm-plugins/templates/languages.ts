@@ -44,6 +44,18 @@ export const LANGUAGES: readonly Language[] = [
     sdk: { "abi/sandblock.h": "sandblock.h", "sdk/c/sandblock_sdk.h": "sandblock_sdk.h" },
   },
   {
+    name: "cpp",
+    title: "C++",
+    needs: "clang and lld",
+    install: "apt-get install make clang lld",
+    source: "@name@.cpp",
+    sdk: {
+      "abi/sandblock.h": "sandblock.h",
+      "sdk/c/sandblock_sdk.h": "sandblock_sdk.h",
+      "sdk/cpp/sandblock.hpp": "sandblock.hpp",
+    },
+  },
+  {
     name: "go",
     title: "Go",
     needs: "Go 1.24 or newer",
