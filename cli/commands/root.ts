@@ -14,6 +14,7 @@ import { list } from "./list.ts";
 import { man } from "./man.ts";
 import { plugin } from "./plugin.ts";
 import { policy } from "./policy.ts";
+import { resize } from "./resize.ts";
 import { serve } from "./serve.ts";
 import { helpOption } from "./shared_options.ts";
 import { status } from "./status.ts";
@@ -45,6 +46,7 @@ export const root = command({
     detach,
     list,
     status,
+    resize,
     flush,
     doctor,
     plugin,

@@ -80,6 +80,7 @@ _sandblock_options() {
     'sandblock detach') REPLY='--all --no-flush --force --timeout= -h --help' ;;
     'sandblock list') REPLY='--json -h --help' ;;
     'sandblock status') REPLY='--json -h --help' ;;
+    'sandblock resize') REPLY='-h --help' ;;
     'sandblock flush') REPLY='-h --help' ;;
     'sandblock doctor') REPLY='--json -h --help' ;;
     'sandblock plugin') REPLY='-h --help' ;;
@@ -107,13 +108,15 @@ _sandblock_options() {
 _sandblock_operand() {
   REPLY=
   case "$1 $2" in
-    'sandblock 0') REPLY='words:serve attach detach list status flush doctor plugin policy config graph completion man help' ;;
+    'sandblock 0') REPLY='words:serve attach detach list status resize flush doctor plugin policy config graph completion man help' ;;
     'sandblock serve 0') REPLY='plugin' ;;
     'sandblock serve'' '*) REPLY='parameters' ;;
     'sandblock attach 0') REPLY='plugin' ;;
     'sandblock attach'' '*) REPLY='parameters' ;;
     'sandblock detach 0') REPLY='file' ;;
     'sandblock status 0') REPLY='file' ;;
+    'sandblock resize 0') REPLY='file' ;;
+    'sandblock resize 1') REPLY='text' ;;
     'sandblock flush 0') REPLY='file' ;;
     'sandblock plugin 0') REPLY='words:new check show list pack' ;;
     'sandblock plugin new 0') REPLY='text' ;;
@@ -175,7 +178,7 @@ _sandblock() {
   for word in "${words[@]:1}"; do
     if [[ -n $expected ]]; then expected=; continue; fi
     case "$path $word" in
-      'sandblock serve' | 'sandblock attach' | 'sandblock detach' | 'sandblock list' | 'sandblock status' | 'sandblock flush' | 'sandblock doctor' | 'sandblock plugin' | 'sandblock plugin new' | 'sandblock plugin check' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock config' | 'sandblock config check' | 'sandblock config schema' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
+      'sandblock serve' | 'sandblock attach' | 'sandblock detach' | 'sandblock list' | 'sandblock status' | 'sandblock resize' | 'sandblock flush' | 'sandblock doctor' | 'sandblock plugin' | 'sandblock plugin new' | 'sandblock plugin check' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock config' | 'sandblock config check' | 'sandblock config schema' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
     esac
     case $word in
       --*=*) ;;

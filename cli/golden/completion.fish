@@ -54,6 +54,7 @@ complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a attach -d 'make
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a detach -d 'end attached devices'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a list -d 'list attached devices'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a status -d 'show an attached device'
+complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a resize -d 'change the size of an attached device'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a flush -d 'write out what is cached of an attached device'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a doctor -d 'say what this kernel offers for attaching devices'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a plugin -d 'start plugins, look into them and pack them'
@@ -139,6 +140,8 @@ complete -c sandblock -n '__sandblock_command '\''sandblock list'\''' -s h -l he
 complete -c sandblock -n '__sandblock_command '\''sandblock status'\''' -l json -d 'Print JSON'
 complete -c sandblock -n '__sandblock_command '\''sandblock status'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock status'\'' 0' -F
+complete -c sandblock -n '__sandblock_command '\''sandblock resize'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock resize'\'' 0' -F
 complete -c sandblock -n '__sandblock_command '\''sandblock flush'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock flush'\'' 0' -F
 complete -c sandblock -n '__sandblock_command '\''sandblock doctor'\''' -l json -d 'Print JSON'

@@ -35,6 +35,7 @@ _sandblock() {
       'detach:end attached devices'
       'list:list attached devices'
       'status:show an attached device'
+      'resize:change the size of an attached device'
       'flush:write out what is cached of an attached device'
       'doctor:say what this kernel offers for attaching devices'
       'plugin:start plugins, look into them and pack them'
@@ -53,6 +54,7 @@ _sandblock() {
         detach) _sandblock_detach ;;
         list) _sandblock_list ;;
         status) _sandblock_status ;;
+        resize) _sandblock_resize ;;
         flush) _sandblock_flush ;;
         doctor) _sandblock_doctor ;;
         plugin) _sandblock_plugin ;;
@@ -172,6 +174,15 @@ _sandblock_status() {
     '(--json)'--json'[Print JSON]' \
     '(-h --help)'{-h,--help}'[Print this]' \
     '1:dev:_files'
+}
+
+_sandblock_resize() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1:dev:_files' \
+    '2:size: '
 }
 
 _sandblock_flush() {

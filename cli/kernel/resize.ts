@@ -41,6 +41,8 @@ export async function resizeFront(
       `cannot resize ${device.path} to ${size} bytes: a size is a multiple of ${facts.blockSize}`,
     );
   }
+  // Nothing beyond the old end is asked for before the kernel knows of it.
+  await server.reopen(exportName);
   await front.resize(size);
   facts.size = size;
 }

@@ -100,6 +100,10 @@ class RunningServer implements Server {
     await this.#reactors[place]!.ask({ kind: "connect", connection });
   }
 
+  async reopen(exportName: string): Promise<void> {
+    await this.#reactors[this.#placeOf(exportName)]!.ask({ kind: "reopen", name: exportName });
+  }
+
   async serveUblk(queue: UblkQueueOptions): Promise<void> {
     const place = this.#placeOf(queue.exportName);
     await this.#reactors[place]!.ask({ kind: "ublk", queue });

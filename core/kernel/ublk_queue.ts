@@ -79,7 +79,11 @@ export class UblkQueue implements SourcePhase, RequestSink {
 
   readonly #context: DeviceContext;
   readonly #host: PhaseHost;
-  readonly #export: OpenExport;
+  #export: OpenExport;
+  /** How to open the export anew; null unless that is to be done. */
+  #open: (() => OpenExport) | null = null;
+  /** Tags whose requests wait for that. */
+  #waiting: number[] = [];
   readonly #queue: number;
   readonly #fd: number;
   readonly #ring: IoUring;
@@ -133,9 +137,14 @@ export class UblkQueue implements SourcePhase, RequestSink {
     const count = ring.collect();
     for (let i = 0; i < count; i++) this.#take(ring.tag(i), ring.result(i));
     ring.consume(count);
+    if (this.#open !== null && this.#inflight === 0) this.#reopen();
     if (ring.queued > 0) this.#handOver();
     if (this.#ended === this.#requests.length && this.#inflight === 0) return Turn.Closed;
     return count > 0 ? Turn.Worked : Turn.Idle;
+  }
+
+  reopen(open: () => OpenExport): void {
+    this.#open = open;
   }
 
   /** Makes the event stand for what comes from now on. */
@@ -205,11 +214,28 @@ export class UblkQueue implements SourcePhase, RequestSink {
   }
 
   #take(tag: number, result: number): void {
-    if (result === 0) return this.#execute(this.#requests[tag]!);
+    if (result === 0) {
+      if (this.#open === null) this.#execute(this.#requests[tag]!);
+      else this.#waiting.push(tag);
+      return;
+    }
     this.#ended++;
     if (result !== ABORTED) {
       this.#host.log("error", `${this.peer}: the kernel ends tag ${tag}: errno ${-result}`);
     }
+  }
+
+  #reopen(): void {
+    const open = this.#open!;
+    this.#open = null;
+    try {
+      const opened = open();
+      this.#export.close();
+      this.#export = opened;
+    } catch (error) {
+      this.#host.log("error", `${this.exportName}: ${(error as Error).message}`);
+    }
+    for (const tag of this.#waiting.splice(0)) this.#execute(this.#requests[tag]!);
   }
 
   #execute(request: TagRequest): void {

@@ -86,6 +86,8 @@ export type ReactorQuestion =
   | { kind: "export"; name: string }
   /** The nodes of an export; "" is the default export, or the first where there is none. */
   | { kind: "graph"; name: string }
+  /** Have all clients of an export use it as it is now. */
+  | { kind: "reopen"; name: string }
   /** Serve a client that is connected already. */
   | { kind: "connect"; connection: InheritedConnection }
   /** Serve a queue of a ublk device. */
@@ -97,6 +99,7 @@ export type ReactorQuestion =
 export interface ReactorAnswers {
   export: ExportInfo;
   graph: GraphView;
+  reopen: null;
   connect: null;
   ublk: null;
   metrics: NodeMetrics[][];

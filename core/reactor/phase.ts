@@ -46,6 +46,8 @@ export interface ServingPhase extends Phase {
   readonly exportName: string;
   /** Decides which requests are carried out; null: all. */
   guard: Guard | null;
+  /** Opens its export anew, with `open`, as soon as nothing is under way in it. */
+  reopen(open: () => OpenExport): void;
 }
 
 /** What a phase tells about itself. */

@@ -185,6 +185,17 @@ export class Reactor implements PhaseHost {
     return info;
   }
 
+  /** Has all clients of an export, "" is the default one, use it as it is now. */
+  reopen(exportName: string): void {
+    const name = this.describe(exportName).name;
+    for (const [phase, connection] of this.#byPhase) {
+      const serving = phase as ServingPhase;
+      if (serving.exportName !== name) continue;
+      serving.reopen(() => this.#openExport(name, connection.peer));
+      this.#heat(connection);
+    }
+  }
+
   #openExport(exportName: string, peer: string): OpenExport {
     const directory = this.#directory(peer);
     const name = exportName === "" ? directory.defaultExport() : exportName;

@@ -12,7 +12,7 @@ import {
   payloadLength,
   requestHeaderLength,
 } from "../nbd/request.ts";
-import type { Session } from "../nbd/session.ts";
+import { createSession, type Session } from "../nbd/session.ts";
 import { ANSWERED, applyStatusPayload, validateRequest } from "../nbd/validate.ts";
 import { type Guard, KILL } from "../policy/guard.ts";
 import { lastErrno } from "../../native/errno.ts";
@@ -41,7 +41,7 @@ export class Transmission implements ServingPhase, RequestSink {
   /** Decides which valid requests are carried out; null: all. */
   guard: Guard | null = null;
 
-  readonly #session: Session;
+  #session: Session;
   readonly #context: DeviceContext;
   readonly #host: PhaseHost;
   readonly #inputFd: number;
@@ -49,7 +49,7 @@ export class Transmission implements ServingPhase, RequestSink {
   readonly #inflightMax: number;
   readonly #headerLength: number;
   /** Who may say where payloads are to be received; null where parts have to be whole blocks. */
-  readonly #writer: OpenExport | null;
+  #writer: OpenExport | null;
   readonly #received: ReceiveBuffer;
   #gather: Gather | null = null;
   /** Bytes of the incomplete request at the front, its header included; 0 when not known. */
@@ -62,6 +62,8 @@ export class Transmission implements ServingPhase, RequestSink {
   #stream: WriteStream | null = null;
   /** The client said goodbye or has gone: nothing more is received. */
   #ended = false;
+  /** How to open the export anew; null unless that is to be done. */
+  #open: (() => OpenExport) | null = null;
   #draining = false;
   #broken = false;
   /** The request at the front waits until others give memory back. */
@@ -82,8 +84,7 @@ export class Transmission implements ServingPhase, RequestSink {
     this.#inflightMax = inflightRequestsMax;
     this.#headerLength = requestHeaderLength(session.replies);
     this.#received = new ReceiveBuffer(context.pool);
-    const writer = session.export.route?.(Command.Write) ?? session.export;
-    this.#writer = writer.place !== undefined && session.alignmentMask === 0 ? writer : null;
+    this.#writer = writerOf(session);
   }
 
   get exportName(): string {
@@ -92,7 +93,7 @@ export class Transmission implements ServingPhase, RequestSink {
 
   /** Whether it makes sense to look for input. */
   get wantsInput(): boolean {
-    return !this.#ended && !this.#starved && this.#gather === null &&
+    return !this.#ended && !this.#starved && this.#gather === null && !this.#waitsToReopen &&
       (this.inflight < this.#inflightMax || this.#draining);
   }
 
@@ -113,6 +114,8 @@ export class Transmission implements ServingPhase, RequestSink {
     if (this.#broken) return this.inflight > 0 ? Turn.Idle : Turn.Closed;
     if (this.#gather !== null && !this.flush()) return this.#broken ? Turn.Worked : Turn.Idle;
     if (this.#ended) return this.inflight > 0 ? Turn.Idle : Turn.Closed;
+    if (this.#open !== null && this.inflight === 0 && this.#stream === null) this.#reopen();
+    if (this.#waitsToReopen) return Turn.Idle;
     // What is there already comes first: it may have waited for room.
     if (this.#received.length >= this.#headerLength && this.#process()) return this.#finishTurn();
     if (this.#starved) return Turn.Starved;
@@ -149,6 +152,10 @@ export class Transmission implements ServingPhase, RequestSink {
       else if (bytes < length) break;
     }
     return turn === NO_PLACE ? turn : this.#finishTurn();
+  }
+
+  reopen(open: () => OpenExport): void {
+    this.#open = open;
   }
 
   /** Sends what is there. False when something is left, or the connection is broken. */
@@ -265,6 +272,28 @@ export class Transmission implements ServingPhase, RequestSink {
     received.consume(total);
     this.#execute(request, verdict, payload);
     return true;
+  }
+
+  /** New requests wait for a new export. A write that is arriving does not: its parts go to the old one. */
+  get #waitsToReopen(): boolean {
+    return this.#open !== null && this.#stream === null;
+  }
+
+  #reopen(): void {
+    const open = this.#open!;
+    this.#open = null;
+    const old = this.#session;
+    try {
+      this.#session = createSession({
+        ...old,
+        metaContexts: [...old.metaContexts],
+        export: open(),
+      });
+      this.#writer = writerOf(this.#session);
+      old.export.close();
+    } catch (error) {
+      this.#host.log("error", `${old.exportName}: ${(error as Error).message}`);
+    }
   }
 
   /** Asks the guard, once for each request, about one that is valid so far: `verdict`, an errno or KILL. */
@@ -497,4 +526,10 @@ export class Transmission implements ServingPhase, RequestSink {
     if (this.#gather !== null) this.#context.giveGather(this.#gather);
     this.#gather = null;
   }
+}
+
+/** Who may say where payloads are to be received; null where parts have to be whole blocks. */
+function writerOf(session: Session): OpenExport | null {
+  const writer = session.export.route?.(Command.Write) ?? session.export;
+  return writer.place !== undefined && session.alignmentMask === 0 ? writer : null;
 }

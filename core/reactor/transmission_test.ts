@@ -210,6 +210,43 @@ Deno.test("requests that finish late and in another order are answered each with
   close();
 });
 
+Deno.test("an export is opened anew when what is under way is finished, and not before", () => {
+  const { disk, transmission, far, close } = setUp();
+  const larger = Object.assign(new TestDisk(), {
+    info: { ...disk.info, sizeLow: 2 * DISK_BYTES },
+  });
+  disk.late = true;
+  write(far, request(Command.Read, 1, DISK_BYTES, 512), request(Command.Flush, 2, 0, 0));
+  transmission.turn();
+  assert.deepEqual(replies(read(far)), [[1, Errno.EINVAL]], "beyond the end");
+  transmission.reopen(() => larger);
+  write(far, request(Command.Flush, 3, 0, 0));
+  assert.equal(transmission.turn(), Turn.Idle);
+  assert.equal(transmission.wantsInput, false);
+  assert.equal(larger.submitted, 0);
+  disk.reap();
+  transmission.turn();
+  assert.deepEqual(replies(read(far)), [[2, 0], [3, 0]]);
+  assert.equal(larger.submitted, 1);
+  write(far, request(Command.WriteZeroes, 4, DISK_BYTES, 512));
+  transmission.turn();
+  assert.deepEqual(replies(read(far)), [[4, 0]]);
+  close();
+});
+
+Deno.test("an export that cannot be opened anew stays as it is", () => {
+  const { disk, transmission, far, logged, close } = setUp();
+  transmission.reopen(() => {
+    throw new Error("cannot open it: it has gone");
+  });
+  write(far, request(Command.Flush, 1, 0, 0));
+  transmission.turn();
+  assert.deepEqual(replies(read(far)), [[1, 0]]);
+  assert.equal(disk.submitted, 1);
+  assert.deepEqual(logged, ["disk: cannot open it: it has gone"]);
+  close();
+});
+
 Deno.test("no more requests than allowed are under way; the rest waits its turn", () => {
   const { disk, transmission, far, close } = setUp({ inflightMax: 2 });
   disk.late = true;

@@ -60,6 +60,16 @@ dd if=/dev/urandom of=$dev bs=1M seek=8 count=1 status=none
 sandblock flush $dev
 cmp -n 4194304 -i 1048576:0 disk.img /dev/zero
 cmp $dev disk.img
+truncate -s 48M disk.img
+if [ ${via} = nbd ] || [ "$(uname -r | cut -d. -f1)" -ge 7 ]; then
+  [ "$(sandblock resize $dev)" = 50331648 ]
+  [ "$(blockdev --getsize64 $dev)" = 50331648 ]
+  dd if=/dev/urandom of=$dev bs=1M seek=40 count=1 oflag=direct status=none
+  cmp $dev disk.img
+  refused "what serves it has 50331648; enlarge that first" sandblock resize $dev 64M
+else
+  refused "ublk of this kernel cannot" sandblock resize $dev
+fi
 sandblock detach $dev
 all_gone
 dev=$(sandblock attach --via ${via} -r file disk.img)
