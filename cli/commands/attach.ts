@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `sandblock attach`: makes a block device of this machine.
 
+import { startWorkerAhead } from "../../core/control/reactor_worker.ts";
 import { command } from "../declare/declaration.ts";
 import { attachOptions } from "../kernel/attach_options.ts";
 
@@ -50,7 +51,12 @@ export const attach = command({
     ],
   }],
   async run(values, operands) {
+    const { planAttach } = await import("../kernel/attach_plan.ts");
+    const plan = planAttach(values, operands);
+    const { isInBackground, startInBackground } = await import("../serve/background.ts");
+    if (!plan.foreground && !isInBackground()) return await startInBackground();
+    startWorkerAhead();
     const { runAttach } = await import("../kernel/attach.ts");
-    return await runAttach(values, operands);
+    return await runAttach(plan);
   },
 });

@@ -6,7 +6,7 @@ function __sandblock_operands
     for word in (commandline -opc)
         if test $skip -eq 1
             set skip 0
-        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--config' '--filter' '--allow' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '--restart' '-t' '--threads' '-P' '--pidfile' '--run' '--metrics' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '--via' '--device' '--recover' '--connections' '--depth' '--timeout' '--recovery-timeout' '-l' '--lang' '--language' '-k' '--kind' '--writes' '--skip' '--operations' '--seed' '--image' '--children' '-o' '--output'
+        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--config' '--filter' '--allow' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '--restart' '-t' '--threads' '-P' '--pidfile' '--run' '--metrics' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '--via' '--device' '--recover' '--replace' '--connections' '--depth' '--timeout' '--recovery-timeout' '-l' '--lang' '--language' '-k' '--kind' '--writes' '--skip' '--operations' '--seed' '--image' '--children' '-o' '--output'
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -111,6 +111,7 @@ complete -c sandblock -n '__sandblock_at '\''sandblock serve'\'' 0' -a '(__sandb
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l via -x -a 'auto ublk nbd' -d 'The way into the kernel; auto takes the best that there is'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l device -r -F -d 'Be this device, such as /dev/nbd3; a free one when not given'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l recover -r -F -d 'Take over a device whose process has died'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l replace -r -F -d 'Take over a device from the process that serves it, while it is in use'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l connections -x -d 'Sockets between the kernel and this process (nbd)'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l depth -x -d 'Requests that the kernel may have under way (ublk)'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l timeout -x -d 'Time that one request may take; 0 for ever (nbd)'

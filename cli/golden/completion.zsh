@@ -126,6 +126,7 @@ _sandblock_attach() {
     '(--via)'--via='[The way into the kernel; auto takes the best that there is]:auto|ublk|nbd:(auto ublk nbd)' \
     '(--device)'--device='[Be this device, such as /dev/nbd3; a free one when not given]:DEV:_files' \
     '(--recover)'--recover='[Take over a device whose process has died]:DEV:_files' \
+    '(--replace)'--replace='[Take over a device from the process that serves it, while it is in use]:DEV:_files' \
     '(--connections)'--connections='[Sockets between the kernel and this process (nbd)]:N: ' \
     '(--depth)'--depth='[Requests that the kernel may have under way (ublk)]:N: ' \
     '(--timeout)'--timeout='[Time that one request may take; 0 for ever (nbd)]:DURATION: ' \

@@ -7,6 +7,7 @@ import { startServer } from "../../core/control/serve.ts";
 import { AdminServer, askAdmin } from "../../core/kernel/admin.ts";
 import { attachDevice, bestVia, isAttached } from "../../core/kernel/attach.ts";
 import type { AttachOptions, FrontEnd } from "../../core/kernel/front.ts";
+import type { Via } from "../../core/kernel/names.ts";
 import {
   type DeviceRecord,
   makeStateDirectory,
@@ -19,33 +20,30 @@ import {
 import { flushBlockDevice } from "../../native/block_device.ts";
 import { type Log, stderrLog } from "../log.ts";
 import { print } from "../output.ts";
-import { isInBackground, startInBackground, stayInBackground } from "../serve/background.ts";
+import { stayInBackground } from "../serve/background.ts";
 import { prepareDevice } from "../serve/device.ts";
 import { Leftovers } from "../serve/leftovers.ts";
 import { loadServedPolicy, reloadPolicy } from "../serve/policy.ts";
 import { StopSignals } from "../serve/signals.ts";
-import type { AttachValues } from "./attach_options.ts";
-import { type AttachPlan, planAttach } from "./attach_plan.ts";
+import type { AttachPlan } from "./attach_plan.ts";
 import { resizeFront } from "./resize.ts";
-import { atMost, tellIfSlow } from "./slow.ts";
+import { atMost, isAlive, tellIfSlow, until } from "./slow.ts";
 
 /** When told to stop, the page cache is written out for so long at the most. */
 const FLUSH_MS = 10_000;
 
-/** Attaches as the command line says; the exit status. Throws Error with one sentence. */
-export async function runAttach(
-  values: AttachValues,
-  operands: readonly string[],
-): Promise<number> {
-  const plan = planAttach(values, operands);
-  if (!plan.foreground && !isInBackground()) return await startInBackground();
+/** Attaches a device and serves it in this process; the exit status. Throws Error with one sentence. */
+export async function runAttach(plan: AttachPlan): Promise<number> {
   let log = stderrLog(plan.serve.verbose);
   const notifier = await takeNotifier(Deno.env, (text) => log("warning", text));
   const leftovers = new Leftovers();
   const signals = new StopSignals((level, text) => log(level, text), leftovers);
   try {
-    const predecessor = plan.recover ? await findPredecessor(plan) : null;
+    const predecessor = plan.takeOver === null ? null : await findPredecessor(plan);
     makeStateDirectory();
+    // Loading a driver and starting the server do not wait for each other.
+    const via = plan.via === "auto" ? bestVia() : Promise.resolve(plan.via);
+    via.catch(() => {});
     const device = prepareDevice(plan.serve);
     const { policy: path } = plan.serve;
     const policy = path === undefined ? null : loadServedPolicy(path, log);
@@ -55,7 +53,7 @@ export async function runAttach(
     );
     if (path !== undefined) signals.reload = () => reloadPolicy(path, server, log);
     try {
-      const front = await makeFront(plan, server, predecessor);
+      const front = await makeFront(plan, await via, server, predecessor);
       await using life = new Life(front, server, plan, (level, text) => log(level, text));
       if (plan.serve.pidfile !== undefined) leftovers.pidfile(plan.serve.pidfile);
       print(`${front.device.path}\n`);
@@ -74,10 +72,10 @@ export async function runAttach(
 
 async function makeFront(
   plan: AttachPlan,
+  via: Via,
   server: Server,
   predecessor: DeviceRecord | null,
 ): Promise<FrontEnd> {
-  const via = plan.via === "auto" ? await bestVia() : plan.via;
   const { exportName, connections, depth, timeoutSeconds, recoverySeconds } = plan;
   const options: AttachOptions = {
     index: plan.device?.index ?? null,
@@ -87,6 +85,7 @@ async function makeFront(
     timeoutSeconds,
     recoverySeconds,
     predecessor,
+    beforeTakeOver: () => predecessor === null ? Promise.resolve() : takeOver(plan, predecessor),
   };
   return await tellIfSlow(attachDevice(via, server, options), `the kernel to make the device`);
 }
@@ -101,10 +100,22 @@ async function findPredecessor(plan: AttachPlan): Promise<DeviceRecord> {
   if (!isAttached(plan.device!)) {
     throw new Error(`cannot recover ${path}: the kernel does not have it any more; attach it anew`);
   }
-  if (await askAdmin(socketPath(name), { command: "status" }) !== null) {
-    throw new Error(`cannot recover ${path}: process ${record.pid} serves it`);
+  const isServed = await askAdmin(socketPath(name), { command: "status" }) !== null;
+  if (isServed && plan.takeOver === "recover") {
+    throw new Error(
+      `cannot recover ${path}: process ${record.pid} serves it; --replace takes it from there`,
+    );
   }
   return record;
+}
+
+/** Has the process that serves a device leave it, if there is one. */
+async function takeOver({ device }: AttachPlan, { pid }: DeviceRecord): Promise<void> {
+  const path = socketPath(device!.name);
+  if (await askAdmin(path, { command: "status" }) === null) return;
+  // It may end before it has answered.
+  await askAdmin(path, { command: "leave" }).catch(() => {});
+  await until(() => !isAlive(pid));
 }
 
 /** A device while it is served: its record, its socket for commands, and what ends with it. */
@@ -133,8 +144,9 @@ class Life implements AsyncDisposable {
         writeRecord(record);
         return { size: record.size };
       },
-      leave: () => {
+      leave: async () => {
         this.#leaving = true;
+        await server.abandon();
         // The answer goes out first.
         setTimeout(resolve, 0);
         return {};

@@ -42,6 +42,17 @@ export const attachOptions = {
     complete: "file",
     since,
   },
+  replace: {
+    long: "replace",
+    value: "DEV",
+    group: DEVICE,
+    help: "Take over a device from the process that serves it, while it is in use",
+    details:
+      "That process finishes what it works on and ends. What it kept to itself, such as what a " +
+      "cow filter has in memory, is gone. Through nbd, requests that were under way wait for --timeout.",
+    complete: "file",
+    since,
+  },
   connections: {
     long: "connections",
     value: "N",

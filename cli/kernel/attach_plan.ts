@@ -15,7 +15,8 @@ export interface AttachPlan {
   via: Via | "auto";
   /** The device to be; null: a free one. */
   device: KernelDevice | null;
-  recover: boolean;
+  /** Whether it is taken over: from a process that has died, or from one that is to leave it. */
+  takeOver: "recover" | "replace" | null;
   exportName: string;
   connections: number;
   depth: number;
@@ -57,7 +58,11 @@ export function planAttach(values: AttachValues, operands: readonly string[]): A
     serve: { ...serve, listeners: [], threads: 1 },
     via: plannedVia(values.via ?? "auto", device),
     device,
-    recover: values.recover !== undefined,
+    takeOver: values.recover !== undefined
+      ? "recover"
+      : values.replace !== undefined
+      ? "replace"
+      : null,
     exportName: exportname ?? "",
     connections: count("--connections", values.connections ?? "1", {
       minimum: 1,
@@ -71,15 +76,15 @@ export function planAttach(values: AttachValues, operands: readonly string[]): A
   };
 }
 
-function plannedDevice({ device, recover }: AttachValues): KernelDevice | null {
-  if (device !== undefined && recover !== undefined) {
-    throw new UsageError(
-      "cannot use --device together with --recover: the latter names the device",
-      HELP,
-    );
+function plannedDevice(values: AttachValues): KernelDevice | null {
+  const given = (["device", "recover", "replace"] as const)
+    .filter((key) => values[key] !== undefined);
+  const [one, other] = given;
+  if (other !== undefined) {
+    throw new UsageError(`cannot use --${one} together with --${other}: each names a device`, HELP);
   }
-  const text = device ?? recover;
-  if (text === undefined) return null;
+  if (one === undefined) return null;
+  const text = values[one]!;
   try {
     return parseDevice(text);
   } catch (error) {

@@ -9,7 +9,7 @@ import { flushBlockDevice, isClaimed } from "../../native/block_device.ts";
 import { UsageError } from "../errors.ts";
 import { printError } from "../output.ts";
 import { milliseconds } from "../values.ts";
-import { atMost, tellIfSlow, until } from "./slow.ts";
+import { atMost, isAlive, tellIfSlow, until } from "./slow.ts";
 import { conditionOf } from "./view.ts";
 
 /** What the command line says. */
@@ -117,13 +117,4 @@ function mountPoints(name: string): string[] {
     const [source = "", place = ""] = line.split(" ");
     return pattern.test(source) ? [place] : [];
   });
-}
-
-/** Whether a process is there; one that has ended and is not waited for is not. */
-function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(Deno.readTextFileSync(`/proc/${pid}/status`));
-  } catch {
-    return false;
-  }
 }

@@ -149,6 +149,11 @@ export interface Server {
   graph(exportName: string): Promise<GraphView>;
   /** Serves a client that is connected already, as those of ServerOptions. Rejects where it cannot. */
   connect(connection: InheritedConnection): Promise<void>;
+  /**
+   * Lets go of all clients without answers to what is under way, so that somebody else can give
+   * them. `stop` is to follow.
+   */
+  abandon(): Promise<void>;
   /** Has all clients of an export use it as it is now, with another size perhaps. */
   reopen(exportName: string): Promise<void>;
   /** Serves requests that the kernel passes on through ublk. Rejects where it cannot. */

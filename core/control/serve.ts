@@ -34,7 +34,7 @@ export async function startServer(
     await server.started;
     return server;
   } catch (error) {
-    server.abandon();
+    server.giveUp();
     for (const listener of listeners) closeListener(listener);
     throw error;
   }
@@ -100,6 +100,10 @@ class RunningServer implements Server {
     await this.#reactors[place]!.ask({ kind: "connect", connection });
   }
 
+  async abandon(): Promise<void> {
+    await Promise.all(this.#reactors.map((reactor) => reactor.ask({ kind: "abandon" })));
+  }
+
   async reopen(exportName: string): Promise<void> {
     await this.#reactors[this.#placeOf(exportName)]!.ask({ kind: "reopen", name: exportName });
   }
@@ -147,7 +151,7 @@ class RunningServer implements Server {
   }
 
   /** Ends what there is of a server that could not start. */
-  abandon(): void {
+  giveUp(): void {
     for (const reactor of this.#reactors) reactor.terminate();
     this.#watchdog.stop();
   }

@@ -101,7 +101,7 @@ export async function askAdmin(path: string, request: AdminRequest): Promise<Adm
   try {
     await writeLine(connection, request);
     const line = await readLine(connection);
-    if (line === "") return null;
+    if (line === "") throw new Error(`cannot ask "${path}": there was no answer`);
     const answer = JSON.parse(line) as AdminAnswer;
     if (!answer.ok) throw new Error(answer.error ?? "the process of the device refuses");
     return answer;

@@ -22,6 +22,8 @@ export interface AttachOptions {
   recoverySeconds: number;
   /** What the device was before its process died; null for a new device. */
   predecessor: DeviceRecord | null;
+  /** Called when nothing stands in the way of taking the device over. */
+  beforeTakeOver(): Promise<void>;
 }
 
 /** See the top of this file. */

@@ -54,6 +54,7 @@ export async function attachNbd(server: Server, options: AttachOptions): Promise
     if (predecessor === null) {
       return front(connectNbd(index, settings, kernelEnds), facts);
     }
+    await options.beforeTakeOver();
     reconnectNbd(index!, settings, kernelEnds);
     return front(index!, facts);
   } catch (error) {

@@ -143,9 +143,10 @@ async function recover(
   control: UblkControlDevice,
   server: Server,
   facts: FrontFacts,
-  { index, exportName }: AttachOptions,
+  { index, exportName, beforeTakeOver }: AttachOptions,
 ): Promise<FrontEnd> {
   const device = index!;
+  await beforeTakeOver();
   const { depth, requestBytesMax, flags } = await quiesced(control, device);
   facts.depth = depth;
   await control.startRecovery(device);

@@ -86,6 +86,8 @@ export type ReactorQuestion =
   | { kind: "export"; name: string }
   /** The nodes of an export; "" is the default export, or the first where there is none. */
   | { kind: "graph"; name: string }
+  /** Let go of all clients: what they have not been told, they are not told any more. */
+  | { kind: "abandon" }
   /** Have all clients of an export use it as it is now. */
   | { kind: "reopen"; name: string }
   /** Serve a client that is connected already. */
@@ -99,6 +101,7 @@ export type ReactorQuestion =
 export interface ReactorAnswers {
   export: ExportInfo;
   graph: GraphView;
+  abandon: null;
   reopen: null;
   connect: null;
   ublk: null;

@@ -185,6 +185,14 @@ export class Reactor implements PhaseHost {
     return info;
   }
 
+  /** Lets go of all clients once the device has finished what it works on, without answers. */
+  abandon(): void {
+    for (const connection of this.#connections.values()) {
+      connection.phase.hangUp();
+      this.#heat(connection);
+    }
+  }
+
   /** Has all clients of an export, "" is the default one, use it as it is now. */
   reopen(exportName: string): void {
     const name = this.describe(exportName).name;

@@ -131,7 +131,8 @@ function carryOut(
   if (question.kind === "export") return reactor.describe(question.name);
   if (question.kind === "graph") return reactor.graph(question.name);
   if (question.kind === "metrics") return devices.map(metricsOf);
-  if (question.kind === "reopen") reactor.reopen(question.name);
+  if (question.kind === "abandon") reactor.abandon();
+  else if (question.kind === "reopen") reactor.reopen(question.name);
   else if (question.kind === "connect") reactor.inherit(question.connection);
   else {reactor.attach((surroundings) =>
       new UblkQueue(question.queue, surroundings), question.queue);}

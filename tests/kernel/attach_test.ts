@@ -11,8 +11,22 @@ const UBLK: readonly KernelVersion[] = ["6.12", "7.2"];
 const NBD: readonly KernelVersion[] = ["6.1", "7.2"];
 
 const WAYS = [
-  { via: "nbd", dev: "/dev/nbd0", other: "/dev/nbd3", more: "--connections 2", among: NBD },
-  { via: "ublk", dev: "/dev/ublkb0", other: "/dev/ublkb3", more: "--depth 64", among: UBLK },
+  {
+    via: "nbd",
+    module: "nbd",
+    dev: "/dev/nbd0",
+    other: "/dev/nbd3",
+    more: "--connections 2",
+    among: NBD,
+  },
+  {
+    via: "ublk",
+    module: "ublk_drv",
+    dev: "/dev/ublkb0",
+    other: "/dev/ublkb3",
+    more: "--depth 64",
+    among: UBLK,
+  },
 ];
 
 function attachTest(name: string, script: string, options: KernelTestOptions): void {
@@ -22,7 +36,7 @@ function attachTest(name: string, script: string, options: KernelTestOptions): v
   kernelTest(name, body, options);
 }
 
-for (const { via, dev, other, more, among } of WAYS) {
+for (const { via, module, dev, other, more, among } of WAYS) {
   attachTest(
     `${via}: a file system lives on an attached device`,
     `
@@ -40,6 +54,7 @@ fsck.ext4 -fn $dev
 mount -o ro $dev m; sha256sum -c --quiet before; umount m
 sandblock list | grep -E "^${dev} +${via} +64M +served"
 sandblock detach $dev
+rmmod ${module}
 all_gone`,
     { among },
   );
@@ -102,6 +117,25 @@ kill -9 $(device_pid $dev)
 sandblock detach --no-flush $dev
 all_gone`,
     { among, thorough: via === "nbd" },
+  );
+
+  attachTest(
+    `${via}: another process takes over a device under load`,
+    `
+truncate -s 32M disk.img
+dev=$(sandblock attach --via ${via} --timeout 3s file disk.img)
+fio --name=v --filename=$dev --direct=1 --ioengine=libaio --iodepth=16 --rw=randwrite --bs=4k \\
+  --size=16M --verify=crc32c --verify_fatal=1 --output-format=terse > fio.log 2>&1 &
+fio=$!
+first=$(device_pid $dev)
+[ "$(sandblock attach --replace $dev --filter stats file disk.img)" = $dev ]
+[ "$(device_pid $dev)" != "$first" ]
+! kill -0 $first
+wait $fio || { cat fio.log; false; }
+sandblock list | grep -E "^$dev .* served .* --filter stats file disk.img"
+sandblock detach $dev
+all_gone`,
+    { among, thorough: true },
   );
 
   attachTest(

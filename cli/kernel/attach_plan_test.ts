@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+import assert from "node:assert/strict";
+import { UsageError } from "../errors.ts";
+import type { AttachValues } from "./attach_options.ts";
+import { planAttach } from "./attach_plan.ts";
+
+const GRAPH = ["file", "disk.img"];
+
+function refused(values: AttachValues, reason: RegExp): void {
+  assert.throws(
+    () => planAttach(values, GRAPH),
+    (error) => error instanceof UsageError && reason.test(error.message),
+  );
+}
+
+Deno.test("without options the best way is taken, in the background, for any device", () => {
+  const plan = planAttach({}, GRAPH);
+  assert.equal(plan.via, "auto");
+  assert.equal(plan.device, null);
+  assert.equal(plan.takeOver, null);
+  assert.equal(plan.foreground, false);
+  assert.deepEqual([plan.timeoutSeconds, plan.recoverySeconds], [30, 600]);
+  assert.deepEqual([plan.connections, plan.depth], [1, 128]);
+  assert.deepEqual(plan.serve.listeners, []);
+});
+
+Deno.test("a device says by itself which way it is", () => {
+  assert.equal(planAttach({ device: "nbd3" }, GRAPH).via, "nbd");
+  assert.equal(planAttach({ recover: "/dev/ublkb0", via: "ublk" }, GRAPH).via, "ublk");
+  refused({ device: "/dev/nbd3", via: "ublk" }, /that is a device of nbd/);
+});
+
+Deno.test("filters are part of what is remembered", () => {
+  const plan = planAttach({ filter: ["cow", "stats"], replace: "/dev/nbd0" }, GRAPH);
+  assert.deepEqual(plan.graph, ["--filter", "cow", "--filter", "stats", ...GRAPH]);
+  assert.equal(plan.takeOver, "replace");
+});
+
+Deno.test("times are whole seconds, and 0 is no time at all", () => {
+  const plan = planAttach({ timeout: "1500ms", recoveryTimeout: "0" }, GRAPH);
+  assert.deepEqual([plan.timeoutSeconds, plan.recoverySeconds], [2, 0]);
+  assert.equal(planAttach({ timeout: "0s" }, GRAPH).timeoutSeconds, 0);
+});
+
+Deno.test("what makes no sense is refused in a sentence", () => {
+  refused({ device: "/dev/sda" }, /use \/dev\/nbdN or \/dev\/ublkbN/);
+  refused({ device: "nbd0", recover: "nbd0" }, /--device together with --recover/);
+  refused({ recover: "nbd0", replace: "nbd0" }, /--recover together with --replace/);
+  refused({ via: "nbdd" }, /one of auto, ublk, nbd; did you mean "nbd"/);
+  refused({ connections: "0" }, /--connections "0"/);
+  refused({ depth: "5000" }, /--depth "5000"/);
+  refused({ timeout: "soon" }, /--timeout "soon"/);
+});
