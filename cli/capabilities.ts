@@ -32,5 +32,9 @@ function grantedText({ name }: CapabilityRequest, grants: Grants): string {
       ? "not allowed"
       : `allowed for ${paths.map(({ path }) => path).join(", ")}`;
   }
-  return name !== "net" && grants[name] ? "allowed" : "not allowed";
+  if (name === "net") {
+    const places = grants.net.map(({ host, port }) => `${host}:${port}`);
+    return places.length === 0 ? "not allowed" : `allowed to ${places.join(", ")}`;
+  }
+  return grants[name] ? "allowed" : "not allowed";
 }

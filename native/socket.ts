@@ -14,6 +14,8 @@ const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const EINPROGRESS = 115;
+const SO_ERROR = 4;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_KEEPALIVE = 9;
@@ -127,6 +129,26 @@ export function connectTo(address: SocketAddress): number {
   const error = new SystemError(where, lastErrno());
   closeDescriptor(fd);
   throw error;
+}
+
+/**
+ * Begins to connect a non-blocking socket, which becomes writable when that has ended; `connectionErrno`
+ * says how. `errno` is not 0 where it has failed already. Throws SystemError where there can be no socket.
+ */
+export function beginConnect(address: SocketAddress): { fd: number; errno: number } {
+  const bytes = encodeAddress(address);
+  const family = new DataView(bytes.buffer).getUint16(0, true);
+  const where = `connect to ${addressText(address)}`;
+  const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  const fd = check(libc.socket(family, type, 0), where);
+  if (libc.connect(fd, bytes, bytes.length) === 0) return { fd, errno: 0 };
+  const errno = lastErrno();
+  return { fd, errno: errno === EINPROGRESS ? 0 : errno };
+}
+
+/** How connecting has ended: 0 or an errno. */
+export function connectionErrno(fd: number): number {
+  return new Int32Array(getOption(fd, SOL_SOCKET, SO_ERROR, 4).buffer)[0]!;
 }
 
 /** Accepts a connection as a non-blocking socket; a negative errno when there is none. */

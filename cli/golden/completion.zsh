@@ -81,7 +81,7 @@ _sandblock_serve() {
     '(-s --single)'{-s,--single}'[Serve one client on standard input and output]' \
     '(--config)'--config='[Serve what a configuration file says, in place of PLUGIN]:FILE:_files' \
     '*'--filter='[Put a filter above the plugin; the first one given is nearest to the clients]:FILTER:_sandblock_plugins' \
-    '*'--allow='[Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
+    '*'--allow='[Allow a plugin more than its memory: read=DIR, write=DIR, net=HOST:PORT, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
     '(-e --exportname -x --export-name --export)'{-e+,--exportname=,-x+,--export-name=,--export=}'[Name by which clients know the default export]:NAME: ' \
     '(-r --readonly --read-only)'{-r,--readonly,--read-only}'[Refuse everything that would change the device]' \
     '(--policy)'--policy='[Rules about which requests clients may make]:FILE:_files' \
@@ -132,7 +132,7 @@ _sandblock_attach() {
     '(--timeout)'--timeout='[Time that one request may take; 0 for ever (nbd)]:DURATION: ' \
     '(--recovery-timeout)'--recovery-timeout='[How long requests wait for --recover when the process dies; 0 not at all]:DURATION: ' \
     '*'--filter='[Put a filter above the plugin; the first one given is nearest to the clients]:FILTER:_sandblock_plugins' \
-    '*'--allow='[Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
+    '*'--allow='[Allow a plugin more than its memory: read=DIR, write=DIR, net=HOST:PORT, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
     '(-e --exportname -x --export-name --export)'{-e+,--exportname=,-x+,--export-name=,--export=}'[Name of the export to attach, where the plugin has several]:NAME: ' \
     '(-r --readonly --read-only)'{-r,--readonly,--read-only}'[Refuse everything that would change the device]' \
     '(--policy)'--policy='[Rules about which requests clients may make]:FILE:_files' \
@@ -262,7 +262,7 @@ _sandblock_plugin_show() {
   local curcontext=$curcontext state line
   local -A opt_args
   _arguments -s -S : \
-    '*'--allow='[Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
+    '*'--allow='[Allow a plugin more than its memory: read=DIR, write=DIR, net=HOST:PORT, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
     '(--json)'--json'[Print JSON]' \
     '(-h --help)'{-h,--help}'[Print this]' \
     '1:plugin:_sandblock_plugins'
@@ -401,7 +401,7 @@ _sandblock_graph_show() {
   _arguments -s -S : \
     '(--config)'--config='[Serve what a configuration file says, in place of PLUGIN]:FILE:_files' \
     '*'--filter='[Put a filter above the plugin; the first one given is nearest to the clients]:FILTER:_sandblock_plugins' \
-    '*'--allow='[Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
+    '*'--allow='[Allow a plugin more than its memory: read=DIR, write=DIR, net=HOST:PORT, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
     '(-r --readonly --read-only)'{-r,--readonly,--read-only}'[Refuse everything that would change the device]' \
     '(--plugin-memory)'--plugin-memory='[Memory that the plugin may use, instead of what it asks for]:SIZE: ' \
     '(--plugin-timeout)'--plugin-timeout='[Time that one call into the plugin may take]:DURATION: ' \

@@ -30,7 +30,7 @@ Deno.test("a node is named as it is written or by its manifest", () => {
 Deno.test("what comes with sandblock gets the clock and random numbers unasked, and no files", () => {
   const asking = manifest("x", { ...FILES, clock: {}, random: { required: true } });
   const grants = new Allowances([]).of("x", asking, false, true);
-  assert.deepEqual(grants, { files: [], clock: true, random: true });
+  assert.deepEqual(grants, { ...NO_GRANTS, clock: true, random: true });
   assert.deepEqual(new Allowances([]).of("x", manifest("x"), false, true), NO_GRANTS);
 });
 
@@ -47,7 +47,12 @@ Deno.test("what cannot be meant is refused in one sentence", () => {
   );
   refused(["read"], 'cannot allow "read": it lacks the directory or file, as in read=/srv/images');
   refused(["clock=1"], 'cannot allow "clock=1": "clock" takes no value');
-  refused(["net=a:1"], 'cannot allow "net=a:1": plugins cannot use the network yet');
+  const net = (text: string) =>
+    refused(
+      [text],
+      `cannot allow "${text}": it lacks the host and port, as in net=example.org:10809`,
+    );
+  for (const text of ["net", "net=", "net=a", "net=a:0", "net=a:65536", "net=::1:9"]) net(text);
   refused(
     ["dsik:clock"],
     'cannot use --allow "dsik:...": no plugin or filter has this name; did you mean "disk"?',

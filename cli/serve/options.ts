@@ -115,7 +115,7 @@ const serving = {
     value: "[NODE:]CAPABILITY[=WHAT]",
     repeated: true,
     group: SERVING,
-    help: "Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random",
+    help: "Allow a plugin more than its memory: read=DIR, write=DIR, net=HOST:PORT, clock, random",
     details:
       "A plugin gets nothing that is not allowed here, and nothing that its manifest does not ask " +
       'for; "plugin show" prints what that is. read=DIR lets it read files below a directory, ' +

@@ -4,6 +4,7 @@
 
 import { FileDevice } from "../backend/file.ts";
 import { GrantedFiles } from "../backend/granted_files.ts";
+import { GrantedStreams } from "../backend/granted_streams.ts";
 import { HostMemory } from "../backend/host_memory.ts";
 import type { Device } from "../block/device.ts";
 import type { DeviceOptions } from "../control/options.ts";
@@ -56,6 +57,7 @@ function buildNode(
   const watch = watches.shift()!;
   const children: Device[] = [];
   let files: GrantedFiles | undefined;
+  let streams: GrantedStreams | undefined;
   try {
     for (const child of options.children ?? []) {
       children.push(buildNode(child, services, watches, agenda));
@@ -64,6 +66,7 @@ function buildNode(
     if (grants !== undefined && grants.files.length > 0) {
       files = new GrantedFiles(grants.files, { log });
     }
+    if (grants !== undefined && grants.net.length > 0) streams = new GrantedStreams(grants.net);
     const own: PluginOptions = {
       watch,
       log,
@@ -72,6 +75,7 @@ function buildNode(
       runsAgenda,
       ...grants !== undefined && { grants },
       ...files !== undefined && { files },
+      ...streams !== undefined && { streams },
       ...agenda !== undefined && { agenda },
       ...memoryRelease !== undefined && { memoryRelease },
     };
@@ -80,6 +84,7 @@ function buildNode(
     return buildRestarting(options, restart, own, services.hostMemoryBytesMax);
   } catch (error) {
     files?.close();
+    streams?.close();
     for (const child of children) child.close();
     throw error;
   }
@@ -92,7 +97,7 @@ function buildRestarting(
   own: PluginOptions,
   hostMemoryBytesMax?: number,
 ): Device {
-  const { children = [], files, log } = own;
+  const { children = [], files, streams, log } = own;
   // Numbers of calls go on where they were, so that the watchdog never takes one for another.
   const counter = new CallCounter(own.watch);
   const agenda = own.agenda ?? new Agenda();
@@ -110,7 +115,7 @@ function buildRestarting(
       runsAgenda,
       children,
       ...memory !== undefined && { memory },
-      ...files !== undefined && { files },
+      services: [files, streams].filter((service) => service !== undefined),
       name: prepared.manifest.name,
       log,
     });

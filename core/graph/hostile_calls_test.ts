@@ -102,7 +102,7 @@ function start(name: string, directory: string): { device: Device; lines: string
     name: "hostile",
     kind: "filter",
     calls: { pwrite: "transform", pread: "transform" },
-    capabilities: { write: {}, clock: {}, random: {} },
+    capabilities: { write: {}, net: {}, clock: {}, random: {} },
     metrics: [{ name: "a", type: "counter" }],
   });
   const prepared = preparePlugin(writeManifest(assemble(caller(name)), manifest));
@@ -116,7 +116,7 @@ function start(name: string, directory: string): { device: Device; lines: string
     prepared,
     values: [],
     children: [below],
-    grants: parseGrants(["write=in", "clock", "random"], directory),
+    grants: parseGrants(["write=in", "net=127.0.0.1:9", "clock", "random"], directory),
   };
   const watchdog = new Watchdog();
   const watches = pluginNodes(options).map(() => watchdog.watch(10_000));

@@ -90,6 +90,10 @@ export const IMPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   file_pwrite: FILE_TRANSFER,
   file_sync: abi([I32, I32, I32], I32),
   file_zero: abi([I32, Count, Count, I32, I32], I32),
+  net_open: abi([Pointer, Pointer, I32], I32),
+  net_read: abi([I32, Pointer, I32], I32),
+  net_write: abi([I32, Pointer, Count, I32], I32),
+  net_close: abi([I32]),
 }));
 
 /** Functions that a plugin may export. */

@@ -17,10 +17,11 @@ export const CAPABILITIES = {
 } as const;
 export type Capability = keyof typeof CAPABILITIES;
 
-/** Capabilities that this host can grant; the others are names that the ABI has reserved. */
+/** Capabilities that this host can grant. */
 export const GRANTABLE: ReadonlySet<Capability> = new Set([
   "read",
   "write",
+  "net",
   "clock",
   "random",
   "logging",

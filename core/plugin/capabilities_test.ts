@@ -118,7 +118,6 @@ Deno.test("a manifest asks for capabilities by name, each with two keys at most"
     /the capability "read" of its manifest has the unknown key "need"/,
   );
   refused({ read: true }, /the capability "read" of its manifest is not an object/);
-  refused({ net: { required: true } }, /it needs the capability "net", which this sandblock does/);
 });
 
 Deno.test("functions of a capability may only be imported by who asks for it", () => {

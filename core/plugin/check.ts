@@ -183,7 +183,9 @@ function checkMinor(verb: string, name: string, { abi, kind }: Manifest): void {
 
 /** Throws PluginError where a plugin imports what it has not asked to be allowed. */
 function checkAsked(name: string, { node = PLAIN_NODE }: Manifest): void {
-  const possible = name.startsWith("file_") ? ["read", "write"] : [name];
+  const possible = name.startsWith("file_")
+    ? ["read", "write"]
+    : [name.startsWith("net_") ? "net" : name];
   if (!possible.every(isCapability)) return;
   if (node.capabilities.some((asked) => possible.includes(asked.name))) return;
   throw new PluginError(

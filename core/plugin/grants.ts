@@ -7,7 +7,6 @@ import {
   CAPABILITIES,
   type Capability,
   type CapabilityRequest,
-  GRANTABLE,
   isCapability,
 } from "./capabilities.ts";
 import { ParameterError } from "./errors.ts";
@@ -26,16 +25,30 @@ export interface FileGrant {
   write: boolean;
 }
 
+/** A port of another machine. */
+export interface NetGrant {
+  /** A name or a numeric address. */
+  host: string;
+  port: number;
+}
+
 /** All that one plugin was granted. Plain data, which can be sent to another thread. */
 export interface Grants {
   readonly files: readonly FileGrant[];
+  readonly net: readonly NetGrant[];
   readonly clock: boolean;
   readonly random: boolean;
   readonly logging: boolean;
 }
 
 /** What a plugin gets unless somebody grants more. */
-export const NO_GRANTS: Grants = { files: [], clock: false, random: false, logging: false };
+export const NO_GRANTS: Grants = {
+  files: [],
+  net: [],
+  clock: false,
+  random: false,
+  logging: false,
+};
 
 /** How `capability` is granted on a command line, behind `--allow`. */
 export function grantForm(capability: Capability): string {
@@ -44,14 +57,16 @@ export function grantForm(capability: Capability): string {
 }
 
 /**
- * The grants in `texts`: `read=PATH`, `write=PATH`, `clock`, `random`, `logging`. A relative path starts at
- * `directory`, the current one when absent. Throws ParameterError, one sentence about one text.
+ * The grants in `texts`: `read=PATH`, `write=PATH`, `net=HOST:PORT`, `clock`, `random`, `logging`. A
+ * relative path starts at `directory`, the current one when absent. Throws ParameterError, one sentence
+ * about one text.
  */
 export function parseGrants(texts: readonly string[], directory = Deno.cwd()): Grants {
   if (texts.length > GRANTS_MAX) {
     throw new ParameterError(`cannot allow ${texts.length} things: ${GRANTS_MAX} are possible`);
   }
   const files: FileGrant[] = [];
+  const net: NetGrant[] = [];
   const plain = { clock: false, random: false, logging: false };
   for (const text of texts) {
     const equals = text.indexOf("=");
@@ -65,15 +80,24 @@ export function parseGrants(texts: readonly string[], directory = Deno.cwd()): G
           (didYouMean(name, words) || `; they are ${words.join(", ")}`),
       );
     }
-    if (!GRANTABLE.has(name)) throw refuse("plugins cannot use the network yet");
-    if (name === "read" || name === "write") {
+    if (name === "net") net.push(parseNet(value, refuse));
+    else if (name === "read" || name === "write") {
       if (!value) throw refuse(`it lacks the directory or file, as in ${name}=/srv/images`);
       if (value.includes("\0")) throw refuse("a path has no NUL");
       files.push({ path: absolutePath(directory, value), write: name === "write" });
     } else if (value !== null) throw refuse(`"${name}" takes no value`);
     else if (name === "clock" || name === "random" || name === "logging") plain[name] = true;
   }
-  return { files, ...plain };
+  return { files, net, ...plain };
+}
+
+function parseNet(value: string | null, refuse: (fact: string) => Error): NetGrant {
+  const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(value ?? "");
+  const port = Number(parts?.[3] ?? 0);
+  if (parts === null || port < 1 || port > 65535) {
+    throw refuse("it lacks the host and port, as in net=example.org:10809");
+  }
+  return { host: parts[1] ?? parts[2]!, port };
 }
 
 /** `grants` together with what a plugin that comes with sandblock gets unasked: what harms nobody. */
@@ -94,12 +118,12 @@ export function isGranted(grants: Grants, capability: Capability): boolean {
       return grants.files.length > 0;
     case "write":
       return grants.files.some(({ write }) => write);
+    case "net":
+      return grants.net.length > 0;
     case "clock":
     case "random":
     case "logging":
       return grants[capability];
-    default:
-      return false;
   }
 }
 

@@ -20,6 +20,7 @@ import { abiMinor } from "./manifest_check.ts";
 import { type NodeManifest, PLAIN_NODE } from "./manifest_node.ts";
 import { BUFFER_ALIGNMENT_MIN, type MemoryRelease, PluginMemory } from "./memory.ts";
 import type { NodeMetrics } from "../block/metrics.ts";
+import { Streams, type StreamStore } from "./streams.ts";
 import { Opening, writesItself } from "./opening.ts";
 import type { ParameterValue } from "./parameters.ts";
 import type { PreparedPlugin } from "./prepare.ts";
@@ -45,6 +46,8 @@ export interface PluginOptions {
   grants?: Grants;
   /** The files among that. Closed together with the device. */
   files?: FileStore;
+  /** The machines among that. Closed together with the device. */
+  streams?: StreamStore;
   /** What a filter stands on. They are closed together with it. */
   children?: readonly Device[];
   /** Somebody else's are children and files, and the instance is not called again after a failure. */
@@ -78,6 +81,8 @@ export class PluginDevice implements Device {
   readonly #opening: Opening;
   readonly #files: Files;
   readonly #store: FileStore | null;
+  readonly #streams: Streams;
+  readonly #network: StreamStore | null;
   readonly #agenda: Agenda;
   readonly #runsAgenda: boolean;
   /** Children and files are somebody else's. */
@@ -95,12 +100,14 @@ export class PluginDevice implements Device {
     const grants = options.grants ?? NO_GRANTS;
     checkGrants(prepared.manifest, grants);
     this.#store = options.files ?? null;
+    this.#network = options.streams ?? null;
     const alignments = this.#children.map(({ bufferAlignment }) => bufferAlignment);
     this.#own.payloadAlignment = this.#node.alignment;
     this.#own.bufferAlignment = Math.max(BUFFER_ALIGNMENT_MIN, this.#node.alignment);
     this.bufferAlignment = Math.max(this.#own.bufferAlignment, ...alignments);
     this.completionFds = [
       ...this.#store?.completionFds ?? [],
+      ...this.#network?.completionFds ?? [],
       ...this.#children.flatMap(({ completionFds }) => completionFds),
     ];
     this.#agenda = options.agenda ?? new Agenda();
@@ -122,12 +129,14 @@ export class PluginDevice implements Device {
     this.#host.pends = abiMinor(prepared.manifest.abi) >= 1;
     this.#below = new Below(this.#host, this.#children, this.#node, prepared.imports, grants);
     this.#files = new Files(this.#host, this.#store);
+    this.#streams = new Streams(this.#host, this.#network);
     this.#host.onFailure = () => {
       this.failures++;
       this.#host.dead = onFailure !== undefined;
       onFailure?.();
       this.#below.next.forget();
       this.#files.forget();
+      this.#streams.closeAll();
     };
     this.#calls = instantiate(
       prepared,
@@ -136,7 +145,7 @@ export class PluginDevice implements Device {
       this.#host,
       this.#listing,
       this.#below,
-      { grants, files: this.#files },
+      { grants, files: this.#files, streams: this.#streams },
     );
     // A component tells what it has when it runs.
     const running = { ...prepared, exports: Object.keys(this.#calls) };
@@ -260,6 +269,7 @@ export class PluginDevice implements Device {
   reap(): void {
     for (const child of this.#children) child.reap();
     this.#store?.reap();
+    this.#network?.reap();
     if (this.#runsAgenda) this.#agenda.run(performance.now());
   }
 
@@ -296,8 +306,10 @@ export class PluginDevice implements Device {
     this.#agenda.cancelAll(this.#host);
     this.#below.closeBackground();
     this.#files.closeAll();
+    this.#streams.closeAll();
     if (this.#isLent) return;
     this.#store?.close();
+    this.#network?.close();
     for (const child of this.#children) child.close();
   }
 }

@@ -8,6 +8,7 @@ import type { StackPointer } from "./caller.ts";
 import type { Host } from "./host.ts";
 import { makeImports } from "./imports.ts";
 import type { Files } from "./files.ts";
+import type { Streams } from "./streams.ts";
 import type { Grants } from "./grants.ts";
 import { makeServiceImports } from "./service_imports.ts";
 import { makeNodeImports, type NodeServices } from "./node_imports.ts";
@@ -29,12 +30,12 @@ export function instantiate(
   host: Host,
   listing: Listing,
   node: NodeServices,
-  services: { grants: Grants; files: Files },
+  services: { grants: Grants; files: Files; streams: Streams },
 ): PluginCalls {
   const core = {
     ...makeImports(host, listing),
     ...makeNodeImports(host, node),
-    ...makeServiceImports(host, services.grants, services.files),
+    ...makeServiceImports(host, services.grants, services.files, services.streams),
   };
   const around = new Surroundings(services.grants, (level, text) => {
     host.log(`log ${level}`, level, printable(new TextEncoder().encode(text)));

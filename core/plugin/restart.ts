@@ -7,7 +7,6 @@ import { BlockError, Errno } from "../block/errno.ts";
 import type { ExportEntry } from "../block/export.ts";
 import type { PayloadMemory } from "../block/memory.ts";
 import type { Agenda, TimerOwner } from "./agenda.ts";
-import type { FileStore } from "./files.ts";
 import type { LogLevel, PluginDevice } from "./instance.ts";
 import type { NodeMetrics } from "../block/metrics.ts";
 import { RestartedExport } from "./restarted_export.ts";
@@ -28,7 +27,8 @@ export interface RestartOptions {
   /** Where payloads lie; absent where they lie in what is below. Closed together with the device. */
   memory?: PayloadMemory & { close(): void };
   children: readonly Device[];
-  files?: FileStore;
+  /** What instances use and do not own. Closed together with the device. */
+  services: readonly { close(): void }[];
   name: string;
   log(level: LogLevel, text: string): void;
   /** A clock in milliseconds that never goes back. */
@@ -134,10 +134,10 @@ export class RestartingDevice implements Device, TimerOwner {
   }
 
   close(): void {
-    const { agenda, children, files, memory } = this.#options;
+    const { agenda, children, services, memory } = this.#options;
     agenda.cancelAll(this);
     this.#instance.close();
-    files?.close();
+    for (const service of services) service.close();
     for (const child of children) child.close();
     memory?.close();
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The functions for what a plugin was granted: clock, random numbers, files (ABI, "Capabilities"). As
+// The functions for what a plugin was granted: clock, random numbers, files, the network (ABI, "Capabilities"). As
 // in imports.ts, none of them throws; what was not granted is answered with EPERM.
 
 import { Errno } from "../block/errno.ts";
@@ -9,6 +9,7 @@ import type { Files } from "./files.ts";
 import type { Grants } from "./grants.ts";
 import type { Host } from "./host.ts";
 import { nameAt } from "./imports.ts";
+import type { Streams } from "./streams.ts";
 
 const NS_PER_MS = 1_000_000n;
 /** Random bytes in one call. */
@@ -21,8 +22,13 @@ export function makeServiceImports(
   host: Host,
   grants: Grants,
   files: Files,
+  streams: Streams,
 ): WebAssembly.ModuleImports {
-  return { ...plainImports(host, grants), ...fileImports(host, files) };
+  return {
+    ...plainImports(host, grants),
+    ...fileImports(host, files),
+    ...netImports(host, streams),
+  };
 }
 
 function plainImports(host: Host, grants: Grants): WebAssembly.ModuleImports {
@@ -88,6 +94,27 @@ function fileImports(host: Host, files: Files): WebAssembly.ModuleImports {
         flags,
         token,
       ),
+  };
+}
+
+function netImports(host: Host, streams: Streams): WebAssembly.ModuleImports {
+  return {
+    net_open: (ph: number, pl: number, lh: number, ll: number, token: number) => {
+      const address = nameAt(host, "net_open", joined(ph, pl), joined(lh, ll));
+      return address === null ? -Errno.EINVAL : streams.open(address, token);
+    },
+    net_read: (number: number, ph: number, pl: number, token: number) => {
+      return streams.read(number, joined(ph, pl), token);
+    },
+    net_write: (
+      number: number,
+      ph: number,
+      pl: number,
+      countHigh: number,
+      countLow: number,
+      token: number,
+    ) => streams.write(number, joined(ph, pl), countHigh, countLow, token),
+    net_close: (number: number) => streams.close(number),
   };
 }
 

@@ -119,6 +119,10 @@ export const LATER_IMPORTS = {
   file_pwrite: "(param i32 i32 i64 i64 i32 i32) (result i32)",
   file_sync: "(param i32 i32 i32) (result i32)",
   file_zero: "(param i32 i64 i64 i32 i32) (result i32)",
+  net_open: "(param i32 i32 i32) (result i32)",
+  net_read: "(param i32 i32 i32) (result i32)",
+  net_write: "(param i32 i32 i64 i32) (result i32)",
+  net_close: "(param i32)",
 };
 
 /** What a filter may call besides. */

@@ -197,6 +197,20 @@ SB_C SB_IMPORT("file_sync") int32_t sb_file_sync(int32_t file, int32_t flags, in
 SB_C SB_IMPORT("file_zero") int32_t sb_file_zero(int32_t file, uint64_t count, uint64_t offset,
                                                  int32_t flags, int32_t token);
 
+/* TCP, to "HOST:PORT" as it was granted. sb_done(token, 0 or an error number) says when the
+ * connection is there. A number, or a negative error number. */
+SB_C SB_IMPORT("net_open") int32_t sb_net_open(const char *address, size_t length, int32_t token);
+/* What is read into: `room` is the plugin's, `count` the host's; 0 is the end of the stream. */
+struct sb_net_buffer {
+  uint32_t room, count;
+  uint8_t bytes[];
+};
+SB_C SB_IMPORT("net_read") int32_t sb_net_read(int32_t stream, struct sb_net_buffer *buffer,
+                                               int32_t token);
+SB_C SB_IMPORT("net_write") int32_t sb_net_write(int32_t stream, const void *data, uint64_t count,
+                                                 int32_t token);
+SB_C SB_IMPORT("net_close") void sb_net_close(int32_t stream);
+
 /* A text and its length, for the functions above: sb_error_text(SB_TEXT("disk is full")) */
 #define SB_TEXT(literal) "" literal, sizeof(literal) - 1
 

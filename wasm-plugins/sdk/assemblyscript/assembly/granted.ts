@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the user has granted, besides the clock (later.ts): random numbers and files
+// What the user has granted, besides the clock (later.ts): random numbers, files, the network
 // (wasm-plugins/abi/README.md, section 17). Calls on files return 0, an errno or PENDING; then
 // `sb_done(token, result)` is called. With the token 0 they wait, which calls for requests must not.
 
@@ -75,3 +75,25 @@ export declare function fileZero(
   flags: i32,
   token: i32,
 ): i32;
+
+/** Begins to connect to `HOST:PORT`; `sb_done(token, result)` says how that ended. A number or -errno. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "net_open")
+export declare function netOpen(address: usize, length: usize, token: i32): i32;
+
+/**
+ * Reads what is there. `buffer`: room as u32, set by the plugin; bytes read as u32, set by the host, 0 at
+ * the end; then the bytes.
+ */
+// @ts-ignore: decorator
+@external("sandblock:v3", "net_read")
+export declare function netRead(stream: i32, buffer: usize, token: i32): i32;
+
+/** Sends all of `count` bytes. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "net_write")
+export declare function netWrite(stream: i32, data: usize, count: u64, token: i32): i32;
+
+// @ts-ignore: decorator
+@external("sandblock:v3", "net_close")
+export declare function netClose(stream: i32): void;

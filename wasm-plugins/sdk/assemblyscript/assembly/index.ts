@@ -64,6 +64,10 @@ export {
   fileSize,
   fileSync,
   fileZero,
+  netClose,
+  netOpen,
+  netRead,
+  netWrite,
   random,
 } from "./granted";
 export {
