@@ -162,7 +162,7 @@ complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l seed -x -d 'Where random numbers begin'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l image -r -F -d 'What the devices below a filter hold'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l children -x -d 'Devices below a filter'
-complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l allow -x -d 'Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random'
+complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l allow -x -d 'Allow a plugin more than its memory: read=DIR, write=DIR, net=HOST:PORT, clock, random'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l plugin-timeout -x -d 'One call into the plugin may take so long'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -l json -d 'Print JSON'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin check'\''' -s h -l help -d 'Print this'

@@ -250,7 +250,7 @@ _sandblock_plugin_check() {
     '(--seed)'--seed='[Where random numbers begin]:NUMBER: ' \
     '(--image)'--image='[What the devices below a filter hold]:FILE:_files' \
     '(--children)'--children='[Devices below a filter]:NUMBER: ' \
-    '*'--allow='[Allow a plugin something beyond its own memory: read=DIR, write=DIR, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
+    '*'--allow='[Allow a plugin more than its memory: read=DIR, write=DIR, net=HOST:PORT, clock, random]:[NODE\:]CAPABILITY[=WHAT]: ' \
     '(--plugin-timeout)'--plugin-timeout='[One call into the plugin may take so long]:SECONDS: ' \
     '(--json)'--json'[Print JSON]' \
     '(-h --help)'{-h,--help}'[Print this]' \
