@@ -15,7 +15,6 @@ import {
   SINCE_3_1,
   wasmTypes,
 } from "./abi.ts";
-import { isCapability } from "./capabilities.ts";
 import { PluginError } from "./errors.ts";
 import type { Manifest } from "./manifest.ts";
 import { abiMinor } from "./manifest_check.ts";
@@ -181,12 +180,17 @@ function checkMinor(verb: string, name: string, { abi, kind }: Manifest): void {
   }
 }
 
+/** Which capabilities a function is for; any plugin may import the others. */
+function capabilitiesOf(name: string): string[] {
+  if (name.startsWith("file_")) return ["read", "write"];
+  if (name.startsWith("net_")) return ["net"];
+  return name === "clock" || name === "random" ? [name] : [];
+}
+
 /** Throws PluginError where a plugin imports what it has not asked to be allowed. */
 function checkAsked(name: string, { node = PLAIN_NODE }: Manifest): void {
-  const possible = name.startsWith("file_")
-    ? ["read", "write"]
-    : [name.startsWith("net_") ? "net" : name];
-  if (!possible.every(isCapability)) return;
+  const possible = capabilitiesOf(name);
+  if (possible.length === 0) return;
   if (node.capabilities.some((asked) => possible.includes(asked.name))) return;
   throw new PluginError(
     `it imports the function ${quoted(name)}, but its manifest asks for no capability ` +
