@@ -208,3 +208,79 @@ Deno.test("metrics of a filter are written to a file when the server stops", asy
   assert.match(text, /^sandblock_stats_written_bytes_total\{.*node="0",plugin="stats"\} 65536$/m);
   assert.match(text, /^sandblock_plugin_failures_total\{.*node="0\.0",plugin="memory"\} 0$/m);
 });
+
+/** Asks another machine for the block at each offset: 8 bytes there, 512 back. */
+const REMOTE = {
+  imports: `
+    (import "sandblock:v3" "net_open" (func $open (param i32 i32 i32) (result i32)))
+    (import "sandblock:v3" "net_read" (func $read (param i32 i32 i32) (result i32)))
+    (import "sandblock:v3" "net_write" (func $write (param i32 i32 i64 i32) (result i32)))
+    (import "sandblock:v3" "complete" (func $complete (param i32 i32)))`,
+  body: `(global $stream (mut i32) (i32.const -1)) (global $request (mut i32) (i32.const 0))
+    (func (export "sb_param_bytes") (param i32 i32 i32)
+      (global.set $stream (call $open (local.get 1) (local.get 2) (i32.const 1))))
+    (func (export "sb_ready") (result i32)
+      (select (i32.const 13) (i32.const 0) (i32.lt_s (global.get $stream) (i32.const 0))))
+    ${
+    rangeCall(
+      "sb_pread",
+      `(local $status i32)
+      (global.set $request (local.get $request))
+      (i64.store (i32.const 1024) (local.get $offset))
+      (local.set $status (call $write (global.get $stream) (i32.const 1024) (i64.const 8) (i32.const 2)))
+      (if (local.get $status) (then (return (local.get $status))))
+      (i32.store (i32.const 2048) (i32.const 512))
+      (local.set $status (call $read (global.get $stream) (i32.const 2048) (i32.const 3)))
+      (if (i32.eqz (local.get $status)) (then (call $answer)))
+      (local.get $status)`,
+    )
+  }
+    (func $answer
+      (call $reply_data (global.get $request) (i64.const 0) (i32.const 2056) (i64.const 512) (i32.const 0)))
+    (func (export "sb_done") (param $token i32) (param $result i32)
+      (if (i32.eq (local.get $token) (i32.const 3)) (then
+        (if (i32.eqz (local.get $result)) (then (call $answer)))
+        (call $complete (global.get $request) (local.get $result)))))`,
+  manifest: {
+    abi: "3.1",
+    name: "remote",
+    parameters: [{ name: "address", type: "string", positional: true, required: true }],
+    capabilities: { net: { required: true, description: "where blocks are" } },
+  },
+};
+
+/** Answers each 8 bytes with 512 times the first of them, after a while; ends with the connection. */
+async function answerBlocks(listener: Deno.TcpListener): Promise<void> {
+  const connection = await listener.accept();
+  const question = new Uint8Array(8);
+  while (await connection.read(question) === 8) {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    const block = new Uint8Array(512).fill(question[1]!);
+    await connection.write(block);
+  }
+  connection.close();
+}
+
+Deno.test("a plugin asks another machine, and the server sleeps until it has answered", async () => {
+  using directory = new TestDirectory();
+  const plugin = directory.write("remote.wasm", await watPlugin(REMOTE));
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const address = `127.0.0.1:${listener.addr.port}`;
+  const answers = answerBlocks(listener);
+  {
+    await using server = await TestServer.start([plugin, address, `--allow=net=${address}`]);
+    await output([...requires("nbdsh", "newer"), "-u", server.uri(), "-c", "-"], {
+      input: `
+for block in range(10):
+    assert h.pread(512, block * 256) == bytes([block]) * 512, block
+`,
+    });
+  }
+  await answers;
+  const refused = await refusal(plugin, address, "--allow=net=127.0.0.1:1");
+  assert.match(
+    refused,
+    /^cannot start plugin "remote": cannot connect to ".*": it was not allowed$/,
+  );
+  assert.match(await refusal(plugin, address), /; add --allow net=HOST:PORT$/);
+});
