@@ -197,6 +197,10 @@ Deno.test("exportname: descriptions are kept, taken away, or replaced", () => {
   assert.equal(described("exportdesc=fixed:Disk"), "Disk");
   assert.equal(described("exportdesc=fixed:"), "");
   assert.throws(
+    () => described(`exportname=${"x".repeat(4097)}`),
+    /cannot use names or descriptions of more than 4096 bytes/,
+  );
+  assert.throws(
     () => described("exportdesc=script:x"),
     /cannot use exportdesc=script:x: it is keep, none, or fixed:TEXT/,
   );

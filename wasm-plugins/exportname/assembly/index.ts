@@ -92,6 +92,10 @@ function keep(pointer: usize, length: usize): usize {
 
 export function sb_param_bytes(index: i32, pointer: usize, length: usize): void {
   if (status) return;
+  if (length > NAME_BYTES_MAX) {
+    status = failWith(Errno.EINVAL, "cannot use names or descriptions of more than 4096 bytes");
+    return;
+  }
   if (index == Parameter.Description) parseDescription(pointer, length);
   else if (index == Parameter.Default) defaultName = length ? keep(pointer, length) : 0;
   else {
