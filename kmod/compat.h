@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What differs between the kernels that this module is for, 6.1 to 7.2. */
+#ifndef BDUS_COMPAT_H
+#define BDUS_COMPAT_H
+
+#include <linux/blk-mq.h>
+#include <linux/blkdev.h>
+#include <linux/version.h>
+
+/* Since 6.5 block devices are opened with modes of their own. */
+#ifdef BLK_OPEN_READ
+typedef blk_mode_t bdus_mode_t;
+#else
+typedef fmode_t bdus_mode_t;
+#endif
+
+/* Since 6.14 requests are merged unless the queue says otherwise. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+#define BDUS_TAG_SET_FLAGS (BLK_MQ_F_SHOULD_MERGE | BLK_MQ_F_NO_SCHED_BY_DEFAULT)
+#else
+#define BDUS_TAG_SET_FLAGS BLK_MQ_F_NO_SCHED_BY_DEFAULT
+#endif
+
+/* Since 6.11 all limits and features of a queue are given when it is made. */
+#ifdef BLK_FEAT_WRITE_CACHE
+#define BDUS_LIMITS_AT_ONCE
+#endif
+
+#endif
