@@ -3,7 +3,7 @@
 // compiled, parameters parsed, policies read. All that is wrong is collected.
 
 import type { DeviceOptions, ExportOffer, ExportsOffer } from "../../core/control/options.ts";
-import { checkGrants, parseGrants } from "../../core/plugin/grants.ts";
+import { bundledGrants, checkGrants, parseGrants } from "../../core/plugin/grants.ts";
 import { ParameterError } from "../../core/plugin/errors.ts";
 import { absolutePath } from "../../core/plugin/path.ts";
 import { parseParameters } from "../../core/plugin/parameters.ts";
@@ -65,7 +65,9 @@ export class Offering {
     const values = this.#try(node.plugin, () => this.#values(node, source));
     const grants = this.#try(node.allow[0] ?? node.plugin, () => {
       const texts = node.allow.map(({ text }) => text);
-      const grants = parseGrants(texts, this.#directory);
+      const given = parseGrants(texts, this.#directory);
+      const isBundled = source.kind === "plugin" && source.path === null;
+      const grants = isBundled ? bundledGrants(manifest, given) : given;
       checkGrants(manifest, grants, "allow: ");
       return grants;
     });

@@ -45,7 +45,7 @@ const node: Fields = {
   allow: {
     shape: oneOrMore(TEXT),
     help:
-      "What it is allowed beyond its own memory, as for --allow: read=DIR, write=DIR, clock, random.",
+      "What it is allowed beyond its own memory, as for --allow: read=DIR, write=DIR, net=HOST:PORT, clock, random.",
   },
 };
 
