@@ -5,6 +5,7 @@ import type { OpenExport } from "../block/device.ts";
 import { type Capabilities, type ExportInfo, Support } from "../block/export.ts";
 import { toBigInt } from "../block/uint64.ts";
 import type { DeviceOptions } from "../control/options.ts";
+import { grantTexts, NO_GRANTS } from "../plugin/grants.ts";
 
 /** A node with what is known of it. */
 export interface GraphView {
@@ -19,6 +20,8 @@ export interface GraphView {
   /** Buffers that it gets begin at multiples of this. */
   alignment: number;
   can: Record<keyof Capabilities, "none" | "emulate" | "native">;
+  /** What it was allowed beyond its own memory, as --allow has it. */
+  allowed: string[];
   /** What the nodes below can all do and this one cannot. */
   limits: string[];
   children: GraphView[];
@@ -50,6 +53,7 @@ export function viewGraph(options: DeviceOptions, opened: OpenExport): GraphView
     blockSize: info.blockSize,
     alignment: options.kind === "file" ? 1 : options.prepared.manifest.node?.alignment ?? 1,
     can: can as GraphView["can"],
+    allowed: options.kind === "file" ? [] : grantTexts(options.grants ?? NO_GRANTS),
     limits: limitsOf(info, below.map((child) => child.info)),
     children: nodes.map((child, index) => viewGraph(child, below[index]!)),
   };
@@ -69,7 +73,7 @@ export function graphLines(view: GraphView): string[] {
 }
 
 function factLines(view: GraphView): string[] {
-  const { size, readOnly, blockSize, alignment, can, limits, children } = view;
+  const { size, readOnly, blockSize, alignment, can, allowed, limits, children } = view;
   const bar = children.length > 0 ? "│  " : "   ";
   const { minimum, preferred, maximum } = blockSize;
   const able = CAPABILITIES.filter((name) => can[name] !== "none").map((name) => {
@@ -81,6 +85,7 @@ function factLines(view: GraphView): string[] {
     `can ${able.length > 0 ? able.join(", ") : "read only"}`,
   ];
   if (alignment > 1) lines.push(`buffers at multiples of ${alignment}`);
+  if (allowed.length > 0) lines.push(`allowed ${allowed.join(", ")}`);
   if (limits.length > 0) lines.push(`limits: ${limits.join("; ")}`);
   return lines.map((line) => `${bar}${line}`);
 }

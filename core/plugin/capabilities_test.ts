@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { Errno } from "../block/errno.ts";
 import { Command } from "../block/request.ts";
-import { parseGrants } from "./grants.ts";
+import { grantTexts, parseGrants } from "./grants.ts";
 import { readManifest } from "./manifest.ts";
 import { preparePlugin } from "./prepare.ts";
 import { fails, TestPlugin } from "./test_device.ts";
@@ -99,6 +99,12 @@ Deno.test("a plugin is not started without what it requires, nor with what it do
   fails(start({}, ["clock"]), Errno.EPERM, /it does not ask for that; it asks for nothing$/);
   fails(start({ read: {} }, ["write=/"]), Errno.EPERM, /to read and write files: it does not ask/);
   start({ write: {} }, ["read=/"])();
+});
+
+Deno.test("grants are told in the words in which they were given", () => {
+  const texts = ["read=/a", "write=/b:c", "net=h:1", "net=[::1]:2", "clock", "random", "logging"];
+  assert.deepEqual(grantTexts(parseGrants(texts)), texts);
+  assert.deepEqual(grantTexts(parseGrants([])), []);
 });
 
 Deno.test("a manifest asks for capabilities by name, each with two keys at most", () => {

@@ -91,6 +91,17 @@ export function parseGrants(texts: readonly string[], directory = Deno.cwd()): G
   return { files, net, ...plain };
 }
 
+/** `grants` as the texts that `parseGrants` reads. */
+export function grantTexts(grants: Grants): string[] {
+  const { files, net } = grants;
+  const host = ({ host }: NetGrant) => host.includes(":") ? `[${host}]` : host;
+  return [
+    ...files.map(({ path, write }) => `${write ? "write" : "read"}=${path}`),
+    ...net.map((one) => `net=${host(one)}:${one.port}`),
+    ...(["clock", "random", "logging"] as const).filter((name) => grants[name]),
+  ];
+}
+
 function parseNet(value: string | null, refuse: (fact: string) => Error): NetGrant {
   const parts = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]\s]+)):(\d{1,5})$/.exec(value ?? "");
   const port = Number(parts?.[3] ?? 0);
