@@ -11,7 +11,7 @@ import { client, fill, node, open, start, useNodes, withFile } from "./test_grap
 
 const MIB = 1 << 20;
 await useNodes("readonly", "nofua", "notrim", "noextents", "nocache", "nozero", "multi-conn");
-await useNodes("memory", "offset", "stats");
+await useNodes("memory", "offset", "stats", "fua");
 const { None, Emulate, Native } = Support;
 
 /** What `stats`, below a filter, has counted. */
@@ -143,6 +143,53 @@ Deno.test("nozero: modes that cannot be had are refused with a sentence", () => 
   };
   refused("nozero fastzeromode=ignore", /it needs zeromode=notrim or zeromode=plugin/);
   refused("nozero zeromode=plugin", /what is below has no requests that write zeroes/);
+});
+
+Deno.test("fua: durable writes and flushes, as the mode says", () => {
+  const below = (
+    mode: string,
+    use: (disk: TestClient, count: () => Record<string, number>) => void,
+  ) => {
+    withFile(new Uint8Array(MIB), (path) => {
+      const disk = client(node(`fua fuamode=${mode}`, node("stats", node(`file ${path}`))));
+      use(disk, () => counted(disk.device as PluginDevice));
+      assert.deepEqual(disk.read(0, 10), fill(10, 1));
+      disk.close();
+    });
+  };
+  const fua: Record<string, number> = {
+    none: None,
+    emulate: Emulate,
+    native: Native,
+    force: Native,
+  };
+  // Flushes that arrive below after a durable write and a flush.
+  for (
+    const [mode, flushes] of [["none", 1], ["emulate", 2], ["native", 1], ["force", 0]] as const
+  ) {
+    below(mode, (disk, count) => {
+      assert.equal(disk.opened.info.can.fua, fua[mode], mode);
+      disk.write(0, fill(10, 1), mode === "none" ? 0 : RequestFlag.Fua);
+      disk.flush();
+      assert.equal(count()["flushes"], flushes, mode);
+    });
+  }
+  for (const [mode, flushes] of [["discard", 0], ["pass", 1]] as const) {
+    below(mode, (disk, count) => {
+      assert.equal(disk.opened.info.can.fua, Native, mode);
+      disk.write(0, fill(10, 1), RequestFlag.Fua);
+      disk.zero(100, 10, RequestFlag.Fua);
+      disk.trim(4096, 4096, RequestFlag.Fua);
+      disk.flush();
+      assert.equal(count()["flushes"], flushes, mode);
+    });
+  }
+  for (const mode of ["native", "force"]) {
+    assert.throws(
+      () => client(node(`fua fuamode=${mode}`, node("nofua", node("memory 1M")))),
+      /what is below has no durable writes/,
+    );
+  }
 });
 
 Deno.test("multi-conn: the promise is made, or not, as the mode says", () => {

@@ -23,6 +23,7 @@ for (
   const [filter, parameters, missing] of [
     ["readonly", [], ["can_trim", "can_zero", "can_fua"]],
     ["nofua", [], ["can_fua"]],
+    ["fua", ["fuamode=none"], ["can_fua"]],
     ["notrim", [], ["can_trim"]],
     ["nocache", [], ["can_cache"]],
     ["nozero", [], ["can_zero", "can_fast_zero"]],
