@@ -46,7 +46,10 @@ export function sb_param_int(index: i32, value: i64): void {
 export function sb_ready(): i32 {
   const errno = loadArray();
   tellDevices();
-  return errno;
+  if (errno || !hasProblem()) return errno;
+  // Known at once, if the devices have answered at once; otherwise clients are told.
+  sayProblem();
+  return fail(Errno.EINVAL);
 }
 
 /** The array is one disk, the default export. */
