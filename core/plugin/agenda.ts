@@ -98,7 +98,8 @@ export class Agenda {
   }
 
   #deliver(): void {
-    if (this.#tasks.length > 0) {
+    // One may lead to another, as when a size is passed on from filter to filter.
+    while (this.#tasks.length > 0) {
       const tasks = this.#tasks;
       this.#tasks = [];
       for (const task of tasks) task();

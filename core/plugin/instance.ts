@@ -228,7 +228,10 @@ export class PluginDevice implements Device {
   }
 
   get busy(): boolean {
-    return this.#below.next.own > 0 || this.#files.pending > 0 ||
+    if (this.#below.next.own > 0) return true;
+    // What is due at once is not to wait until nobody has a request.
+    if (this.#runsAgenda && this.#agenda.nextMs === 0) return true;
+    return this.#files.pending > 0 ||
       this.#children.some((child) => child.busy);
   }
 

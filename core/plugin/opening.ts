@@ -118,7 +118,7 @@ export class Opening {
       handles.set(handle, next);
       const info = this.#describeExport(handle, name, options.readOnly);
       const opened = this.#exportOf(handle, info, this.#exportBelow(next));
-      next.latest.onResize = () => this.#host.agenda.later(() => this.#follow(handle, opened));
+      this.#followResizes(handle, opened, next.latest);
       return opened;
     } catch (error) {
       if (handles.get(handle) === next.latest) {
@@ -161,6 +161,19 @@ export class Opening {
     const opened = new PluginExport(this.#host, this.#calls, handle, info, onClose, below);
     this.#below.opened.set(opened, handle);
     return opened;
+  }
+
+  /** Lets `opened` follow the size of what is below it, `next`. */
+  #followResizes(handle: number, opened: PluginExport, next: NextHandle): void {
+    let waits = false;
+    next.onResize = () => {
+      if (waits) return;
+      waits = true;
+      this.#host.agenda.later(() => {
+        waits = false;
+        this.#follow(handle, opened);
+      });
+    };
   }
 
   /** What is below has another size, from which the filter's own may follow. */

@@ -117,7 +117,8 @@ export class RestartingDevice implements Device, TimerOwner {
   }
 
   get busy(): boolean {
-    return this.#instance.busy;
+    const { agenda, runsAgenda } = this.#options;
+    return this.#instance.busy || (runsAgenda && agenda.nextMs === 0);
   }
 
   reap(): void {

@@ -275,3 +275,59 @@ Deno.test("config check says what would be served", async () => {
       '  "numbers" (read-only): pattern size=1M\n',
   );
 });
+
+Deno.test("a client on standard input and output gets the export that it names", async () => {
+  const nbdsh = requires("nbdsh");
+  using directory = directoryOf(THREE);
+  const command = JSON.stringify([...sandblock(), "serve", "-s", "--config", directory.config]);
+  const code = `
+h.set_export_name("numbers")
+h.connect_command(${command})
+assert h.get_size() == ${MEBIBYTE}, h.get_size()
+assert h.pread(8, 4096) == (4096).to_bytes(8, "big")
+h.shutdown()
+`;
+  await succeed([...nbdsh, "-c", code]);
+});
+
+Deno.test("the server ends with its last client, wherever that is served", async () => {
+  using directory = directoryOf(THREE);
+  const args = ["--exit-with-last-client", "--config", directory.config];
+  await using server = await TestServer.start(args);
+  const first = await server.client({ exportName: "numbers" });
+  const second = await server.client({ exportName: "scratch" });
+  await first.leave();
+  assert.equal((await second.read(0, 512)).length, 512);
+  await second.leave();
+  assert.deepEqual(await server.ended(), { code: 0, signal: null });
+});
+
+Deno.test("clients in the middle of a handshake do not keep a server from stopping", async () => {
+  using directory = directoryOf(THREE);
+  await using server = await TestServer.start(["--config", directory.config]);
+  await using asking = await server.connect();
+  await asking.greet();
+  await asking.option(Option.Info, encodeInfoData("image", []));
+  await using silent = await server.connect();
+  await silent.greet();
+  await using working = await server.client({ exportName: "scratch" });
+  assert.equal(await working.write(0, noise(512)), 0);
+  server.signal("SIGTERM");
+  await asking.closed();
+  await silent.closed();
+  assert.deepEqual(await server.ended(), { code: 0, signal: null });
+});
+
+Deno.test("a limit on connections counts those of all exports", async () => {
+  using directory = directoryOf(THREE);
+  const args = ["--max-connections", "2", "--config", directory.config];
+  await using server = await TestServer.start(args);
+  const first = await server.client({ exportName: "numbers" });
+  await using second = await server.client({ exportName: "scratch" });
+  await using third = await server.connect();
+  const greeted = third.greet();
+  assert.equal(await second.write(0, noise(512)), 0);
+  await first.leave();
+  await greeted;
+  await third.option(Option.Info, encodeInfoData("image", []));
+});
