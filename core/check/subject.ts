@@ -4,6 +4,7 @@
 
 import { BLOCK_SIZE_DEFAULT, type BlockSize } from "../block/export.ts";
 import { GrantedFiles } from "../backend/granted_files.ts";
+import { GrantedStreams } from "../backend/granted_streams.ts";
 import type { Grants } from "../plugin/grants.ts";
 import { PluginDevice } from "../plugin/instance.ts";
 import { PLAIN_NODE } from "../plugin/manifest_node.ts";
@@ -125,10 +126,14 @@ export class Subject {
       const files = grants !== undefined && grants.files.length > 0
         ? new GrantedFiles(grants.files, { log: (_level, text) => log(text) })
         : null;
+      const streams = grants !== undefined && grants.net.length > 0
+        ? new GrantedStreams(grants.net)
+        : null;
       try {
         const device = PluginDevice.create(prepared, values, {
           ...grants !== undefined && { grants },
           ...files !== null && { files },
+          ...streams !== null && { streams },
           watch: this.options.watches[index]!,
           log: (level, text) => {
             if (level === "error") log(text);
@@ -140,6 +145,7 @@ export class Subject {
         return { device, below };
       } catch (error) {
         files?.close();
+        streams?.close();
         for (const one of below) one.close();
         throw error;
       }
