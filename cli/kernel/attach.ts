@@ -53,13 +53,19 @@ export async function runAttach(plan: AttachPlan): Promise<number> {
     );
     if (path !== undefined) signals.reload = () => reloadPolicy(path, server, log);
     try {
-      const front = await makeFront(plan, await via, server, predecessor);
-      await using life = new Life(front, server, plan, (level, text) => log(level, text));
+      const tell: Log = (level, text) => log(level, text);
+      const front = await makeFront(plan, await via, server, predecessor, tell);
+      await using life = await Life.begin(front, server, plan, tell);
       if (plan.serve.pidfile !== undefined) leftovers.pidfile(plan.serve.pidfile);
       print(`${front.device.path}\n`);
       notifier.send("READY=1", `STATUS=Serving ${front.device.path}`, `MAINPID=${Deno.pid}`);
       if (!plan.foreground) log = await stayInBackground(plan.serve.verbose);
-      await Promise.race([server.ended, signals.first, life.left]);
+      try {
+        await Promise.race([server.ended, signals.first, life.left]);
+      } catch (error) {
+        log("error", (error as Error).message);
+        throw error;
+      }
       notifier.send("STOPPING=1");
     } finally {
       await server.stop();
@@ -75,6 +81,7 @@ async function makeFront(
   via: Via,
   server: Server,
   predecessor: DeviceRecord | null,
+  log: Log,
 ): Promise<FrontEnd> {
   const { exportName, connections, depth, timeoutSeconds, recoverySeconds } = plan;
   const options: AttachOptions = {
@@ -87,7 +94,15 @@ async function makeFront(
     predecessor,
     beforeTakeOver: () => predecessor === null ? Promise.resolve() : takeOver(plan, predecessor),
   };
-  return await tellIfSlow(attachDevice(via, server, options), `the kernel to make the device`);
+  const making = (way: Via) =>
+    tellIfSlow(attachDevice(way, server, options), "the kernel to make the device");
+  try {
+    return await making(via);
+  } catch (error) {
+    if (plan.via !== "auto" || via === "nbd") throw error;
+    log("warning", `using nbd, because ublk fails: ${(error as Error).message}`);
+    return await making("nbd");
+  }
 }
 
 /** The record of the device to recover. Rejects where there is nothing to take over. */
@@ -129,7 +144,22 @@ class Life implements AsyncDisposable {
   readonly #admin: AdminServer;
   #leaving = false;
 
-  constructor(front: FrontEnd, server: Server, plan: AttachPlan, log: Log) {
+  /** Begins the life of a device; takes it back where that fails. */
+  static async begin(
+    front: FrontEnd,
+    server: Server,
+    plan: AttachPlan,
+    log: Log,
+  ): Promise<Life> {
+    try {
+      return new Life(front, server, plan, log);
+    } catch (error) {
+      await front.detach();
+      throw error;
+    }
+  }
+
+  private constructor(front: FrontEnd, server: Server, plan: AttachPlan, log: Log) {
     this.#front = front;
     this.#server = server;
     this.#log = log;

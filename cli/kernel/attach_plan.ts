@@ -23,6 +23,8 @@ export interface AttachPlan {
   timeoutSeconds: number;
   recoverySeconds: number;
   foreground: boolean;
+  /** Whether memory is written out to the device when there is little left. */
+  swap: boolean;
   /** Filters, plugin and parameters, as they were given. */
   graph: string[];
 }
@@ -72,6 +74,7 @@ export function planAttach(values: AttachValues, operands: readonly string[]): A
     timeoutSeconds: seconds("--timeout", timeout),
     recoverySeconds: seconds("--recovery-timeout", recoveryTimeout),
     foreground: values.foreground ?? false,
+    swap: values.swap ?? false,
     graph: [...(values.filter ?? []).flatMap((name) => ["--filter", name]), ...operands],
   };
 }

@@ -40,6 +40,9 @@ export async function loadModule(name: string): Promise<void> {
   const reason = await modprobe(name);
   if (reason === null) return;
   const release = readRelease();
+  if (/not permitted|denied/i.test(reason)) {
+    throw new Error(`cannot load the kernel module "${name}": only root may`);
+  }
   throw new Error(
     `cannot load the kernel module "${name}" for Linux ${release}: ${reason}; ${ADVICE[name] ?? ""}`
       .replace(/; $/, ""),

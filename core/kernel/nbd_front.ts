@@ -52,7 +52,7 @@ export async function attachNbd(server: Server, options: AttachOptions): Promise
       await server.connect({ inputFd: ownEnd, outputFd: ownEnd, transmission: terms });
     }
     if (predecessor === null) {
-      return front(connectNbd(index, settings, kernelEnds), facts);
+      return startedFront(connectNbd(index, settings, kernelEnds), facts);
     }
     await options.beforeTakeOver();
     reconnectNbd(index!, settings, kernelEnds);
@@ -94,6 +94,16 @@ async function settle(server: Server, options: AttachOptions) {
   }
   const exportSize = BigInt(info.sizeHigh) << 32n | BigInt(info.sizeLow);
   return { facts, flags, exportSize };
+}
+
+/** The front end of a device that was made just now; takes it back where it cannot be used. */
+function startedFront(index: number, facts: FrontFacts): FrontEnd {
+  try {
+    return front(index, facts);
+  } catch (error) {
+    disconnectNbd(index);
+    throw error;
+  }
 }
 
 function front(index: number, facts: FrontFacts): FrontEnd {

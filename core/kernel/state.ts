@@ -43,7 +43,7 @@ export function makeStateDirectory(): string {
   try {
     Deno.mkdirSync(path, { recursive: true, mode: ROOT_ONLY });
   } catch (error) {
-    throw new Error(`cannot make state directory "${path}": ${(error as Error).message}`);
+    throw new Error(`cannot make state directory "${path}": ${reasonOf(error)}`);
   }
   const { uid, mode, isDirectory } = Deno.statSync(path);
   if (!isDirectory) throw new Error(`cannot use state directory "${path}": it is not a directory`);
@@ -77,7 +77,7 @@ export function readRecord(name: string): DeviceRecord | null {
     text = Deno.readTextFileSync(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
-    throw new Error(`cannot read "${path}": ${(error as Error).message}`);
+    throw new Error(`cannot read "${path}": ${reasonOf(error)}`);
   }
   const record = parse(text);
   if (record?.format === FORMAT && record.name === name) return record;
@@ -93,7 +93,7 @@ export function readRecords(): DeviceRecord[] {
     names = [...Deno.readDirSync(stateDirectory())].map(({ name }) => name);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
-    throw new Error(`cannot read "${stateDirectory()}": ${(error as Error).message}`);
+    throw new Error(`cannot read "${stateDirectory()}": ${reasonOf(error)}`);
   }
   return names.filter((name) => name.endsWith(".json")).sort()
     .flatMap((name) => readRecord(name.slice(0, -".json".length)) ?? []);
@@ -127,4 +127,9 @@ function parse(text: string): DeviceRecord | null {
   } catch {
     return null;
   }
+}
+
+/** What the system said, without the runtime's additions. */
+function reasonOf(error: unknown): string {
+  return (error as Error).message.replace(/ \(os error \d+\).*$/s, "");
 }

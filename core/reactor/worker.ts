@@ -6,6 +6,7 @@ import type { Device } from "../block/device.ts";
 import type { NodeMetrics } from "../block/metrics.ts";
 import { buildDevice } from "../graph/build.ts";
 import { clearEvent } from "../../native/descriptor.ts";
+import type { UblkQueueOptions } from "../control/options.ts";
 import { UblkQueue } from "../kernel/ublk_queue.ts";
 import { threadId } from "../../native/priority.ts";
 import type { LogLevel } from "../plugin/instance.ts";
@@ -134,9 +135,12 @@ function carryOut(
   if (question.kind === "abandon") reactor.abandon();
   else if (question.kind === "reopen") reactor.reopen(question.name);
   else if (question.kind === "connect") reactor.inherit(question.connection);
-  else {reactor.attach((surroundings) =>
-      new UblkQueue(question.queue, surroundings), question.queue);}
+  else serveQueue(reactor, question.queue);
   return null;
+}
+
+function serveQueue(reactor: Reactor, queue: UblkQueueOptions): void {
+  reactor.attach((surroundings) => new UblkQueue(queue, surroundings), queue);
 }
 
 function metricsOf(device: Device): NodeMetrics[] {
