@@ -41,13 +41,15 @@ export class Contents {
     return new Contents(this.kit, session, to, this.areas);
   }
 
-  /** Reads everything once and takes it for what must be there. */
-  async load(): Promise<this> {
-    for (const area of this.areas) {
-      for (const [at, length] of this.#chunks(area)) {
-        const { bytes } = await this.kit.must(this.session, this.to, this.#at(area, at, length));
-        area.write(at, bytes);
-      }
+  /** Reads everything once, or a range, and takes it for what must be there. */
+  async load(area?: Area, at = 0, length = 0): Promise<this> {
+    if (area !== undefined) {
+      const { bytes } = await this.kit.must(this.session, this.to, this.#at(area, at, length));
+      area.write(at, bytes);
+      return this;
+    }
+    for (const one of this.areas) {
+      for (const [from, count] of this.#chunks(one)) await this.load(one, from, count);
     }
     return this;
   }

@@ -6,7 +6,7 @@ import { errnoName } from "../block/errno.ts";
 import { Command, RequestFlag } from "../block/request.ts";
 import type { Operation, Outcome } from "./operation.ts";
 import { Random } from "./random.ts";
-import type { Session } from "./session.ts";
+import { NeverAnswered, type Session } from "./session.ts";
 import type { StartOptions, Subject } from "./subject.ts";
 
 /** One check. */
@@ -21,6 +21,9 @@ export interface Check {
 
 /** The plugin does not do what it should. */
 export class Fault extends Error {}
+
+/** It may do what it should, but takes too long. */
+export class TooSlow extends Fault {}
 
 /** There is nothing to check. */
 export class Skipped extends Error {}
@@ -65,7 +68,8 @@ export class Kit {
     try {
       outcome = await session.perform(to, operation);
     } catch (error) {
-      throw new Fault(`${inWords(operation)}: ${(error as Error).message}`);
+      const slow = error instanceof NeverAnswered && !error.stuck;
+      throw new (slow ? TooSlow : Fault)(`${inWords(operation)}: ${(error as Error).message}`);
     }
     this.listen(session, inWords(operation));
     return outcome;

@@ -14,8 +14,9 @@ export class ModelDisk {
   readonly address: number;
   /** 1 for each block that is allocated. */
   readonly allocated: Uint8Array;
-  /** Number of bytes written to each block that are not durable yet, as a mark: 1 or 0. */
+  /** 1 for each block that a power failure would take back to what is in `#durable`. */
   readonly #volatile: Uint8Array;
+  readonly #durable: Uint8Array;
 
   /** A disk of `size` bytes that holds `contents` from its start on. */
   constructor(size: number, contents: Uint8Array = new Uint8Array()) {
@@ -25,6 +26,7 @@ export class ModelDisk {
     const blocks = Math.ceil(size / MODEL_BLOCK);
     this.allocated = new Uint8Array(blocks);
     this.#volatile = new Uint8Array(blocks);
+    this.#durable = this.bytes.slice();
     for (let block = 0; block < blocks; block++) {
       const from = block * MODEL_BLOCK;
       const used = this.bytes.subarray(from, from + MODEL_BLOCK).some((byte) => byte !== 0);
@@ -39,12 +41,19 @@ export class ModelDisk {
 
   /** Marks a range as changed. */
   changed(offset: number, length: number, durable: boolean): void {
+    if (durable) this.#durable.set(this.bytes.subarray(offset, offset + length), offset);
     if (length === 0 || durable) return;
     this.#volatile.fill(1, Math.floor(offset / MODEL_BLOCK), lastBlock(offset, length) + 1);
   }
 
   flush(): void {
+    this.#durable.set(this.bytes);
     this.#volatile.fill(0);
+  }
+
+  /** Another disk that holds what this one does, or would after a power failure. */
+  copy(afterPowerFailure: boolean): ModelDisk {
+    return new ModelDisk(this.bytes.length, afterPowerFailure ? this.#durable : this.bytes);
   }
 
   write(offset: number, data: Uint8Array): void {

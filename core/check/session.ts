@@ -13,7 +13,7 @@ import { Lending } from "./lending.ts";
 
 /** Who the exports are opened for. */
 const PEER = "unix:pid=1,uid=0,gid=0";
-/** How long all requests together may take to be answered once nothing else is asked for. */
+/** The usual patience with requests, and that with an instance that is to end. */
 const ANSWER_MS_MAX = 10_000;
 /** The longest sleep at a time. */
 const SLEEP_MS_MAX = 50;
@@ -45,8 +45,8 @@ export class Session {
   readonly below: readonly ModelDevice[];
   /** What the host has complained about, oldest first. */
   readonly complaints: string[] = [];
-  /** Requests that have been answered. */
-  answered = 0;
+  /** How long all requests together may take to be answered once nothing else is asked for. */
+  patienceMs = ANSWER_MS_MAX;
   readonly #lending: Lending;
   readonly #open = new Set<OpenExport>();
   #outstanding = 0;
@@ -176,7 +176,7 @@ export class Session {
       const waits = device.completionFds.length > 0;
       const stuck = nextMs === Infinity && quietMs === 0 && !waits &&
         this.below.every((one) => !one.waiting);
-      if (stuck || now - start > quietMs + ANSWER_MS_MAX) {
+      if (stuck || now - start > quietMs + this.patienceMs) {
         throw new NeverAnswered(this.#outstanding, stuck);
       }
       const ms = Math.min(nextMs - now, waits ? 0 : SLEEP_MS_MAX, quietMs || SLEEP_MS_MAX);
@@ -211,18 +211,17 @@ export class Session {
       return;
     }
     this.#outstanding--;
-    this.answered++;
     pending.outcome = outcomeOf(pending.request, errno);
   }
 }
 
-/** A request that nobody is going to answer. */
+/** A request that nobody is going to answer; or, where it is not `stuck`, perhaps later. */
 export class NeverAnswered extends Error {
-  constructor(count: number, stuck: boolean) {
+  constructor(count: number, readonly stuck: boolean) {
     const requests = count === 1 ? "a request is" : `${count} requests are`;
     const fact = stuck
       ? "it waits for nothing that could finish it"
-      : `not within ${ANSWER_MS_MAX} ms`;
+      : "something is still under way, but takes too long";
     super(`${requests} never answered: ${fact}`);
   }
 }

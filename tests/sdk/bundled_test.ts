@@ -5,18 +5,47 @@ import assert from "node:assert/strict";
 import { run } from "../support/command.ts";
 import { sandblock } from "../support/program.ts";
 
+/** Files that arguments name. */
+const folder = Deno.makeTempDirSync({ prefix: "sandblock-bundled-" });
+globalThis.addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+
+function file(name: string, contents: Uint8Array | string): string {
+  const path = `${folder}/${name}`;
+  if (typeof contents === "string") Deno.writeTextFileSync(path, contents);
+  else Deno.writeFileSync(path, contents);
+  return path;
+}
+
+/** 2 MiB, the second half of which is the first partition of an MBR. */
+function partitioned(): Uint8Array {
+  const image = new Uint8Array(2 * 1024 * 1024).map((_, index) => index >>> 9 & 255);
+  image.fill(0, 0, 512);
+  const table = new DataView(image.buffer);
+  table.setUint8(446 + 4, 0x83);
+  table.setUint32(446 + 8, 2048, true);
+  table.setUint32(446 + 12, 2048, true);
+  table.setUint16(510, 0xaa55, true);
+  return image;
+}
+
 /**
  * Arguments of `plugin check` for those that need some, each a run of its own. A name that is not here is
  * checked without any.
  */
 const ARGUMENTS: Record<string, string[][]> = {
+  checkwrite: [["--writes=same"]],
   data: [["data=1 2 @0x8000 3 @1048575 4"], ["data=0xff*5", "size=4097"]],
+  extentlist: [[`extentlist=${file("extents", "0 1M\n")}`]],
+  limit: [["limit=1000"]],
   memory: [["1M"], ["1000001"], ["5T"]],
   null: [["1M", "--writes=drop"]],
   ones: [["1000001", "--writes=drop"]],
+  parity: [["create=true", "chunk=4K", "journal=128K"]],
+  partition: [["partition=1", `--image=${file("partitioned", partitioned())}`]],
   protect: [["protect=0-", "--writes=same"]],
   pattern: [["1M", "--writes=same"], ["9223372036854775807", "--writes=same"]],
   random: [["1000001", "--writes=same"]],
+  retry: [["retry-delay=1us", "retry-exponential=false"]],
   "sparse-random": [["1T", "--writes=same"]],
   xor: [["xor-key=5a17"]],
   zero: [["1M"]],

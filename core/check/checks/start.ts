@@ -8,9 +8,11 @@ import type { ParameterDeclaration, ParameterValue } from "../../plugin/paramete
 import { parseValue } from "../../plugin/values.ts";
 import { Contents } from "../contents.ts";
 import type { Area } from "../area.ts";
-import { type Check, errorWords, Fault, inWords, type Kit, Skipped } from "../kit.ts";
+import { type Check, errorWords, Fault, inWords, type Kit, Skipped, TooSlow } from "../kit.ts";
 import { isComplaint, type Session } from "../session.ts";
 
+/** How long requests may take with unusual values. */
+const PATIENCE_MS = 300;
 /** Instances that are started one after the other. */
 const STARTS = 3;
 
@@ -102,6 +104,7 @@ async function tryValues(
   } catch (error) {
     return refusedCleanly(error, what);
   }
+  session.patienceMs = PATIENCE_MS;
   try {
     // A delay could be of any length.
     if (declaration.type !== "duration") await tryEnds(kit, session, declaration.type === "size");
@@ -114,6 +117,8 @@ async function tryValues(
 
 /** A plugin may refuse to start or to open with an errno, not by breaking down. */
 function refusedCleanly(error: unknown, what: string): void {
+  // That is what a value may be for.
+  if (error instanceof TooSlow) return;
   if (error instanceof Fault) throw new Fault(`${what}: ${error.message}`);
   if (!(error instanceof BlockError)) throw error;
   if (isComplaint(error.message)) throw new Fault(`${what}: ${error.message}`);
@@ -121,7 +126,7 @@ function refusedCleanly(error: unknown, what: string): void {
 
 /** Reads, and perhaps writes, the first and the last bytes. */
 async function tryEnds(kit: Kit, session: Session, writes: boolean): Promise<void> {
-  const contents = await new Contents(kit, session, session.open()).load();
+  const contents = new Contents(kit, session, session.open());
   const ends = [contents.areas[0], contents.areas.at(-1)];
   for (const area of ends) {
     if (area === undefined) continue;
@@ -129,6 +134,7 @@ async function tryEnds(kit: Kit, session: Session, writes: boolean): Promise<voi
     const count = Math.min(area.length, Math.max(block, 4096 - 4096 % block));
     const places = [0, area.length - count];
     for (const at of places) {
+      await contents.load(area, at, count);
       await contents.read(area, at, count);
       if (!writes || !contents.can("write")) continue;
       const written = await tryWrite(kit, contents, area, at, count);

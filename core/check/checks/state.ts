@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What is said about a device and done for it without changing it: extents, cache, flush and FUA.
 
+import { BlockError } from "../../block/errno.ts";
 import { Command, ExtentFlag, RequestFlag } from "../../block/request.ts";
 import { Contents } from "../contents.ts";
-import type { Area } from "../area.ts";
+import { Area } from "../area.ts";
 import { cutsOf, randomCut } from "../cuts.ts";
 import { type Check, Fault, inWords, type Kit, Skipped } from "../kit.ts";
 import type { ModelDisk } from "../model_disk.ts";
@@ -123,7 +124,7 @@ export const flush: Check = {
     const flushed = async (after: string) => {
       if (!flushes) return;
       await kit.must(session, contents.to, { command: Command.Flush });
-      checkDurable(disks, `flush after ${after}`);
+      await checkDurable(kit, contents, disks, `flush after ${after}`);
     };
     await flushed("opening");
     const readOnly = session.open(true);
@@ -138,7 +139,7 @@ export const flush: Check = {
           await flushed(inWords(operation));
           if (contents.fua === 0) continue;
           const forced = await change(contents.fua);
-          checkDurable(disks, inWords(forced));
+          await checkDurable(kit, contents, disks, inWords(forced));
         }
       }
     }
@@ -157,9 +158,43 @@ function changes(kit: Kit, contents: Contents, area: Area): Change[] {
   return found;
 }
 
-/** What a filter has written below must be durable by now. */
-function checkDurable(disks: readonly ModelDisk[], after: string): void {
+/**
+ * What a filter has written below must be durable by now. It may still hold what matters to nobody, so
+ * what counts is what the filter would show after a power failure.
+ */
+async function checkDurable(
+  kit: Kit,
+  contents: Contents,
+  disks: readonly ModelDisk[],
+  after: string,
+): Promise<void> {
   const index = disks.findIndex((disk) => disk.hasVolatile);
   if (index < 0) return;
-  throw new Fault(`after ${after}, child ${index} holds writes that are not on stable storage`);
+  const now = await shownBy(kit, contents, disks.map((disk) => disk.copy(false)));
+  if (now === null) return;
+  const fact = `after ${after}, child ${index} holds writes that are not on stable storage`;
+  const then = await shownBy(kit, contents, disks.map((disk) => disk.copy(true)));
+  if (then === null) throw new Fault(`${fact}: it would not open after a power failure`);
+  for (const [number, area] of now.entries()) {
+    const difference = area.difference(0, then[number]!.bytes);
+    if (difference !== "") throw new Fault(`${fact}: after a power failure, ${difference}`);
+  }
+}
+
+/** What another instance shows above `disks`; null where it does not open. */
+async function shownBy(
+  kit: Kit,
+  { areas }: Contents,
+  disks: readonly ModelDisk[],
+): Promise<readonly Area[] | null> {
+  try {
+    const session = kit.start({ disks, index: 1 });
+    const same = areas.map((area) => new Area(area.base, area.length));
+    await new Contents(kit, session, session.open(), same).load();
+    await session.close();
+    return same;
+  } catch (error) {
+    if (error instanceof BlockError || error instanceof Fault) return null;
+    throw error;
+  }
 }
