@@ -7,6 +7,7 @@ import { benchFilters } from "./filters.ts";
 import { findServers } from "./find_servers.ts";
 import { FOOTPRINT_SECONDS, measureFootprints } from "./footprint.ts";
 import { makeFile } from "./make_file.ts";
+import { benchNodes } from "./nodes.ts";
 import { HELP, type Options, parseOptions, UsageError } from "./options.ts";
 import { type BenchResult, otherWork } from "./result.ts";
 import { MEDIA, type Medium } from "./rows.ts";
@@ -152,6 +153,7 @@ async function main(args: string[]): Promise<number> {
   const directory = Deno.makeTempDirSync({ prefix: "sandblock-bench-" });
   try {
     if (options.filters) return await benchFilters(options, directory);
+    if (options.nodes) return await benchNodes(options, directory);
     const wanted = (id: string) => options.servers?.includes(id) ?? true;
     await getPeers(options, wanted);
     const found = await findServers({ ...options, directory }, wanted);

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Nodes with several children against the single file that they stand on, under the loads of the file rows:
-// deno run -A tests/bench/nodes.ts [options of deno task bench]. Only ratios of one run mean something.
+// deno task bench --nodes: nodes with several children against one file, under the loads of the file rows.
 
 import { describeMachine } from "./machine.ts";
-import { type Options, parseOptions, UsageError } from "./options.ts";
+import { makeFile } from "./make_file.ts";
+import type { Options } from "./options.ts";
 import { type BenchResult, otherWork, ratioOf, type RowResult, valuesOf } from "./result.ts";
-import { type Row, ROWS, writes } from "./rows.ts";
-import { type Bench, runRows } from "./run_rows.ts";
+import { type Row, writes } from "./rows.ts";
+import { type Bench, estimateSeconds, runRows } from "./run_rows.ts";
 import { type Place, sandblock, type Server } from "./servers.ts";
 import { median } from "./statistics.ts";
 
 /** What all nodes are compared with. */
 const BASE = "file";
-/** Rows that tell something without taking long; `--rows` chooses others. */
-const USUAL = ["randread-16", "randwrite-16", "read-128k", "write-128k", "read-1m", "write-1m"];
 
 /** A graph of files, and what part of one file's rate it has promised to reach. */
 interface Graph {
@@ -71,10 +69,11 @@ function makeSparse(path: string, size: number): void {
   Deno.truncateSync(path, size + PARITY_EXTRA);
 }
 
+/** Removes the file and what was made beside it. */
 function removeFiles(file: string): void {
   const directory = file.slice(0, file.lastIndexOf("/"));
   for (const { name } of Deno.readDirSync(directory)) {
-    if (`${directory}/${name}`.startsWith(`${file}.`)) Deno.removeSync(`${directory}/${name}`);
+    if (`${directory}/${name}`.startsWith(file)) Deno.removeSync(`${directory}/${name}`);
   }
 }
 
@@ -115,17 +114,8 @@ function makeBench(options: Options, result: BenchResult, directory: string): Be
   };
 }
 
-async function main(args: string[]): Promise<number> {
-  const chosen = args.some((arg) => arg.startsWith("--rows"));
-  const options = parseOptions(args);
-  if (options === null) {
-    console.log("Usage: deno run -A tests/bench/nodes.ts [options of deno task bench]");
-    return 0;
-  }
-  options.rows = (chosen ? options.rows : ROWS).filter(({ medium, name }) => {
-    return medium === "file" && (chosen || USUAL.includes(name.slice(medium.length + 1)));
-  });
-  const directory = Deno.makeTempDirSync({ prefix: "sandblock-bench-" });
+/** Runs it; the exit status. */
+export async function benchNodes(options: Options, directory: string): Promise<number> {
   const { size, runtimeSeconds, repetitions, retries, patienceSeconds } = options;
   const result: BenchResult = {
     format: 1,
@@ -139,28 +129,25 @@ async function main(args: string[]): Promise<number> {
     failures: [],
   };
   const bench = makeBench(options, result, directory);
+  const seconds = estimateSeconds(options.rows, bench.servers, result);
+  console.log(
+    `${options.rows.length} rows x ${GRAPHS.length} graphs: about ${Math.ceil(seconds)} s`,
+  );
+  if (options.plan) return 0;
   try {
-    makeSparse(bench.files.file, size);
-    Deno.truncateSync(bench.files.file, size);
+    makeFile(bench.files.file, size);
     await runRows(bench, ["file"]);
   } finally {
     removeFiles(bench.files.file);
-    Deno.removeSync(bench.files.file);
-    Deno.removeSync(directory, { recursive: true });
   }
-  const work = otherWork(result);
-  console.log(`other work on the machine: ${work.median.toFixed(2)} cores at the median`);
+  for (const line of result.failures) console.log(`not measured: ${line}`);
+  if (result.rows.length > 0) {
+    const { median, maximum } = otherWork(result);
+    console.log(
+      `other work on the machine: ${median.toFixed(2)} cores, at most ${maximum.toFixed(2)}`,
+    );
+  }
   const missed = result.rows.flatMap(lines).filter(({ kept }) => !kept).length;
   if (result.failures.length > 0) return 1;
   return options.check && missed > 0 ? 2 : 0;
-}
-
-if (import.meta.main) {
-  try {
-    Deno.exit(await main(Deno.args));
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`bench: ${error.message}`);
-    Deno.exit(1);
-  }
 }

@@ -18,6 +18,7 @@ prints medians, ratios, CPU, memory, and whether sandblock reaches what it promi
                           nbd-server nbd-server-new ("-new": of the newer Debian)
   --filters               Instead: what filters cost, in sandblock and in nbdkit
   --stacks NAME,...       Only these: pass five cow cache offset partition rate stats
+  --nodes                 Instead: mirror, stripe, concat and parity of files against one file
   --no-peers              Only sandblock and the limit
   --repeat N              Repetitions of each run (5)
   --retries N             Times that a run is repeated when other work disturbs it (2)
@@ -42,6 +43,8 @@ export interface Options {
   /** Compare filters, these stacks of them. */
   filters: boolean;
   stacks: Stack[];
+  /** Compare nodes with several children. */
+  nodes: boolean;
   /** Servers by id; null: all there are. */
   servers: string[] | null;
   repetitions: number;
@@ -85,6 +88,8 @@ const QUICK_ROWS = [
 ];
 /** Loads of `--filters`. */
 const FILTER_ROWS = ["randread-16", "randwrite-16", "read-128k", "write-128k"];
+/** Loads of `--nodes`. */
+const NODE_ROWS = ["randread-16", "randwrite-16", "read-128k", "write-128k", "read-1m", "write-1m"];
 const SIZE_STEP = 4 * 2 ** 20;
 
 const DECLARED = {
@@ -96,6 +101,7 @@ const DECLARED = {
   "no-peers": { type: "boolean" },
   filters: { type: "boolean" },
   stacks: { type: "string" },
+  nodes: { type: "boolean" },
   repeat: { type: "string" },
   retries: { type: "string" },
   patience: { type: "string" },
@@ -142,6 +148,7 @@ function rowsFor(values: ReturnType<typeof parse>): Row[] {
   }
   let rows = values.quick ? selectRows(QUICK_ROWS) : [...ROWS];
   if (values.filters) rows = selectRows(values.quick ? FILTER_ROWS.slice(0, 2) : FILTER_ROWS);
+  if (values.nodes) rows = selectRows(values.quick ? NODE_ROWS.slice(0, 4) : NODE_ROWS);
   if (values.rows !== undefined) {
     try {
       rows = selectRows(listOf(values.rows));
@@ -149,6 +156,7 @@ function rowsFor(values: ReturnType<typeof parse>): Row[] {
       throw new UsageError((error as Error).message);
     }
   }
+  if (values.nodes) rows = rows.filter(({ medium }) => medium === "file");
   return rows.filter((row) => media.includes(row.medium as Medium));
 }
 
@@ -180,7 +188,7 @@ export function parseOptions(args: string[]): Options | null {
   const values = parse(args);
   if (values.help) return null;
   if (values.stacks !== undefined) values.filters = true;
-  const sizeDefault = values.filters ? 2 ** 28 : 2 ** 30;
+  const sizeDefault = values.filters || values.nodes ? 2 ** 28 : 2 ** 30;
   const size = numberOf("size", values.size ?? `${sizeDefault}`, SIZE_STEP, 2 ** 40);
   if (size % SIZE_STEP !== 0) {
     throw new UsageError(`cannot use --size "${values.size}": it must be a multiple of 4 MiB`);
@@ -188,6 +196,7 @@ export function parseOptions(args: string[]): Options | null {
   return {
     filters: values.filters ?? false,
     stacks: stacksFor(values),
+    nodes: values.nodes ?? false,
     rows: rowsFor(values),
     servers: serversFor(values),
     repetitions: Math.floor(
