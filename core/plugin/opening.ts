@@ -1,29 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Opens exports of a plugin or filter and finds out what they can do (ABI, "Lifecycle", "Opening").
+// Opens exports of a plugin or filter (ABI, "Lifecycle", "Opening"). What they are is in describing.ts.
 
 import type { OpenExport, OpenOptions } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
-import { type ExportInfo, Support } from "../block/export.ts";
+import type { ExportInfo } from "../block/export.ts";
 import { Command } from "../block/request.ts";
-import { highOf, lowOf } from "../block/uint64.ts";
 import { OpenFlag } from "./abi.ts";
 import { withBytes } from "./allocate.ts";
 import type { Below } from "./below.ts";
 import type { PluginCalls } from "./calls.ts";
-import { filterInfo } from "./filter_info.ts";
+import { type Described, Describing } from "./describing.ts";
 import type { Host } from "./host.ts";
-import {
-  blockSizeOf,
-  capabilitiesOf,
-  defaultInfo,
-  type Info,
-  INFO_BYTES,
-  infoFault,
-  readInfo,
-  writeInfo,
-} from "./info.ts";
-import { Ask, type Listing } from "./listing.ts";
-import { type DataCall, type NodeManifest, PLAIN_NODE } from "./manifest_node.ts";
+import type { DataCall } from "./manifest_node.ts";
 import type { NextHandle } from "./next_handle.ts";
 import { type Below as ExportBelow, PluginExport } from "./opened.ts";
 import type { PreparedPlugin } from "./prepare.ts";
@@ -43,17 +31,6 @@ const CALLS: Readonly<Record<number, DataCall>> = {
 /** What does not pass a filter that writes by other means and has no function for it. */
 const NOT_PAST_WRITES: readonly DataCall[] = ["trim", "zero", "extents"];
 
-/** What of an instance is needed to open its exports. */
-export interface OpeningOptions {
-  prepared: PreparedPlugin;
-  /** How many instances serve the same exports. */
-  instances: number;
-  host: Host;
-  calls: PluginCalls;
-  below: Below;
-  listing: Listing;
-}
-
 /** Whether a filter answers writes by other means than passing them on, for which it needs payloads. */
 export function writesItself({ exports, manifest }: PreparedPlugin): boolean {
   return exports.includes("sb_pwrite") && manifest.node?.calls.pwrite === "transform";
@@ -61,26 +38,21 @@ export function writesItself({ exports, manifest }: PreparedPlugin): boolean {
 
 /** See the top of this file. */
 export class Opening {
-  readonly #prepared: PreparedPlugin;
   readonly #exports: ReadonlySet<string>;
-  readonly #node: NodeManifest;
-  readonly #instances: number;
   readonly #host: Host;
   readonly #calls: PluginCalls;
   readonly #below: Below;
-  readonly #listing: Listing;
+  readonly #describing: Describing;
   /** It writes by other means than passing writes on. */
   readonly #itself: boolean;
 
-  constructor({ prepared, instances, host, calls, below, listing }: OpeningOptions) {
-    this.#prepared = prepared;
+  constructor(described: Described) {
+    const { prepared, host, calls, below } = described;
     this.#exports = new Set(prepared.exports);
-    this.#node = prepared.manifest.node ?? PLAIN_NODE;
-    this.#instances = instances;
     this.#host = host;
     this.#calls = calls;
     this.#below = below;
-    this.#listing = listing;
+    this.#describing = new Describing(described);
     this.#itself = writesItself(prepared);
   }
 
@@ -94,7 +66,7 @@ export class Opening {
     const flags = options.readOnly ? OpenFlag.ReadOnly : 0;
     const handle = this.#openHandle(what, name, flags, options.peer);
     try {
-      const info = this.#describeExport(handle, name, options.readOnly);
+      const info = this.#describing.describe(handle, name, options.readOnly);
       return this.#exportOf(handle, info, null);
     } catch (error) {
       this.#close(handle);
@@ -116,7 +88,7 @@ export class Opening {
         throw this.#host.broken("sb_open", `handle ${handle} is open already`);
       }
       handles.set(handle, next);
-      const info = this.#describeExport(handle, name, options.readOnly);
+      const info = this.#describing.describe(handle, name, options.readOnly);
       const opened = this.#exportOf(handle, info, this.#exportBelow(next));
       this.#followResizes(handle, opened, next.latest);
       return opened;
@@ -171,25 +143,9 @@ export class Opening {
       waits = true;
       this.#host.agenda.later(() => {
         waits = false;
-        this.#follow(handle, opened);
+        this.#describing.follow(handle, opened);
       });
     };
-  }
-
-  /** What is below has another size, from which the filter's own may follow. */
-  #follow(handle: number, opened: PluginExport): void {
-    if (!this.#below.opened.has(opened)) return;
-    const { sb_size: getSize } = this.#calls;
-    try {
-      const size = getSize
-        ? this.#host.control("sb_size", () => getSize(handle))
-        : this.#below.nextSize(handle, 0);
-      if (size < 0n) throw this.#host.failed("sb_size", "get the new size", Number(-size));
-      opened.resized(highOf(size), lowOf(size));
-    } catch (error) {
-      if (!(error instanceof BlockError)) throw error;
-      this.#host.log("resize", "warning", `the size stays as it was: ${error.message}`);
-    }
   }
 
   /** Opens the export and returns its handle. */
@@ -207,71 +163,6 @@ export class Opening {
     } finally {
       host.peer = "";
     }
-  }
-
-  #describeExport(handle: number, name: string, readOnly: boolean): ExportInfo {
-    const info = this.#info(handle);
-    const size = this.#size(handle);
-    const can = capabilitiesOf(info, readOnly);
-    return {
-      name,
-      description: this.#description(handle),
-      sizeHigh: highOf(size),
-      sizeLow: lowOf(size),
-      readOnly: readOnly || can.write === Support.None,
-      rotational: info.rotational === 1,
-      blockSize: blockSizeOf(info),
-      can,
-    };
-  }
-
-  #size(handle: number): bigint {
-    const { sb_size: getSize } = this.#calls;
-    if (!getSize) return this.#below.nextSize(handle, 0);
-    const size = this.#host.control("sb_size", () => getSize(handle));
-    // It has to read first, below, to know.
-    if (size === -BigInt(Errno.EAGAIN) && this.#below.awaitRequests(handle)) {
-      return this.#size(handle);
-    }
-    // An errno out of range becomes the complaint that it is.
-    if (size < 0n) throw this.#host.failed("sb_size", "get the size of an export", Number(-size));
-    return size;
-  }
-
-  #info(handle: number): Info {
-    const host = this.#host;
-    const below = this.#below.next.handles.get(handle);
-    const info = below === undefined
-      ? defaultInfo(this.#exports, this.#instances)
-      : filterInfo(this.#exports, this.#node, below.children.map((child) => child.info));
-    const { sb_info: getInfo } = this.#calls;
-    if (!getInfo) return info;
-    return withBytes(host, new Uint8Array(INFO_BYTES), (pointer) => {
-      writeInfo(host.memory.view, pointer, info);
-      host.controlStatus("sb_info", "get the capabilities of an export", () => {
-        return getInfo(handle, pointer);
-      });
-      const got = readInfo(host.memory.view, pointer);
-      const fault = infoFault(got, this.#exports, below === undefined ? null : info);
-      if (fault !== "") throw host.broken("sb_info", fault);
-      return got;
-    });
-  }
-
-  #description(handle: number): string {
-    const { sb_describe: describe } = this.#calls;
-    const below = this.#below.next.handles.get(handle);
-    if (!describe && below !== undefined) return below.children[0]!.info.description;
-    if (!describe) return this.#prepared.manifest.description;
-    this.#listing.ask(
-      this.#host,
-      Ask.Description,
-      "sb_describe",
-      "describe the export",
-      () => describe(handle),
-    );
-    const [entry] = this.#listing.entries;
-    return (entry ?? below?.children[0]?.info)?.description ?? "";
   }
 
   #close(handle: number): void {

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// Finds out what an open export is: its size, what it can do, and what is said about it (ABI, "Lifecycle",
+// "Info").
+
+import { BlockError, Errno } from "../block/errno.ts";
+import { type ExportInfo, Support } from "../block/export.ts";
+import { highOf, lowOf } from "../block/uint64.ts";
+import { withBytes } from "./allocate.ts";
+import type { Below } from "./below.ts";
+import type { PluginCalls } from "./calls.ts";
+import { filterInfo } from "./filter_info.ts";
+import type { Host } from "./host.ts";
+import {
+  blockSizeOf,
+  capabilitiesOf,
+  defaultInfo,
+  type Info,
+  INFO_BYTES,
+  infoFault,
+  readInfo,
+  writeInfo,
+} from "./info.ts";
+import { Ask, type Listing } from "./listing.ts";
+import { type NodeManifest, PLAIN_NODE } from "./manifest_node.ts";
+import type { PluginExport } from "./opened.ts";
+import type { PreparedPlugin } from "./prepare.ts";
+
+/** What of an instance is needed to open and describe its exports. */
+export interface Described {
+  prepared: PreparedPlugin;
+  /** How many instances serve the same exports. */
+  instances: number;
+  host: Host;
+  calls: PluginCalls;
+  below: Below;
+  listing: Listing;
+}
+
+/** See the top of this file. */
+export class Describing {
+  readonly #prepared: PreparedPlugin;
+  readonly #exports: ReadonlySet<string>;
+  readonly #node: NodeManifest;
+  readonly #instances: number;
+  readonly #host: Host;
+  readonly #calls: PluginCalls;
+  readonly #below: Below;
+  readonly #listing: Listing;
+
+  constructor({ prepared, instances, host, calls, below, listing }: Described) {
+    this.#prepared = prepared;
+    this.#exports = new Set(prepared.exports);
+    this.#node = prepared.manifest.node ?? PLAIN_NODE;
+    this.#instances = instances;
+    this.#host = host;
+    this.#calls = calls;
+    this.#below = below;
+    this.#listing = listing;
+  }
+
+  /** What the open export `handle` is. Throws BlockError. */
+  describe(handle: number, name: string, readOnly: boolean): ExportInfo {
+    const info = this.#info(handle);
+    const size = this.#size(handle);
+    const can = capabilitiesOf(info, readOnly);
+    return {
+      name,
+      description: this.#description(handle),
+      sizeHigh: highOf(size),
+      sizeLow: lowOf(size),
+      readOnly: readOnly || can.write === Support.None,
+      rotational: info.rotational === 1,
+      blockSize: blockSizeOf(info),
+      can,
+    };
+  }
+
+  #size(handle: number): bigint {
+    const { sb_size: getSize } = this.#calls;
+    if (!getSize) return this.#below.nextSize(handle, 0);
+    const size = this.#host.control("sb_size", () => getSize(handle));
+    // It has to read first, below, to know.
+    if (size === -BigInt(Errno.EAGAIN) && this.#below.awaitRequests(handle)) {
+      return this.#size(handle);
+    }
+    // An errno out of range becomes the complaint that it is.
+    if (size < 0n) throw this.#host.failed("sb_size", "get the size of an export", Number(-size));
+    return size;
+  }
+
+  #info(handle: number): Info {
+    const host = this.#host;
+    const below = this.#below.next.handles.get(handle);
+    const info = below === undefined
+      ? defaultInfo(this.#exports, this.#instances)
+      : filterInfo(this.#exports, this.#node, below.children.map((child) => child.info));
+    const { sb_info: getInfo } = this.#calls;
+    if (!getInfo) return info;
+    return withBytes(host, new Uint8Array(INFO_BYTES), (pointer) => {
+      writeInfo(host.memory.view, pointer, info);
+      host.controlStatus("sb_info", "get the capabilities of an export", () => {
+        return getInfo(handle, pointer);
+      });
+      const got = readInfo(host.memory.view, pointer);
+      const fault = infoFault(got, this.#exports, below === undefined ? null : info);
+      if (fault !== "") throw host.broken("sb_info", fault);
+      return got;
+    });
+  }
+
+  #description(handle: number): string {
+    const { sb_describe: describe } = this.#calls;
+    const below = this.#below.next.handles.get(handle);
+    if (!describe && below !== undefined) return below.children[0]!.info.description;
+    if (!describe) return this.#prepared.manifest.description;
+    this.#listing.ask(
+      this.#host,
+      Ask.Description,
+      "sb_describe",
+      "describe the export",
+      () => describe(handle),
+    );
+    const [entry] = this.#listing.entries;
+    return (entry ?? below?.children[0]?.info)?.description ?? "";
+  }
+
+  /** What is below has another size, from which the filter's own may follow. */
+  follow(handle: number, opened: PluginExport): void {
+    if (!this.#below.opened.has(opened)) return;
+    const { sb_size: getSize } = this.#calls;
+    try {
+      const size = getSize
+        ? this.#host.control("sb_size", () => getSize(handle))
+        : this.#below.nextSize(handle, 0);
+      if (size < 0n) throw this.#host.failed("sb_size", "get the new size", Number(-size));
+      opened.resized(highOf(size), lowOf(size));
+    } catch (error) {
+      if (!(error instanceof BlockError)) throw error;
+      this.#host.log("resize", "warning", `the size stays as it was: ${error.message}`);
+    }
+  }
+}
