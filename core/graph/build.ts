@@ -15,6 +15,7 @@ import {
   PluginDevice,
   type PluginOptions,
 } from "../plugin/instance.ts";
+import { LogLimit } from "../plugin/log_limit.ts";
 import { writesItself } from "../plugin/opening.ts";
 import { RestartingDevice } from "../plugin/restart.ts";
 import { CallCounter, type Watch } from "../plugin/watch.ts";
@@ -97,7 +98,12 @@ function buildRestarting(
   own: PluginOptions,
   hostMemoryBytesMax?: number,
 ): Device {
-  const { children = [], files, streams, log } = own;
+  const { children = [], files, streams, grants } = own;
+  // Each instance bounds what it logs, but there may be many of them, one after the other.
+  const limit = new LogLimit((level, text) => own.log(level, text));
+  const log: PluginOptions["log"] = grants?.logging
+    ? own.log
+    : (level, text) => limit.log(level, level, text);
   // Numbers of calls go on where they were, so that the watchdog never takes one for another.
   const counter = new CallCounter(own.watch);
   const agenda = own.agenda ?? new Agenda();
@@ -108,7 +114,7 @@ function buildRestarting(
     return new RestartingDevice({
       policy,
       make: (onFailure) => {
-        const more = { counter, agenda, runsAgenda: false, onFailure };
+        const more = { counter, agenda, runsAgenda: false, onFailure, log };
         return PluginDevice.create(prepared, values, { ...own, ...more });
       },
       agenda,

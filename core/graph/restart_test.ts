@@ -2,12 +2,15 @@
 // Plugins that get a new instance when they fail: what clients see of it.
 
 import assert from "node:assert/strict";
+import { HostMemory } from "../backend/host_memory.ts";
 import { Refused, TestClient } from "../backend/testing.ts";
 import type { Device } from "../block/device.ts";
 import { Errno } from "../block/errno.ts";
 import type { DeviceOptions } from "../control/options.ts";
 import { parseGrants } from "../plugin/grants.ts";
 import { preparePlugin } from "../plugin/prepare.ts";
+import { Agenda } from "../plugin/agenda.ts";
+import { PluginDevice } from "../plugin/instance.ts";
 import { RestartingDevice } from "../plugin/restart.ts";
 import { type RestartPolicy } from "../plugin/restart_policy.ts";
 import { diskWat, laterWat, plugin, RANGE } from "../plugin/test_plugins.ts";
@@ -77,13 +80,14 @@ Deno.test("restart: the request fails, the next one is answered by a new instanc
 });
 
 Deno.test("restart: a hundred times in a row", () => {
-  const { device, client } = start(node(FRAGILE, "restart"));
+  const { device, client, lines } = start(node(FRAGILE, "restart"));
   for (let round = 0; round < 100; round++) {
     assert.throws(() => client.read(LAST, 512), (error: Refused) => error.errno === Errno.EIO);
     client.write(4096, ONES);
     assert.deepEqual(client.read(4096, 4096), ONES);
   }
   assert.equal((device as RestartingDevice).restarts, 100);
+  assert(lines.length < 50, `${lines.length} lines in the log`);
   client.close();
 });
 
@@ -163,6 +167,71 @@ Deno.test("a child is started again below a filter that stays as it is", () => {
   client.close();
 });
 
+/** Answers reads after 300 ms. */
+const SLOW = laterWat(
+  `(global $late (mut i32) (i32.const 0))
+  (func (export "sb_open") (param i32 i32 i32) (result i32) (i32.const 0))
+  (func (export "sb_size") (param i32) (result i64) (i64.const 65536))
+  (func (export "sb_pread") ${RANGE}
+    (global.set $late (local.get $req))
+    (drop (call $timer (i64.const 300000000) (i32.const 1))) (i32.const -1))
+  (func (export "sb_pwrite") (param i32 i32 i32 i64 i64 i32) (result i32) (i32.const 0))
+  (func (export "sb_done") (param i32 i32)
+    (memory.fill (i32.const 1024) (i32.const 9) (i32.const 512))
+    (call $reply_data (global.get $late) (i64.const 0) (i32.const 1024) (i64.const 512) (i32.const 1))
+    (call $complete (global.get $late) (i32.const 0)))`,
+  ["timer", "reply_data", "complete"],
+);
+
+/** Reads what is below into its own memory first; writes trap. */
+const READER = laterWat(
+  `(global $req (mut i32) (i32.const 0))
+  (func (export "sb_pread") ${RANGE}
+    (global.set $req (local.get $req))
+    (call $next_pread (local.get $h) (i32.const 0) (i32.const 2048) (i64.const 512) (i64.const 0)
+      (i32.const 0) (i32.const 5)))
+  (func (export "sb_pwrite") (param i32 i32 i32 i64 i64 i32) (result i32) unreachable)
+  (func (export "sb_done") (param i32 i32)
+    (call $reply_data (global.get $req) (i64.const 0) (i32.const 2048) (i64.const 512) (i32.const 0))
+    (call $complete (global.get $req) (local.get 1)))`,
+  ["next_pread", "reply_data", "complete"],
+);
+
+Deno.test("what a failed instance has under way below ends by itself, and nobody is told", async () => {
+  const manifest = {
+    abi: "3.1",
+    kind: "filter",
+    name: "reader",
+    calls: { pread: "transform", pwrite: "transform" },
+  };
+  const below = node(SLOW, "fail", { abi: "3.1", name: "slow" });
+  const { device, client, lines } = start(node(READER, "restart", manifest, below));
+  const ended: number[] = [];
+  const request = client.request(0, 0, 512n, 0);
+  request.sink = { completed: (_request, errno) => void ended.push(errno) };
+  assert.equal(client.opened.submit(request), -1);
+  assert.throws(() => client.write(0, ONES), { errno: Errno.EIO });
+  device.reap();
+  assert.deepEqual(ended, [Errno.EIO]);
+  assert.match(lines.at(-1)!, /"reader": started again/);
+  assert.equal(device.busy, true, "the read below goes on");
+  while (device.busy) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    device.reap();
+  }
+  assert.deepEqual(ended, [Errno.EIO], "nobody is told twice");
+  const again = client.request(0, 0, 512n, 0);
+  again.sink = request.sink;
+  assert.equal(client.opened.submit(again), -1, "the new instance reads");
+  while (ended.length < 2) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    device.reap();
+  }
+  assert.deepEqual(ended, [Errno.EIO, 0]);
+  assert.equal(lines.length, 2);
+  client.close();
+});
+
 /** Can be started as long as there is no file "lock", which it makes; its size is that of "size". */
 const PICKY = laterWat(
   `(data (i32.const 16) "locksize")
@@ -210,27 +279,43 @@ Deno.test("a client that was told another size has to connect again", () => {
   Deno.removeSync(directory, { recursive: true });
 });
 
-Deno.test("backoff: each wait is twice as long as the last, and no request waits", () => {
-  const options = node(FRAGILE, "backoff");
-  const { client, device } = start(options);
-  const wait = () => {
+Deno.test("backoff: each wait is twice as long as the last, up to a bound, and a good minute ends it", () => {
+  let now = 0;
+  const log = () => {};
+  const prepared = preparePlugin(plugin(FRAGILE));
+  const watchdog = new Watchdog();
+  const watch = watchdog.watch(10_000);
+  watchdog.stop();
+  const agenda = new Agenda();
+  const device = new RestartingDevice({
+    policy: "backoff",
+    make: (onFailure) =>
+      PluginDevice.create(prepared, [], { watch, log, instances: 1, onFailure, agenda }),
+    agenda,
+    runsAgenda: false,
+    memory: new HostMemory(2 ** 20),
+    children: [],
+    services: [],
+    name: "test",
+    log,
+    now: () => now,
+  });
+  const client = new TestClient(device, device.open("", { readOnly: false, peer: "" }));
+  const failAndWait = (ms: number) => {
     assert.throws(() => client.read(LAST, 512), /trapped/);
-    try {
-      client.read(0, 512);
-    } catch (error) {
-      return Number(/again in (\d+) ms/.exec((error as Error).message)?.[1]);
-    }
-    return 0;
+    assert.throws(() => client.read(0, 512), new RegExp(`is started again in ${ms} ms`));
+    now += ms - 1;
+    assert.throws(() => client.read(0, 512), /is started again in 1 ms/);
+    now += 1;
+    assert.deepEqual(client.read(0, 4), new Uint8Array(4));
   };
-  const restarting = device as RestartingDevice;
-  const waits = [wait()];
-  for (let i = 0; i < 2; i++) {
-    restarting.expired();
-    waits.push(wait());
+  for (const ms of [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 30_000, 30_000]) {
+    failAndWait(ms);
   }
-  for (const [index, ms] of waits.entries()) {
-    const most = 100 * 2 ** index;
-    assert(ms <= most && ms > most / 2, `${waits}`);
-  }
+  now += 59_999;
+  failAndWait(30_000);
+  now += 60_000;
+  failAndWait(100);
+  failAndWait(200);
   client.close();
 });

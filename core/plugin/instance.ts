@@ -227,12 +227,16 @@ export class PluginDevice implements Device {
     return nextMs;
   }
 
+  /** Whether something of its own is under way below it or on files. */
+  get isWorking(): boolean {
+    return this.#below.next.own > 0 || this.#files.pending > 0;
+  }
+
   get busy(): boolean {
-    if (this.#below.next.own > 0) return true;
+    if (this.isWorking) return true;
     // What is due at once is not to wait until nobody has a request.
     if (this.#runsAgenda && this.#agenda.nextMs === 0) return true;
-    return this.#files.pending > 0 ||
-      this.#children.some((child) => child.busy);
+    return this.#children.some((child) => child.busy);
   }
 
   /** What a filter stands on. */

@@ -49,6 +49,8 @@ export class RestartingDevice implements Device, TimerOwner {
   readonly #options: RestartOptions;
   readonly #now: () => number;
   #instance: PluginDevice;
+  /** Instances that have failed while something of theirs was under way, which still has to end. */
+  #gone: PluginDevice[] = [];
   /** Tells instances apart: only the failure of the one that is called counts, once it has started. */
   #number = 0;
   #live = 0;
@@ -118,7 +120,9 @@ export class RestartingDevice implements Device, TimerOwner {
 
   get busy(): boolean {
     const { agenda, runsAgenda } = this.#options;
-    return this.#instance.busy || (runsAgenda && agenda.nextMs === 0);
+    if (runsAgenda && agenda.nextMs === 0) return true;
+    this.#gone = this.#gone.filter((instance) => instance.isWorking);
+    return this.#instance.busy || this.#gone.length > 0;
   }
 
   reap(): void {
@@ -150,6 +154,7 @@ export class RestartingDevice implements Device, TimerOwner {
     const { name, log } = this.#options;
     try {
       this.#instance.close();
+      if (this.#instance.isWorking) this.#gone.push(this.#instance);
       this.#instance = this.#start();
       this.restarts++;
       log("warning", `plugin "${name}": started again`);
