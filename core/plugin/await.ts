@@ -29,7 +29,10 @@ export function runUntil(
     while (!isDone()) {
       const now = performance.now();
       if (now > deadlineMs) {
-        throw new BlockError(Errno.ETIMEDOUT, `nothing was answered within ${timeoutMs} ms`);
+        throw new BlockError(
+          Errno.ETIMEDOUT,
+          `cannot get the size of an export: nothing was answered within ${timeoutMs} ms`,
+        );
       }
       for (const device of devices) device.submitQueued();
       const nextMs = Math.min(agenda.nextMs, ...devices.map((device) => device.nextMs));

@@ -4,6 +4,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { assertSameBytes } from "../../tests/support/bytes.ts";
+import { buildDevice } from "../../core/graph/build.ts";
+import { Watchdog } from "../../core/plugin/watch.ts";
 import { client, fill, node, useNodes, withFile } from "../test_graph.ts";
 import { crc32, gptDisk, type GptOptions, mbrDisk } from "./test_tables.ts";
 
@@ -89,6 +91,31 @@ Deno.test("requests go to the right place", () => {
     model.set(fill(1000, 3), 51_200 + 512);
     model.fill(0, 51_200 + 4096, 51_200 + 12_288);
     assertSameBytes(Deno.readFileSync(path), model);
+  });
+});
+
+Deno.test("a table that does not come in time is refused, and what comes late harms nobody", () => {
+  withFile(gptDisk(4096, [[34, 40]]), (path) => {
+    const slow = (ms: number) => node(`delay rdelay=${ms}ms`, node(`file ${path}`));
+    const watchdog = new Watchdog();
+    // One watch for each plugin; a call may take 100 ms.
+    const watches = [1, 2].map(() => watchdog.watch(100));
+    watchdog.stop();
+    const device = buildDevice(node("partition partition=1", slow(150)), {
+      watches,
+      log: () => {},
+      instances: 1,
+    });
+    for (let i = 0; i < 3; i++) {
+      assert.throws(
+        () => device.open("", { readOnly: false, peer: "" }),
+        /cannot get the size of an export: nothing was answered within 100 ms/,
+      );
+    }
+    const until = performance.now() + 400;
+    while (performance.now() < until) device.reap();
+    device.close();
+    client(node("partition partition=1", slow(20))).close();
   });
 });
 
