@@ -11,7 +11,7 @@ for (const kind of ["plugin", "filter"] as const) {
       kind,
       variables: { COMPONENTIZE_PY: await pythonProgram(COMPONENTIZE_PY, "componentize-py") },
       // The interpreter takes some hundred microseconds for a request.
-      operations: 300,
+      operations: 100,
       timeoutMs: 300_000,
     });
   });

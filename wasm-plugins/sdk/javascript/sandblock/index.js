@@ -186,7 +186,7 @@ const NO_MEMORY = /^out of memory$|allocation (failed|size overflow)/;
 
 /** What is thrown for a function whose result may be a failure. */
 function failureOf(error) {
-  const other = NO_MEMORY.test(error?.message) ? Errno.ENOMEM : Errno.EIO;
+  const other = NO_MEMORY.test(error?.message ?? error) ? Errno.ENOMEM : Errno.EIO;
   const errno = Number.isInteger(error?.errno) ? error.errno : other;
   return { errno, text: String(error?.message ?? error) };
 }
