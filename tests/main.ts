@@ -47,7 +47,7 @@ const STAGES: Stage[] = [
     steps: [{ deno: ["run", "-A", "tests/tour.ts"] }],
   },
   crossing("conformance", 8),
-  crossing("sdk", 10),
+  crossing("sdk", 20),
   { ...crossing("interop", 10), prepare: preparePeers },
   crossing("faults", 8),
   { ...crossing("kernel", 15), prepare: prepareKernels },

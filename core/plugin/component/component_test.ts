@@ -1,13 +1,28 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { Errno } from "../../block/errno.ts";
+import { BlockError, Errno } from "../../block/errno.ts";
 import { Command, Piece } from "../../block/request.ts";
+import { PluginError } from "../errors.ts";
 import { writeManifest } from "../manifest.ts";
 import { preparePlugin } from "../prepare.ts";
 import { TestPlugin } from "../test_device.ts";
 import { manifestJson } from "../test_plugins.ts";
 import { RemoteWatchdog } from "../test_watchdog.ts";
 import { component, componentWat, DISK_BYTES, failureWat } from "./test_component.ts";
+
+/** Reproducible. */
+class Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed;
+  }
+
+  below(limit: number): number {
+    this.#state = Math.imul(this.#state ^ (this.#state >>> 15), 0x2c1b3c6d) + 0x297a2d39 | 0;
+    return (this.#state >>> 0) % limit;
+  }
+}
 
 const EMPTY_COMPONENT = Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0);
 
@@ -166,4 +181,23 @@ Deno.test("a component for another world is refused in one sentence", () => {
     () => preparePlugin(writeManifest(Uint8Array.of(...EMPTY_COMPONENT, 99, 1, 0), manifestJson())),
     { name: "PluginError", message: /^a component that cannot be adapted: .*section/ },
   );
+});
+
+Deno.test("a damaged component is refused, or runs within its bounds", () => {
+  const good = component(componentWat());
+  const random = new Random(7);
+  for (let round = 0; round < 40; round++) {
+    const bytes = new Uint8Array(good);
+    for (let count = 1 + random.below(4); count > 0; count--) {
+      bytes[8 + random.below(bytes.length - 8)] = random.below(256);
+    }
+    try {
+      const disk = new TestPlugin(bytes);
+      disk.submit(Command.Read);
+      disk.submit(Command.Flush, { length: 0 });
+    } catch (error) {
+      const known = error instanceof PluginError || error instanceof BlockError;
+      assert.ok(known, `round ${round}: ${(error as Error).stack}`);
+    }
+  }
 });

@@ -23,6 +23,7 @@ import { NO_GRANTS } from "../grants.ts";
 import { preview2 } from "../wasi/preview2.ts";
 import { Surroundings } from "../wasi/surroundings.ts";
 import { transpile } from "./bindgen.ts";
+import { evaluate } from "./program.ts";
 
 /** A component that can be sent to another thread. */
 export interface PreparedComponent {
@@ -62,6 +63,7 @@ export function prepareComponent(
   checkExports(exports);
   const shapes = files.map(({ bytes }) => readModule(bytes));
   for (const shape of shapes) checkModule(shape);
+  checkProgram(source);
   const bounded = limitMemories(shapes.flatMap(({ memories }) => memories), memoryMaximum);
   const memoryInitial = initialBytes(bounded);
   const filter = manifest.kind === "filter";
@@ -89,6 +91,17 @@ export function prepareComponent(
       names: new Map([[-1, "a function without a name"]]),
     },
   };
+}
+
+/** Throws PluginError where jco has made no program of it, so that this is not found out later. */
+function checkProgram(source: string): void {
+  try {
+    evaluate(source);
+  } catch (error) {
+    throw new PluginError(
+      `a component that cannot be adapted: ${oneLine((error as Error).message)}`,
+    );
+  }
 }
 
 function checkImports(imports: readonly string[]): void {
