@@ -10,18 +10,26 @@ import { client, fill, node, useNodes } from "../test_graph.ts";
 import { assertSameBytes, metric, withFiles, workUntil } from "../test_nodes.ts";
 import { assertParity, dataStart } from "./test_array.ts";
 
-await useNodes("parity", "delay");
+await useNodes("parity", "delay", "cache");
 
 const CHUNK = 4096;
 const JOURNAL = 131072;
 const ROWS = 6;
 const DEVICE_BYTES = dataStart(JOURNAL) + ROWS * CHUNK;
 
+/** A cache that keeps what is written until it is flushed: what a power failure takes. */
+const VOLATILE = "cache cache-write-delay=1h";
+
 /** An array whose requests to the devices in `slow` end in a later turn, so that there are many steps. */
-function array(paths: string[], parameters = "", slow = 0): TestClient {
+function array(
+  paths: string[],
+  parameters = "",
+  { slow = 0, volatile = false } = {},
+): TestClient {
   const devices = paths.map((path, i) => {
     const file = node(`file ${path}`);
-    return (slow >> i & 1) === 0 ? file : node("delay rdelay=1us wdelay=1us", file);
+    const device = (slow >> i & 1) === 0 ? file : node("delay rdelay=1us wdelay=1us", file);
+    return volatile ? node(VOLATILE, device) : device;
   });
   return client(node(`parity${parameters}`, ...devices));
 }
@@ -113,30 +121,39 @@ const CHANGES: Record<string, (rowBytes: number) => Change> = {
   "parts of three rows": (rowBytes) => ({ at: rowBytes - 50, data: fill(rowBytes + 5000, 99) }),
 };
 
-for (const count of [3, 4]) {
-  for (const slow of count === 3 ? [0b001, 0b110, 0b111] : [0b1111]) {
-    for (const [name, make] of Object.entries(CHANGES)) {
-      Deno.test(`parity of ${count} loses nothing when it is killed in a write of ${name} (${slow})`, () => {
-        withFiles(Array.from({ length: count }, () => new Uint8Array(DEVICE_BYTES)), (paths) => {
-          const rowBytes = (count - 1) * CHUNK;
-          array(paths, ` create=true chunk=${CHUNK} journal=${JOURNAL}`).close();
-          const disk = array(paths, "", slow);
-          workUntil(disk, () => metric(disk, "missing") === 0);
-          const before = fill(ROWS * rowBytes, 3);
-          disk.write(0, before);
-          const change = make(rowBytes);
-          const after = before.slice();
-          after.set(change.data, change.at);
-          const snapshots = steps(disk, paths, change);
-          disk.close();
-          assert(snapshots.length > 2, `${snapshots.length} steps`);
-          snapshots.forEach((snapshot, i) => {
-            look(snapshot, -1, before, after);
-            look(snapshot, i % count, before, after);
-          });
+/** Ways to set the devices up: how many, which are slow, and whether only what is flushed is kept. */
+const SETUPS = [
+  { count: 3, slow: 0b001, volatile: false },
+  { count: 3, slow: 0b110, volatile: false },
+  { count: 3, slow: 0b111, volatile: false },
+  { count: 4, slow: 0b1111, volatile: false },
+  { count: 3, slow: 0b111, volatile: true },
+  { count: 4, slow: 0b0110, volatile: true },
+];
+
+for (const { count, slow, volatile } of SETUPS) {
+  for (const [name, make] of Object.entries(CHANGES)) {
+    const how = volatile ? "power fails" : "it is killed";
+    Deno.test(`parity of ${count} loses nothing when ${how} in a write of ${name} (${slow})`, () => {
+      withFiles(Array.from({ length: count }, () => new Uint8Array(DEVICE_BYTES)), (paths) => {
+        const rowBytes = (count - 1) * CHUNK;
+        array(paths, ` create=true chunk=${CHUNK} journal=${JOURNAL}`).close();
+        const disk = array(paths, "", { slow, volatile });
+        workUntil(disk, () => metric(disk, "missing") === 0);
+        const before = fill(ROWS * rowBytes, 3);
+        disk.write(0, before);
+        const change = make(rowBytes);
+        const after = before.slice();
+        after.set(change.data, change.at);
+        const snapshots = steps(disk, paths, change);
+        disk.close();
+        assert(snapshots.length > 2, `${snapshots.length} steps`);
+        snapshots.forEach((snapshot, i) => {
+          look(snapshot, -1, before, after);
+          look(snapshot, i % count, before, after);
         });
       });
-    }
+    });
   }
 }
 
@@ -157,7 +174,7 @@ Deno.test("parity keeps what was acknowledged before a device failed and the ser
 Deno.test("parity repeats a journal that goes around many times", () => {
   withFiles(Array.from({ length: 3 }, () => new Uint8Array(DEVICE_BYTES)), (paths) => {
     array(paths, ` create=true chunk=${CHUNK} journal=${JOURNAL}`).close();
-    const disk = array(paths, "", 0b010);
+    const disk = array(paths, "", { slow: 0b010 });
     workUntil(disk, () => metric(disk, "missing") === 0);
     const model = new Uint8Array(ROWS * 2 * CHUNK);
     for (let i = 0; i < 120; i++) {

@@ -19,7 +19,7 @@ import {
 import { assertParity, dataStart } from "./test_array.ts";
 
 const FUSE = "lib/test-fuse";
-await useNodes("parity", "delay", FUSE);
+await useNodes("parity", "delay", "cache", FUSE);
 
 const CHUNK = 4096;
 const JOURNAL = 262144;
@@ -28,11 +28,15 @@ const DEVICE_BYTES = dataStart(JOURNAL) + ROWS * CHUNK + FUSE_BYTES;
 const COUNT = 4;
 const SIZE = ROWS * (COUNT - 1) * CHUNK;
 
+/** A device that is slow and can be broken; every second one loses what is not flushed. */
+const device = (path: string, i: number): DeviceOptions =>
+  i % 2 === 0 ? fused(path, i) : node("cache cache-write-delay=1h", fused(path, i));
+
 const fused = (path: string, i: number): DeviceOptions =>
   node(`delay rdelay=${1 + i * 13}us wdelay=${1 + i * 29}us`, node(FUSE, node(`file ${path}`)));
 
 function array(paths: string[], parameters = ""): TestClient {
-  return client(node(`parity${parameters}`, ...paths.map(fused)));
+  return client(node(`parity${parameters}`, ...paths.map(device)));
 }
 
 /** What may be in each byte: what was acknowledged last, and what was begun after it. */
