@@ -149,6 +149,25 @@ export class Answer extends AnswerPieces {
     this.parts.wait(part);
   }
 
+  /** Whether nothing was answered yet, nor forwarded, and the call is still under way. */
+  get isUntouched(): boolean {
+    return this.state === State.Called && this.simple && this.nextAt === 0 &&
+      this.request!.pieceCount === 0 && this.lie === "" && this.failure === 0;
+  }
+
+  /** The child has answered all of the request itself. */
+  passOver(): void {
+    this.nextAt = this.end;
+  }
+
+  /** The child is answering all of the request itself, and that finishes it. */
+  awaitWhole(): void {
+    this.simple = false;
+    this.automatic = true;
+    this.partsPending++;
+    this.nextAt = this.end;
+  }
+
   /** Whether `part` is still to become part of the answer. */
   awaits(part: Part): boolean {
     return this.parts.has(part);

@@ -13,6 +13,7 @@ import type { NextHandle } from "./next_handle.ts";
 import { NextSpace } from "./next_space.ts";
 import type { Part } from "./part.ts";
 import { refusal } from "./next_check.ts";
+import { NOT_WHOLE, WholeRequests } from "./whole.ts";
 
 /** Requests of its own that one filter may have under way below it. */
 const OWN_MAX = 4096;
@@ -27,12 +28,14 @@ export class Next implements RequestSink {
   ownEnded = 0;
   readonly #host: Host;
   readonly #space: NextSpace;
+  readonly #whole: WholeRequests;
   readonly #under = new Set<Part>();
 
   /** `copiesStable`: the filter may make what is below it reuse memory when it likes. */
   constructor(host: Host, public copiesStable: boolean) {
     this.#host = host;
     this.#space = new NextSpace(host.memory);
+    this.#whole = new WholeRequests(host);
   }
 
   /** next_forward: makes a child answer `count` bytes of request `id`, from `at` on. */
@@ -55,6 +58,19 @@ export class Next implements RequestSink {
     if (handle === null || child < 0 || child >= handle.children.length) {
       answer.lied(`${call}: there is no child ${child}`);
       return Errno.EINVAL;
+    }
+    if (token === 0 && at === 0 && !this.copiesStable) {
+      const status = this.#whole.forward(
+        answer,
+        handle,
+        child,
+        countHigh,
+        countLow,
+        offsetHigh,
+        offsetLow,
+        flags,
+      );
+      if (status !== NOT_WHOLE) return status;
     }
     const { command } = answer;
     const part = this.#part(command, countHigh, countLow, offsetHigh, offsetLow, flags);
