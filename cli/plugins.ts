@@ -9,7 +9,7 @@ import { bundledPlugin, bundledPluginNames } from "../wasm-plugins/bundled.ts";
 import { readFile } from "./files.ts";
 
 /** Longest file that is looked at. A module may have 64 MiB; components bring a runtime along. */
-const PLUGIN_FILE_BYTES_MAX = 256 * 1024 * 1024;
+export const PLUGIN_FILE_BYTES_MAX = 256 * 1024 * 1024;
 
 /** A plugin or backend, not yet checked further than its manifest. */
 export type Source =

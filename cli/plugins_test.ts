@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 
 import assert from "node:assert/strict";
+import { inspectPlugin } from "./inspect.ts";
 import { findPlugin, withReason } from "./plugins.ts";
+import { inspectPolicyModule } from "./policy/module.ts";
 
 Deno.test("the host's own backend is found by name", () => {
   assert.equal(findPlugin("file").kind, "backend");
@@ -28,4 +30,17 @@ Deno.test("errors about a plugin say which one and what was tried", () => {
   };
   assert.throws(() => withReason("x", fail), /^Error: cannot load plugin "x": it has no memory$/);
   assert.throws(() => withReason("x", fail, "pack"), /cannot pack plugin "x": it has no memory$/);
+});
+
+Deno.test("a plugin of a gigabyte is refused without being read", () => {
+  const path = Deno.makeTempFileSync({ suffix: ".wasm" });
+  Deno.truncateSync(path, 2 ** 30);
+  const before = Deno.memoryUsage().rss;
+  for (const look of [findPlugin, inspectPlugin, inspectPolicyModule]) {
+    assert.throws(() => look(path), {
+      message: `cannot read plugin "${path}": it has more than 268435456 bytes`,
+    });
+  }
+  assert(Deno.memoryUsage().rss - before < 2 ** 27);
+  Deno.removeSync(path);
 });

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // `sandblock plugin pack`: puts a manifest into a module, for languages whose tools cannot.
 
-import { writeManifest } from "../../core/plugin/manifest.ts";
+import { MANIFEST_BYTES_MAX, writeManifest } from "../../core/plugin/manifest.ts";
 import { command } from "../declare/declaration.ts";
 import { UsageError } from "../errors.ts";
 import { readFile, writeFile } from "../files.ts";
-import { withReason } from "../plugins.ts";
+import { PLUGIN_FILE_BYTES_MAX, withReason } from "../plugins.ts";
 import { helpOption } from "./shared_options.ts";
 
 export const pluginPack = command({
@@ -43,8 +43,8 @@ export const pluginPack = command({
         "sandblock plugin pack --help",
       );
     }
-    const bytes = readFile("module", module!);
-    const json = new TextDecoder().decode(readFile("manifest", manifest!));
+    const bytes = readFile("module", module!, PLUGIN_FILE_BYTES_MAX);
+    const json = new TextDecoder().decode(readFile("manifest", manifest!, MANIFEST_BYTES_MAX));
     const { isPolicyText, packPolicy } = await import("../policy/module.ts");
     const pack = isPolicyText(json) ? packPolicy : writeManifest;
     writeFile("plugin", output, withReason(module!, () => pack(bytes, json), "pack"));

@@ -7,7 +7,7 @@ import { isPolicyManifest } from "../../core/plugin/manifest_check.ts";
 import { MANIFEST_SECTION } from "../../core/plugin/manifest.ts";
 import { readCustomSections, withCustomSection } from "../../core/plugin/wasm/sections.ts";
 import { readFile } from "../files.ts";
-import { withReason } from "../plugins.ts";
+import { PLUGIN_FILE_BYTES_MAX, withReason } from "../plugins.ts";
 
 /** What is known of a policy. */
 export interface PolicyDescription {
@@ -21,7 +21,7 @@ export interface PolicyDescription {
 /** The policy in the module at `path`; null where it is no such module. Throws Error for a bad one. */
 export function inspectPolicyModule(path: string): PolicyDescription | null {
   if (!path.includes("/") && !path.endsWith(".wasm")) return null;
-  const bytes = readFile("plugin", path);
+  const bytes = readFile("plugin", path, PLUGIN_FILE_BYTES_MAX);
   const json = manifestOf(bytes);
   if (!isPolicyManifest(json)) return null;
   const loaded = withReason(path, () => loadPolicy(bytes, path));
