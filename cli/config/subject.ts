@@ -35,7 +35,7 @@ export function configSubject(
       if (!values.readonly) return offer;
       return { ...offer, exports: offer.exports.map((one) => ({ ...one, readOnly: true })) };
     },
-    reload: (server, log) => reload(path, all, server, log),
+    reload: (server, log) => reload(path, config, server, log),
   };
 }
 
@@ -55,8 +55,8 @@ function reload(path: string, started: Config, server: Server, log: Log): void {
   }
 }
 
-/** All of a configuration that is not about policies and not given as options. */
-function essence({ exports, defaultExport }: Config): string {
+/** All of a configuration that is not about policies. */
+function essence({ exports, defaultExport, values }: Config): string {
   const node = (
     { plugin, parameters, memory, timeout, restart, allow, children }: ConfigNode,
   ): unknown => [
@@ -67,6 +67,7 @@ function essence({ exports, defaultExport }: Config): string {
   ];
   return JSON.stringify([
     defaultExport,
+    values,
     exports.map((one) => [one.name, one.description ?? null, one.readOnly, node(one.node)]),
   ]);
 }

@@ -86,19 +86,21 @@ function serve(start: ReactorStart): ReactorReport {
 }
 
 /** Throws an error that says which export it is about, where that has a name. */
-function createDevice(
-  { device, watches, instances, exportName }: DeviceStart,
-  { limits, exports }: ReactorStart,
-): Device {
+function createDevice(start: DeviceStart, { limits, exports }: ReactorStart): Device {
+  const { device, watches, instances, exportName } = start;
   // Twice, because blocks of many sizes do not fill a memory without gaps.
   const hostMemoryBytesMax = 2 * limits.inflightBytesMax;
   for (const watch of watches) tellThread(watch, threadId());
   const services = { watches, log, instances, memoryRelease, hostMemoryBytesMax };
+  if (exports === null) return buildDevice(device, services);
+  let made: Device | null = null;
   try {
-    return buildDevice(device, services);
+    made = buildDevice(device, services);
+    if (made.defaultExport() !== null) return made;
+    throw new Error("its device has several and none by default");
   } catch (error) {
-    if (exports === null || !(error instanceof Error)) throw error;
-    throw new Error(`cannot serve the export "${exportName}": ${error.message}`);
+    made?.close();
+    throw new Error(`cannot serve the export "${exportName}": ${(error as Error).message}`);
   }
 }
 

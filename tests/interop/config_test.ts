@@ -203,6 +203,9 @@ exports:
   directory.write("disks.yaml", changed.replace("plugin: memory", "plugin: zero"));
   server.signal("SIGHUP");
   await server.log.match(/other changes in ".*" take effect when the server is started again/);
+  directory.write("disks.yaml", `${changed}threads: 2\n`);
+  server.signal("SIGHUP");
+  await server.log.match(/other changes in .*\n(.*\n)*.*other changes in /);
   directory.write("disks.yaml", changed.replace("plugin: memory", "plugn: memory"));
   server.signal("SIGHUP");
   await server.log.match(/the policies stay as they were: .*line 3, column 8: unknown key "plugn"/);
@@ -250,6 +253,12 @@ Deno.test("what cannot be served is told before anybody can connect", async () =
   await assert.rejects(
     TestServer.start(["--config", directory.config]),
     /cannot serve the export "a": .*nothing\.img/,
+  );
+  directory.write("disks.yaml", "exports: { a: { plugin: file, parameters: { dir: . } } }");
+  directory.write("more.img", noise(512));
+  await assert.rejects(
+    TestServer.start(["--config", directory.config]),
+    /cannot serve the export "a": its device has several and none by default/,
   );
   directory.write(
     "disks.yaml",

@@ -71,6 +71,20 @@ Deno.test("SIGHUP reads the policy again, for clients that are connected too", a
   assert.equal(await late.perform(Command.Trim, 0n, 4096n), EPERM);
 });
 
+Deno.test("SIGHUP replaces the policy of an export that clients know by another name", async () => {
+  using file = policyFile('default allow\nerrno ENOSPC write if export == "disk"\n');
+  await using server = await TestServer.start([
+    ...["-e", "disk", "--policy", file.path, "memory", "1M"],
+  ]);
+  await using client = await server.client({ exportName: "disk" });
+  assert.equal(await client.write(0, data), ENOSPC);
+  Deno.writeTextFileSync(file.path, "default allow\n");
+  server.signal("SIGHUP");
+  await server.log.match(/was read again/);
+  for (let tries = 0; tries < 1000 && await client.write(0, data) !== 0; tries++);
+  assert.equal(await client.write(0, data), 0);
+});
+
 Deno.test("a policy with errors leaves the one that is in force", async () => {
   using file = policyFile("default allow\nerrno ENOSPC write\n");
   await using server = await TestServer.start(["--policy", file.path, "memory", "1M"]);
