@@ -40,6 +40,7 @@ Deno.test("swab: holes stay holes, and zeroes are zeroed below", () => {
   const disk = client(node("swab", node("memory 1M")));
   assert.deepEqual(disk.extents(0, MIB), [{ length: MIB, flags: 3 }]);
   assert.equal(disk.opened.info.can.zero, Support.Native);
+  assert.equal(disk.opened.info.can.fua, Support.Native);
   disk.trim(0, 4096);
   disk.close();
 });

@@ -2,7 +2,7 @@
 // Swaps the bytes of words (README.md beside this folder). Zeroes are the same both ways.
 
 import { Info, nextSize, pass } from "../../sdk/assemblyscript/assembly";
-import { setTransform } from "../../lib/transform/assembly";
+import { declareTransform, setTransform } from "../../lib/transform/assembly";
 
 export { sb_alloc, sb_done, sb_free } from "../../sdk/assemblyscript/assembly";
 export { sb_pread, sb_pwrite } from "../../lib/transform/assembly";
@@ -26,6 +26,7 @@ export function sb_size(handle: i32): i64 {
 
 export function sb_info(handle: i32, out: usize): i32 {
   const info = changetype<Info>(out);
+  declareTransform(info, handle);
   info.blockMinimum = max(info.blockMinimum, <u32>word);
   return 0;
 }

@@ -2,9 +2,9 @@
 // Stores everything combined with a key by exclusive or (README.md beside this folder). A hole below reads
 // as the key, so it is data here.
 
-import { alloc, Errno, failWith, pass } from "../../sdk/assemblyscript/assembly";
+import { alloc, Errno, failWith, Info, pass } from "../../sdk/assemblyscript/assembly";
 import { readText, restLength, takeDigits } from "../../lib/text/assembly";
-import { setTransform } from "../../lib/transform/assembly";
+import { declareTransform, setTransform } from "../../lib/transform/assembly";
 
 export { sb_alloc, sb_done, sb_free } from "../../sdk/assemblyscript/assembly";
 export { sb_pread, sb_pwrite } from "../../lib/transform/assembly";
@@ -40,6 +40,11 @@ export function sb_ready(): i32 {
     );
   }
   setTransform(combine, combine);
+  return 0;
+}
+
+export function sb_info(handle: i32, out: usize): i32 {
+  declareTransform(changetype<Info>(out), handle);
   return 0;
 }
 

@@ -10,10 +10,13 @@ import {
   Errno,
   failWith,
   free,
+  Info,
+  infoOf,
   nextPread,
   nextPwrite,
   PENDING,
   replyBuffer,
+  Support,
   Task,
   taskOf,
   token,
@@ -39,6 +42,12 @@ export function setTransform(
 ): void {
   turn = down.index;
   turnBack = up.index;
+}
+
+/** Declares what follows from writes being made below, with their flags. For `sb_info`. */
+export function declareTransform(info: Info, handle: i32): void {
+  const durable = info.write != Support.None && infoOf(handle, 0).fua != Support.None;
+  info.fua = durable ? Support.Native : Support.None;
 }
 
 export function sb_pread(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
