@@ -146,6 +146,37 @@ Deno.test("mirror: a new device is filled in with no client there, and under loa
   assertSameBytes(await Deno.readFile(third), await Deno.readFile(good));
 });
 
+Deno.test("concat and stripe: what a broken device holds fails, the rest goes on", async () => {
+  for (const name of ["concat", "stripe"]) {
+    using directory = new TestDirectory();
+    const { paths, args } = await breakable(directory);
+    const chunk = name === "stripe" ? ["chunk=64K"] : [];
+    await using server = await TestServer.start([name, ...chunk, ...args]);
+    await python(server, RANDOM_WORK);
+    breakDevice(paths[1]!, Fuse.All, 28);
+    // The first 64 KiB are on the first device in both; the last ones on the second.
+    await python(
+      server,
+      `
+import errno
+end = h.get_size() - 65536
+h.pwrite(b"x" * 65536, 0)
+assert h.pread(65536, 0) == b"x" * 65536
+for work in [lambda: h.pread(4096, end), lambda: h.pwrite(b"y" * 4096, end), lambda: h.flush(),
+             lambda: h.zero(h.get_size(), 0)]:
+    try:
+        work()
+        assert False, "it succeeded"
+    except nbd.Error as error:
+        assert error.errnum == errno.ENOSPC, error
+assert h.pread(65536, 0)[:1] in (b"x", b"\\0")
+`,
+    );
+    breakDevice(paths[1]!, 0);
+    await python(server, RANDOM_WORK);
+  }
+});
+
 Deno.test("mirrors below a stripe: one device of each may go", async () => {
   using directory = new TestDirectory();
   const first = await breakable(directory);
