@@ -24,6 +24,8 @@ const Word = {
 
 /** While calls are made it looks this often: a call is first seen so late, and ended so late. */
 const INTERVAL_MS = 20;
+/** Between two looks, a tenth of the timeout counts at most, and never more than this. */
+const UNSEEN_MS_MAX = 250;
 /** A call that takes so long is a long one, which may be slowed down for the sake of others. */
 const LONG_CALL_MS = 60;
 /** So often it looks in vain before it sleeps. */
@@ -151,9 +153,7 @@ export class Watchdog {
   /** Looks at all instances once. The timer calls it; public for tests. */
   look(): void {
     const now = this.#now();
-    // When this thread was held up, or the whole machine, then so, perhaps, were the plugins: time
-    // that nobody looked counts as two intervals at most.
-    const sinceLastMs = Math.min(now - this.#lastMs, 2 * INTERVAL_MS);
+    const sinceLastMs = now - this.#lastMs;
     this.#lastMs = now;
     let nextMs = Infinity;
     for (const watched of this.#watched.values()) {
@@ -221,7 +221,10 @@ function lookAt(watched: Watched, sinceLastMs: number): number {
     return Math.min(INTERVAL_MS, watched.timeoutMs);
   }
   watched.vainLooks = 0;
-  watched.elapsedMs += sinceLastMs;
+  // When this thread was held up, or the whole machine, then so, perhaps, were the plugins: of the time
+  // that nobody looked, only so much counts.
+  const most = Math.max(2 * INTERVAL_MS, Math.min(watched.timeoutMs / 10, UNSEEN_MS_MAX));
+  watched.elapsedMs += Math.min(sinceLastMs, most);
   const leftMs = watched.timeoutMs - watched.elapsedMs;
   if (leftMs <= 0) Atomics.compareExchange(watched.words, Word.Call, call, call | KILL);
   return leftMs <= 0 ? INTERVAL_MS : Math.min(INTERVAL_MS, leftMs);
