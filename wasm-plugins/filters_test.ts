@@ -64,6 +64,16 @@ Deno.test("stats counts and says so at the end", () => {
   );
 });
 
+Deno.test("stats says how large requests were", () => {
+  const log: string[] = [];
+  const disk = client(node("stats", node("memory 64M")), log);
+  for (const length of [1, 512, 513, 4096, 4097, 8192]) disk.read(0, length);
+  disk.write(0, fill(1 << 20, 1));
+  disk.close();
+  assert.match(log.join("\n"), /reads by size: 2 up to 512, 1 up to 1K, 1 up to 4K, 2 up to 8K$/m);
+  assert.match(log.join("\n"), /writes by size: 1 up to 1M$/m);
+});
+
 Deno.test("mirror writes to all and reads from each", () => {
   withFile(new Uint8Array(MIB), (a) =>
     withFile(new Uint8Array(MIB), (b) => {

@@ -24,6 +24,22 @@ const enum Metric {
 
 const values = memory.data(72);
 
+/** Sizes of reads and writes are counted by powers of two: up to 512 bytes, up to 1K and so on. */
+const SIZES: i32 = 24;
+const SIZE_FIRST: i32 = 9;
+const readSizes = memory.data(192);
+const writeSizes = memory.data(192);
+
+/** Counts a request of `count` bytes among those of its size. */
+// @ts-ignore: decorator
+@inline
+function countSize(sizes: usize, count: u64): void {
+  const bits = 64 - <i32>clz(count - 1);
+  const index = min(max(bits - SIZE_FIRST, 0), SIZES - 1);
+  const at = sizes + (<usize>index << 3);
+  store<u64>(at, load<u64>(at) + 1);
+}
+
 function add(index: i32, value: u64): void {
   const at = values + (<usize>index << 3);
   const sum = load<u64>(at) + value;
@@ -39,6 +55,7 @@ function counted(index: i32, request: i32, count: u64, offset: u64, flags: i32):
 }
 
 export function sb_pread(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
+  countSize(readSizes, count);
   return counted(Metric.Reads, request, count, offset, flags);
 }
 
@@ -50,6 +67,7 @@ export function sb_pwrite(
   offset: u64,
   flags: i32,
 ): i32 {
+  countSize(writeSizes, count);
   return counted(Metric.Writes, request, count, offset, flags);
 }
 
@@ -82,4 +100,34 @@ export function sb_stop(): void {
   say("; flushes: ");
   sayNumber(load<u64>(values + (<usize>Metric.Flushes << 3)));
   logLine(LogLevel.Info);
+  sayHistogram("reads", readSizes);
+  sayHistogram("writes", writeSizes);
+}
+
+/** How many requests there were of each size, in one line; none where there were none. */
+function sayHistogram(what: string, sizes: usize): void {
+  let any = false;
+  for (let i = 0; i < SIZES; i++) {
+    const count = load<u64>(sizes + (<usize>i << 3));
+    if (!count) continue;
+    if (!any) {
+      say(what);
+      say(" by size: ");
+    } else say(", ");
+    any = true;
+    sayNumber(count);
+    saySize(i);
+  }
+  if (any) logLine(LogLevel.Info);
+}
+
+function saySize(index: i32): void {
+  if (index == SIZES - 1) return say(" of more");
+  say(" up to ");
+  const bits = index + SIZE_FIRST;
+  if (bits < 10) sayNumber(1 << bits);
+  else sayNumber(1 << (bits % 10));
+  if (bits >= 30) say("G");
+  else if (bits >= 20) say("M");
+  else if (bits >= 10) say("K");
 }
