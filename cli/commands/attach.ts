@@ -55,7 +55,7 @@ export const attach = command({
     const plan = planAttach(values, operands);
     const { isInBackground, startInBackground } = await import("../serve/background.ts");
     if (!plan.foreground && !isInBackground()) return await startInBackground();
-    if (plan.swap) (await import("../../native/memory_lock.ts")).prepareForWriteback();
+    if (plan.writeback) (await import("../../native/writeback.ts")).prepareForWriteback();
     // Threads take over what was set up here.
     startWorkerAhead();
     const { runAttach } = await import("../kernel/attach.ts");

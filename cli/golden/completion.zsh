@@ -138,7 +138,7 @@ _sandblock_attach() {
     '(--policy)'--policy='[Rules about which requests clients may make]:FILE:_files' \
     '(--restart)'--restart='[What becomes of a plugin that traps or takes too long]:fail|restart|backoff:(fail restart backoff)' \
     '(-f --foreground)'{-f,--foreground}'[Stay in the foreground and serve until told to stop]' \
-    '(--swap)'--swap'[Lock the process in memory, for devices that memory is written out to]' \
+    '(--writeback)'--writeback'[Prepare the process for being what memory is written out through]' \
     '(-P --pidfile)'{-P+,--pidfile=}'[Write the process id to a file once clients can connect]:PATH:_files' \
     '(--busy-poll)'--busy-poll='[How long to poll for the next request before sleeping]:auto|off|MICROSECONDS:(auto off)' \
     '(--plugin-memory)'--plugin-memory='[Memory that the plugin may use, instead of what it asks for]:SIZE: ' \

@@ -105,13 +105,13 @@ export const attachOptions = {
     help: "Stay in the foreground and serve until told to stop",
     since,
   },
-  swap: {
-    long: "swap",
+  writeback: {
+    long: "writeback",
     group: RUNNING,
-    help: "Lock the process in memory, for devices that memory is written out to",
+    help: "Prepare the process for being what memory is written out through",
     details:
-      "It also tells the kernel that this process writes back (PR_SET_IO_FLUSHER) and is not to " +
-      "be killed when memory runs out. That lessens the danger of a deadlock under memory pressure; it " +
+      "It tells the kernel that this process writes back (PR_SET_IO_FLUSHER) and is not to be " +
+      "killed when memory runs out. That lessens the danger of a deadlock under memory pressure; it " +
       "does not rule it out.",
     since,
   },

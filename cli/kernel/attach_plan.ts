@@ -24,7 +24,7 @@ export interface AttachPlan {
   recoverySeconds: number;
   foreground: boolean;
   /** Whether memory is written out to the device when there is little left. */
-  swap: boolean;
+  writeback: boolean;
   /** Filters, plugin and parameters, as they were given. */
   graph: string[];
 }
@@ -74,7 +74,7 @@ export function planAttach(values: AttachValues, operands: readonly string[]): A
     timeoutSeconds: seconds("--timeout", timeout),
     recoverySeconds: seconds("--recovery-timeout", recoveryTimeout),
     foreground: values.foreground ?? false,
-    swap: values.swap ?? false,
+    writeback: values.writeback ?? false,
     graph: [...(values.filter ?? []).flatMap((name) => ["--filter", name]), ...operands],
   };
 }

@@ -87,9 +87,8 @@ else
 fi
 sandblock detach $dev
 all_gone
-dev=$(sandblock attach --via ${via} --swap -r file disk.img)
+dev=$(sandblock attach --via ${via} --writeback -r file disk.img)
 [ "$(cat /proc/$(device_pid $dev)/oom_score_adj)" = -1000 ]
-[ "$(sed -n 's/^VmLck:[^0-9]*\\([0-9]*\\) kB/\\1/p' /proc/$(device_pid $dev)/status)" -gt 10000 ]
 [ "$(blockdev --getro $dev)" = 1 ]
 cmp $dev disk.img
 sandblock detach --all

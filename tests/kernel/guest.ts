@@ -17,6 +17,8 @@ export interface GuestOptions {
   timeoutMs?: number;
   /** A host directory that it may write to, at the same path. */
   share?: string;
+  /** One processor whose clock advances by a nanosecond with each instruction. */
+  countInstructions?: boolean;
   /** More words for the kernel's command line. */
   kernelArguments?: string;
 }
@@ -135,7 +137,11 @@ function qemuArguments(
   options: GuestOptions,
   directory: string,
 ): string[] {
-  const { memoryMegabytes = MEMORY_MEGABYTES, processors = PROCESSORS } = options;
+  const { memoryMegabytes = MEMORY_MEGABYTES, processors = PROCESSORS, countInstructions } =
+    options;
+  const emulation = countInstructions
+    ? ["-accel", "tcg,thread=single,tb-size=512", "-smp", "1", "-icount", "shift=0"]
+    : ["-accel", "tcg,thread=multi,tb-size=512", "-smp", `${processors}`];
   const host = "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap";
   const share = options.share === undefined ? [] : [
     "-virtfs",
@@ -144,9 +150,10 @@ function qemuArguments(
   // Without a PIT the clock is calibrated with the HPET, which a busy host disturbs less.
   // Nehalem is the smallest processor whose vector instructions suffice for WebAssembly.
   return [
-    ..."-M q35,pit=off -bios qboot.rom -accel tcg,thread=multi,tb-size=512 -cpu Nehalem".split(" "),
+    ..."-M q35,pit=off -bios qboot.rom -cpu Nehalem".split(" "),
+    ...emulation,
     ..."-nodefaults -display none -no-reboot -nic none".split(" "),
-    ...["-smp", `${processors}`, "-m", `${memoryMegabytes}`],
+    ...["-m", `${memoryMegabytes}`],
     ...["-kernel", image, "-initrd", initramfs],
     ...["-append", `${KERNEL_ARGUMENTS} ${options.kernelArguments ?? ""}`],
     ...["-virtfs", host],

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// How fast devices of sandblock are in the kernel, beside others of the same size in the same guest:
+// deno task bench:kernel [--kernel 6.1|6.12|7.2] [--count] [--seconds N]
+// With --count the clock of the guest counts instructions, so that other work of the host does not show:
+// figures are then for a processor of one instruction per nanosecond, and include fio's own.
+
+import { succeedInGuest } from "./guest.ts";
+import { isKernelVersion, type KernelVersion } from "./kernels.ts";
+import { prepareGuests } from "./main.ts";
+import { prelude } from "./script.ts";
+
+/** What is measured: name, and fio's options. */
+const ROWS: readonly (readonly [string, string])[] = [
+  ["4k random read, depth 32", "--rw=randread --bs=4k --ioengine=libaio --iodepth=32"],
+  ["4k random write, depth 32", "--rw=randwrite --bs=4k --ioengine=libaio --iodepth=32"],
+  ["4k random read, depth 1", "--rw=randread --bs=4k --ioengine=psync"],
+  ["256k read, depth 8", "--rw=read --bs=256k --ioengine=libaio --iodepth=8"],
+];
+
+interface Target {
+  name: string;
+  /** Leaves the device's path in $dev. */
+  begin: string;
+  end: string;
+  kernels: readonly KernelVersion[];
+}
+
+const ALL: readonly KernelVersion[] = ["6.1", "6.12", "7.2"];
+
+const TARGETS: readonly Target[] = [
+  {
+    name: "null_blk",
+    begin: "modprobe null_blk gb=1 memory_backed=1 queue_mode=2 submit_queues=1; dev=/dev/nullb0",
+    end: "rmmod null_blk",
+    kernels: ALL,
+  },
+  {
+    name: "sandblock, ublk",
+    begin: "dev=$(sandblock attach --via ublk memory 64M)",
+    end: "sandblock detach $dev",
+    kernels: ["6.12", "7.2"],
+  },
+  {
+    name: "sandblock, nbd",
+    begin: "dev=$(sandblock attach --via nbd memory 64M)",
+    end: "sandblock detach $dev",
+    kernels: ALL,
+  },
+  {
+    name: "nbdkit, nbd-client",
+    begin: "modprobe nbd; nbdkit -U /tmp/n.sock -P /tmp/n.pid memory 64M; " +
+      "eventually 10 test -e /tmp/n.pid; nbd-client -unix /tmp/n.sock /dev/nbd5; dev=/dev/nbd5",
+    end: "nbd-client -d $dev; kill $(cat /tmp/n.pid)",
+    kernels: ALL,
+  },
+];
+
+function script(kernel: KernelVersion, seconds: number): string {
+  const parts = TARGETS.filter(({ kernels }) => kernels.includes(kernel)).map((target) =>
+    `start=$(date +%s%N)
+${target.begin}
+echo "RESULT|${target.name}|until usable, ms|$((($(date +%s%N) - start) / 1000000))"
+echo none > /sys/block/$\{dev#/dev/}/queue/scheduler
+dd if=/dev/urandom of=$dev bs=1M count=64 oflag=direct status=none
+${ROWS.map(([row, options]) => measure(target.name, row, options, seconds)).join("\n")}
+${target.end}`
+  );
+  return prelude() + parts.join("\n");
+}
+
+/** Fields 8 and 49 of fio's terse output are IOPS of reads and writes. */
+function measure(target: string, row: string, options: string, seconds: number): string {
+  const fio = `fio --name=x --filename=$dev --direct=1 --size=64M --time_based ` +
+    `--runtime=${seconds} --output-format=terse ${options}`;
+  return `echo "RESULT|${target}|${row}|$(${fio} | awk -F';' '{print $8 + $49}')"`;
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  let kernel: KernelVersion = "6.12";
+  let seconds = 3;
+  let countInstructions = false;
+  for (let at = 0; at < args.length; at++) {
+    const word = args[at]!;
+    if (word === "--count") countInstructions = true;
+    else if (word === "--seconds") seconds = Number(args[++at]);
+    else if (word === "--kernel" && isKernelVersion(args[at + 1] ?? "")) {
+      kernel = args[++at] as KernelVersion;
+    } else throw new Error(`cannot use "${args.slice(at).join(" ")}"`);
+  }
+  await prepareGuests([kernel]);
+  const output = await succeedInGuest(script(kernel, seconds), {
+    kernel,
+    countInstructions,
+    memoryMegabytes: 2560,
+    timeoutMs: 900_000,
+  });
+  const results = [...output.matchAll(/^RESULT\|(.*?)\|(.*?)\|(.*)$/gm)];
+  for (const [, target, row, value] of results) {
+    console.log(`${target!.padEnd(20)} ${row!.padEnd(28)} ${value!.padStart(10)}`);
+  }
+}
+
+try {
+  await main(Deno.args);
+} catch (error) {
+  console.error(`bench:kernel: error: ${(error as Error).message}`);
+  Deno.exit(1);
+}
