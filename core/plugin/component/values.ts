@@ -19,6 +19,7 @@ export interface CallFlags {
   mayTrim?: boolean;
   fastZero?: boolean;
   reqOne?: boolean;
+  whole?: boolean;
 }
 
 /** Enum `progress`. */
@@ -65,9 +66,10 @@ export function callFlags(flags: number): CallFlags {
 }
 
 /** The record as flags. */
-export function flagsNumber({ fua, mayTrim, fastZero, reqOne }: CallFlags): number {
+export function flagsNumber({ fua, mayTrim, fastZero, reqOne, whole }: CallFlags): number {
   return (fua ? CallFlag.Fua : 0) | (mayTrim ? CallFlag.MayTrim : 0) |
-    (fastZero ? CallFlag.FastZero : 0) | (reqOne ? CallFlag.ReqOne : 0);
+    (fastZero ? CallFlag.FastZero : 0) | (reqOne ? CallFlag.ReqOne : 0) |
+    (whole ? CallFlag.Whole : 0);
 }
 
 /** Flags of an extent. */
