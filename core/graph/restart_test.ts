@@ -10,6 +10,7 @@ import type { DeviceOptions } from "../control/options.ts";
 import { parseGrants } from "../plugin/grants.ts";
 import { preparePlugin } from "../plugin/prepare.ts";
 import { Agenda } from "../plugin/agenda.ts";
+import { component, componentWat } from "../plugin/component/test_component.ts";
 import { PluginDevice } from "../plugin/instance.ts";
 import { RestartingDevice } from "../plugin/restart.ts";
 import { type RestartPolicy } from "../plugin/restart_policy.ts";
@@ -164,6 +165,27 @@ Deno.test("a child is started again below a filter that stays as it is", () => {
   client.write(0, ONES);
   assert.deepEqual(client.read(0, 4096), ONES);
   assert.match(lines.at(-1)!, /"test": started again/);
+  client.close();
+});
+
+Deno.test("a component is started again like a module", () => {
+  const bytes = component(componentWat({
+    pread: `(if (i64.eqz (local.get $offset)) (then (unreachable)))
+      (call $zero (local.get $request) (i64.const 0) (local.get $count) (i32.const 1))
+      (call $drop (local.get $request)) (global.get $ok)`,
+  }));
+  const { client, lines } = start({
+    kind: "plugin",
+    prepared: preparePlugin(bytes),
+    values: [],
+    restart: "restart",
+  });
+  for (let round = 0; round < 3; round++) {
+    assert.throws(() => client.read(0, 512), { errno: Errno.EIO });
+    client.write(4096, ONES);
+    assert.deepEqual(client.read(4096, 512), new Uint8Array(512));
+  }
+  assert.equal(lines.filter((line) => /started again/.test(line)).length, 3);
   client.close();
 });
 
