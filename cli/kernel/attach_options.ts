@@ -20,7 +20,7 @@ export const attachOptions = {
     details: 'ublk is faster and needs Linux 6.12 or later; nbd is in every kernel. "sandblock ' +
       'doctor" says what this one has.',
     default: "auto",
-    complete: ["auto", "ublk", "nbd"],
+    complete: ["auto", "ublk", "bdus", "nbd"],
     since,
   },
   device: {

@@ -100,7 +100,7 @@ function plannedVia(text: string, device: KernelDevice | null): Via | "auto" {
   if (via === undefined) {
     const right = didYouMean(text, ["auto", ...VIAS]);
     throw new UsageError(
-      `cannot use --via "${text}": it is one of auto, ublk, nbd${right}`,
+      `cannot use --via "${text}": it is one of auto, ublk, bdus, nbd${right}`,
       HELP,
     );
   }

@@ -67,6 +67,19 @@ export interface UblkQueueOptions {
   exportName: string;
 }
 
+/** The requests of a BDUS device (docs/kernel.md) that a reactor is to serve. */
+export interface BdusQueueOptions {
+  /** Open control device, which does not make anybody wait. The reactor closes it. */
+  fd: number;
+  /** Number of the device: /dev/bdus-N. */
+  device: number;
+  /** Requests that the kernel has under way at the most. */
+  depth: number;
+  /** Largest request with data. */
+  requestBytesMax: number;
+  exportName: string;
+}
+
 /** Bounds of a server. Every one is settable. */
 export interface Limits {
   /** Connections at a time; further ones wait in the kernel's queue. */
@@ -158,6 +171,8 @@ export interface Server {
   reopen(exportName: string): Promise<void>;
   /** Serves requests that the kernel passes on through ublk. Rejects where it cannot. */
   serveUblk(queue: UblkQueueOptions): Promise<void>;
+  /** The same for requests of the module bdus. */
+  serveBdus(queue: BdusQueueOptions): Promise<void>;
   /** What devices count; without those that do not answer within a second. */
   metrics(): Promise<ServerMetrics>;
   /**

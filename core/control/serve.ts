@@ -9,7 +9,13 @@ import type { MovingClient, ReactorStart } from "../reactor/messages.ts";
 import { closeListener, type Listener, listenerUri, openListeners } from "./listeners.ts";
 import type { ExportInfo } from "../block/export.ts";
 import type { ServerMetrics } from "./metrics_text.ts";
-import type { InheritedConnection, Server, ServerOptions, UblkQueueOptions } from "./options.ts";
+import type {
+  BdusQueueOptions,
+  InheritedConnection,
+  Server,
+  ServerOptions,
+  UblkQueueOptions,
+} from "./options.ts";
 import { longCalls } from "./long_calls.ts";
 import { placeDevices, type Placement } from "./placement.ts";
 import { createHandOver, ReactorThread } from "./reactor_thread.ts";
@@ -111,6 +117,11 @@ class RunningServer implements Server {
   async serveUblk(queue: UblkQueueOptions): Promise<void> {
     const place = this.#placeOf(queue.exportName);
     await this.#reactors[place]!.ask({ kind: "ublk", queue });
+  }
+
+  async serveBdus(queue: BdusQueueOptions): Promise<void> {
+    const place = this.#placeOf(queue.exportName);
+    await this.#reactors[place]!.ask({ kind: "bdus", queue });
   }
 
   async metrics(): Promise<ServerMetrics> {

@@ -2,8 +2,9 @@
 // The ways into the kernel as one: which there are, and what each does with a device.
 
 import type { Server } from "../control/options.ts";
+import { attachBdus, endBdus } from "./bdus_front.ts";
 import type { AttachOptions, FrontEnd } from "./front.ts";
-import { loadModule } from "./modules.ts";
+import { hasModule, isLoadable, loadModule } from "./modules.ts";
 import type { KernelDevice, Via } from "./names.ts";
 import { attachNbd } from "./nbd_front.ts";
 import { disconnectNbd } from "./nbd_netlink.ts";
@@ -18,7 +19,8 @@ export function attachDevice(
   server: Server,
   options: AttachOptions,
 ): Promise<FrontEnd> {
-  return via === "nbd" ? attachNbd(server, options) : attachUblk(server, options);
+  if (via === "nbd") return attachNbd(server, options);
+  return via === "bdus" ? attachBdus(server, options) : attachUblk(server, options);
 }
 
 /** The best way that this kernel has. Rejects where it has none, with what nbd lacks. */
@@ -29,6 +31,7 @@ export async function bestVia(): Promise<Via> {
   } catch {
     // Many kernels have no ublk, and io_uring may be switched off.
   }
+  if (hasModule("bdus") || isLoadable("bdus")) return "bdus";
   await loadModule("nbd");
   return "nbd";
 }
@@ -41,5 +44,6 @@ export function isAttached({ via, name }: KernelDevice): boolean {
 /** Ends a device, whoever serves it. What it still had to do fails. Rejects with SystemError. */
 export async function endDevice({ via, index }: KernelDevice): Promise<void> {
   if (via === "ublk") await endUblk(index);
+  else if (via === "bdus") await endBdus(index);
   else disconnectNbd(index);
 }

@@ -62,6 +62,21 @@ export function logicalBlockSize(info: ExportInfo): number {
   );
 }
 
+/** Largest request with data, unless the device wants smaller ones. */
+const REQUEST_BYTES_MAX = 256 * 1024;
+const PAGE_BYTES = 4096;
+
+/** Largest request with data that suits an export, a power of two of whole pages. Throws Error. */
+export function largestRequest({ blockSize }: ExportInfo): number {
+  let bytes = REQUEST_BYTES_MAX;
+  while (bytes > blockSize.maximum && bytes > PAGE_BYTES) bytes /= 2;
+  if (bytes <= blockSize.maximum) return bytes;
+  throw new Error(
+    `cannot attach the export: it takes at most ${blockSize.maximum} bytes at a time; ` +
+      "put --filter blocksize above it",
+  );
+}
+
 /** Size of an export in whole blocks. Throws Error where that is nothing. */
 export function sizeInBlocks(info: ExportInfo, blockSize: number): bigint {
   const size = toBigInt(info.sizeHigh, info.sizeLow);

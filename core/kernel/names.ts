@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Names of kernel devices: nbd3 or /dev/nbd3, ublkb0 or /dev/ublkb0.
+// Names of kernel devices: nbd3 or /dev/nbd3, bdus-0 or /dev/bdus-0, ublkb0 or /dev/ublkb0.
 
 /** Ways into the kernel. */
-export const VIAS = ["nbd", "ublk"] as const;
+export const VIAS = ["nbd", "bdus", "ublk"] as const;
 export type Via = typeof VIAS[number];
 
 /** A device of one of them. */
@@ -16,7 +16,7 @@ export interface KernelDevice {
 }
 
 /** What each way calls its block devices, before the number. */
-const PREFIXES: Readonly<Record<Via, string>> = { nbd: "nbd", ublk: "ublkb" };
+const PREFIXES: Readonly<Record<Via, string>> = { nbd: "nbd", bdus: "bdus-", ublk: "ublkb" };
 /** Numbers beyond have never been seen. */
 const DIGITS_MAX = 7;
 
@@ -36,6 +36,6 @@ export function parseDevice(text: string): KernelDevice {
     }
   }
   throw new Error(
-    `cannot use device "${text}": it is not one that sandblock makes; use /dev/nbdN or /dev/ublkbN`,
+    `cannot use device "${text}": it is not one that sandblock makes; use /dev/nbdN, /dev/bdus-N or /dev/ublkbN`,
   );
 }

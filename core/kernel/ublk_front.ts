@@ -11,6 +11,7 @@ import {
   checkSuccession,
   type FrontEnd,
   type FrontFacts,
+  largestRequest,
   logicalBlockSize,
   sizeInBlocks,
 } from "./front.ts";
@@ -19,9 +20,6 @@ import { deviceNode } from "./sysfs.ts";
 import { UblkFlag, type UblkParameters, UblkState } from "./ublk_abi.ts";
 import { UblkControlDevice } from "./ublk_control.ts";
 
-/** Largest request with data, unless the device wants smaller ones. */
-const REQUEST_BYTES_MAX = 256 * 1024;
-const PAGE_BYTES = 4096;
 const ANY_DEVICE = 0xffffffff;
 /** The driver needs a moment to notice that a process has died. */
 const QUIESCE_POLL_MS = 100;
@@ -213,17 +211,6 @@ async function undo(control: UblkControlDevice, device: number): Promise<void> {
   } catch {
     // What went wrong at first is what is told.
   }
-}
-
-/** Largest request with data, a power of two of whole pages. */
-function largestRequest({ blockSize }: ExportInfo): number {
-  let bytes = REQUEST_BYTES_MAX;
-  while (bytes > blockSize.maximum && bytes > PAGE_BYTES) bytes /= 2;
-  if (bytes <= blockSize.maximum) return bytes;
-  throw new Error(
-    `cannot attach the export through ublk: it takes at most ${blockSize.maximum} bytes at a time; ` +
-      "put --filter blocksize above it",
-  );
 }
 
 function parametersOf(

@@ -5,33 +5,22 @@
 
 import type { OpenExport } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
-import { copyFrom, type PayloadMemory } from "../block/memory.ts";
-import {
-  Command,
-  Piece,
-  type ReplySpace,
-  type Request,
-  RequestFlag,
-  type RequestSink,
-  Status,
-} from "../block/request.ts";
+import { Command, type Request, RequestFlag, type RequestSink, Status } from "../block/request.ts";
 import type { UblkQueueOptions } from "../control/options.ts";
 import type { Guard } from "../policy/guard.ts";
-import type { Block } from "../reactor/buffer_pool.ts";
 import type { DeviceContext } from "../reactor/device_context.ts";
-import { InflightRequest } from "../reactor/inflight_request.ts";
 import {
   type PhaseHost,
   type SourcePhase,
   type SourceSurroundings,
   Turn,
 } from "../reactor/phase.ts";
-import type { ReplyArena } from "../reactor/reply_arena.ts";
 import { clearEvent, closeDescriptor, createEvent, signalEvent } from "../../native/descriptor.ts";
 import { Open, openFile } from "../../native/file.ts";
 import { IoUring } from "../../native/io_uring.ts";
 import { mapForReading, type Mapping, PAGE_BYTES, unmap } from "../../native/mmap.ts";
 import { deviceNode } from "./sysfs.ts";
+import { placeAnswer, reserveTag, type TagRequest } from "./tag_request.ts";
 import {
   DESCRIPTOR_WORDS,
   OPERATION_MASK,
@@ -44,28 +33,6 @@ import {
 const HIGH = 4294967296;
 /** What a tag completes with when the device ends. */
 const ABORTED = -Errno.ENODEV;
-
-/** The request of a tag, over and over, with the room for its data. */
-class TagRequest extends InflightRequest implements ReplySpace {
-  constructor(
-    readonly tag: number,
-    readonly block: Block,
-    readonly address: number,
-    readonly arena: ReplyArena,
-  ) {
-    super();
-    this.space = this;
-  }
-
-  get memory(): PayloadMemory {
-    return this.arena.memory;
-  }
-
-  /** The whole answer goes where the kernel takes it from; parts of it are brought there later. */
-  take(request: Request, length: number): number {
-    return length === this.length ? this.address : this.arena.take(request, length);
-  }
-}
 
 /** See the top of this file. */
 export class UblkQueue implements SourcePhase, RequestSink {
@@ -177,15 +144,7 @@ export class UblkQueue implements SourcePhase, RequestSink {
   }
 
   #reserve(tag: number, bytes: number): TagRequest {
-    const { pool, arena, device } = this.#context;
-    const block = pool.take(bytes);
-    if (block === null) {
-      throw new BlockError(
-        Errno.ENOMEM,
-        `cannot reserve memory for ${tag + 1} requests of ${bytes} bytes; use a smaller --depth`,
-      );
-    }
-    const request = new TagRequest(tag, block, device.memory.address + block.pointer, arena);
+    const request = reserveTag(this.#context, tag, bytes);
     request.sink = this;
     return request;
   }
@@ -278,6 +237,16 @@ export class UblkQueue implements SourcePhase, RequestSink {
     request.payload = request.command === Command.Write ? request.address : 0;
   }
 
+  /** Length of the answer to a read when it is where the kernel takes it from, or -errno. */
+  #place(request: TagRequest): number {
+    const errno = placeAnswer(request);
+    if (errno === 0) return request.lengthLow;
+    if (request.errorText !== "") {
+      this.#host.log("error", `${this.exportName}: ${request.errorText}`);
+    }
+    return -errno;
+  }
+
   /** Tells the kernel what came of a request and takes the next one of its tag. */
   #commit(request: TagRequest, errno: number): void {
     let result = 0;
@@ -290,36 +259,6 @@ export class UblkQueue implements SourcePhase, RequestSink {
     request.answerBlockCount = 0;
     if (!this.#broken) this.#send(UblkIo.CommitAndFetch, request, result);
   }
-
-  /** Brings the pieces of an answer to where the kernel takes it from. Its length, or -errno. */
-  #place(request: TagRequest): number {
-    const { memory } = this.#context.device;
-    const { address } = request;
-    const start = address - memory.address;
-    let at = 0;
-    for (let i = 0; i < request.pieceCount; i++) {
-      const kind = request.pieceKind(i);
-      const length = request.pieceLength(i);
-      if (kind === Piece.Error) return -request.pieceValue(i);
-      if (request.pieceAt(i) !== at || at + length > request.lengthLow) break;
-      const from = request.pieceValue(i);
-      if (kind === Piece.Zero || kind === Piece.Hole) {
-        memory.bytes.fill(0, start + at, start + at + length);
-      } else if (from !== address + at) copyWithin(memory, from, start + at, length);
-      at += length;
-    }
-    if (at === request.lengthLow) return at;
-    this.#host.log("error", `${this.exportName}: the answer to a read has gaps`);
-    return -Errno.EIO;
-  }
-}
-
-/** Copies from an address in this process to a place in `memory`. */
-function copyWithin(memory: PayloadMemory, from: number, to: number, length: number): void {
-  const { bytes, address } = memory;
-  const start = from - address;
-  if (start >= 0 && start + length <= bytes.length) bytes.copyWithin(to, start, start + length);
-  else copyFrom(from, bytes.subarray(to, to + length));
 }
 
 function commandOf(operation: number): number {

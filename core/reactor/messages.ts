@@ -5,6 +5,7 @@
 import type { ExportInfo } from "../block/export.ts";
 import type { NodeMetrics } from "../block/metrics.ts";
 import type {
+  BdusQueueOptions,
   DeviceOptions,
   InheritedConnection,
   Limits,
@@ -94,6 +95,8 @@ export type ReactorQuestion =
   | { kind: "connect"; connection: InheritedConnection }
   /** Serve a queue of a ublk device. */
   | { kind: "ublk"; queue: UblkQueueOptions }
+  /** Serve the requests of a BDUS device. */
+  | { kind: "bdus"; queue: BdusQueueOptions }
   /** What its devices count, in the order of ReactorStart. */
   | { kind: "metrics" };
 
@@ -105,6 +108,7 @@ export interface ReactorAnswers {
   reopen: null;
   connect: null;
   ublk: null;
+  bdus: null;
   metrics: NodeMetrics[][];
 }
 

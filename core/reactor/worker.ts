@@ -7,6 +7,7 @@ import type { NodeMetrics } from "../block/metrics.ts";
 import { buildDevice } from "../graph/build.ts";
 import { clearEvent } from "../../native/descriptor.ts";
 import type { UblkQueueOptions } from "../control/options.ts";
+import { BdusQueue } from "../kernel/bdus_queue.ts";
 import { UblkQueue } from "../kernel/ublk_queue.ts";
 import { threadId } from "../../native/priority.ts";
 import type { LogLevel } from "../plugin/instance.ts";
@@ -137,7 +138,9 @@ function carryOut(
   if (question.kind === "abandon") reactor.abandon();
   else if (question.kind === "reopen") reactor.reopen(question.name);
   else if (question.kind === "connect") reactor.inherit(question.connection);
-  else serveQueue(reactor, question.queue);
+  else if (question.kind === "bdus") {
+    reactor.attach((surroundings) => new BdusQueue(question.queue, surroundings), question.queue);
+  } else serveQueue(reactor, question.queue);
   return null;
 }
 

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+// The requests of a BDUS device on its reactor: takes them from the control device, has the export
+// answer them, and gives the answers back. Each slot has a buffer in the device's own memory, to and
+// from which the kernel copies. This is a hot path.
+
+import type { OpenExport } from "../block/device.ts";
+import { Errno } from "../block/errno.ts";
+import { Command, type Request, RequestFlag, type RequestSink, Status } from "../block/request.ts";
+import type { BdusQueueOptions } from "../control/options.ts";
+import type { Guard } from "../policy/guard.ts";
+import type { DeviceContext } from "../reactor/device_context.ts";
+import {
+  type PhaseHost,
+  type SourcePhase,
+  type SourceSurroundings,
+  Turn,
+} from "../reactor/phase.ts";
+import { ioctlWith } from "../../native/ioctl.ts";
+import { type Mapping, mapShared, PAGE_BYTES, unmap } from "../../native/mmap.ts";
+import { BdusItem, BdusRequest, Slot, SLOT_BYTES } from "./bdus_abi.ts";
+import { placeAnswer, reserveTag, type TagRequest } from "./tag_request.ts";
+
+const HIGH = 4294967296;
+const WORD = Uint32Array.BYTES_PER_ELEMENT;
+/** What `#execute` returns besides an errno. */
+const PENDING = -1;
+
+/** See the top of this file. */
+export class BdusQueue implements SourcePhase, RequestSink {
+  readonly exportName: string;
+  /** The session itself is readable when there is an item. */
+  readonly eventFd: number;
+  readonly peer: string;
+  readonly wantsInput = true;
+  readonly wantsOutput = false;
+  readonly holdsMemory = false;
+  guard: Guard | null = null;
+
+  readonly #context: DeviceContext;
+  readonly #host: PhaseHost;
+  #export: OpenExport;
+  readonly #mapping: Mapping;
+  readonly #words: Uint32Array;
+  readonly #requests: TagRequest[] = [];
+  /** Slots that nothing is under way in. */
+  readonly #free: number[] = [];
+  #open: (() => OpenExport) | null = null;
+  #inflight = 0;
+  /** The kernel has told this driver to end. */
+  #ended = false;
+  #broken = false;
+
+  /** Throws BlockError or SystemError. The session stays open then, as it was. */
+  constructor(options: BdusQueueOptions, { context, host, open }: SourceSurroundings) {
+    const { fd, device, depth, requestBytesMax } = options;
+    this.eventFd = fd;
+    this.peer = `bdus:${device}`;
+    this.#context = context;
+    this.#host = host;
+    this.#export = open(this.peer);
+    this.exportName = this.#export.info.name;
+    try {
+      const bytes = Math.ceil(depth * SLOT_BYTES / PAGE_BYTES) * PAGE_BYTES;
+      this.#mapping = mapShared(fd, 0, bytes);
+    } catch (error) {
+      this.#export.close();
+      throw error;
+    }
+    this.#words = new Uint32Array(this.#mapping.bytes.buffer);
+    try {
+      for (let slot = 0; slot < depth; slot++) this.#prepare(slot, requestBytesMax);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  turn(): number {
+    if (this.#open !== null && this.#inflight === 0) this.#reopen();
+    if (this.#broken || this.#ended) return this.#inflight > 0 ? Turn.Idle : Turn.Closed;
+    if (this.#open !== null) return Turn.Idle;
+    let worked = false;
+    for (let slot = this.#free.pop(); slot !== undefined; slot = this.#free.pop()) {
+      if (!this.#exchange(BdusRequest.ReceiveItem, slot)) break;
+      worked = true;
+      this.#serve(slot);
+      if (this.#broken || this.#ended) break;
+    }
+    return worked ? Turn.Worked : Turn.Idle;
+  }
+
+  pause(): void {}
+
+  /** The kernel goes on until the device is destroyed there, which ends this. */
+  drain(): void {}
+
+  hangUp(): void {
+    this.#broken = true;
+  }
+
+  reopen(open: () => OpenExport): void {
+    this.#open = open;
+  }
+
+  close(): void {
+    unmap(this.#mapping);
+    for (const { block } of this.#requests.splice(0)) this.#context.pool.give(block);
+    this.#export.close();
+  }
+
+  completed(request: Request, errno: number): void {
+    this.#inflight--;
+    this.#context.pending--;
+    const { tag } = request as TagRequest;
+    this.#reply(tag, errno);
+    if (this.#exchange(BdusRequest.SendReply, tag)) this.#free.push(tag);
+    this.#host.answered(this);
+  }
+
+  #prepare(slot: number, bytes: number): void {
+    const request = reserveTag(this.#context, slot, bytes);
+    request.sink = this;
+    this.#requests.push(request);
+    this.#free.push(slot);
+    const words = this.#words;
+    const at = slot * SLOT_BYTES / WORD;
+    words[at + Slot.Payload / WORD] = request.address;
+    words[at + Slot.Payload / WORD + 1] = request.address / HIGH;
+    // No reply yet, and payloads go to the address.
+    words[at + Slot.Index / WORD] = 0;
+  }
+
+  /** Serves what a slot holds, and what comes in its place, until the slot is not free any more. */
+  #serve(slot: number): void {
+    for (;;) {
+      const status = this.#execute(slot);
+      if (status === PENDING || this.#ended) return;
+      this.#reply(slot, status);
+      if (!this.#exchange(BdusRequest.SendReplyAndReceiveItem, slot)) return;
+    }
+  }
+
+  /** Asks the kernel. Whether it went well; a slot without an item, or without use, is free again. */
+  #exchange(request: number, slot: number): boolean {
+    for (;;) {
+      const status = ioctlWith(this.eventFd, request, slot);
+      if (status === 0) return true;
+      // A reply is taken before a wait is interrupted, and must not be sent again.
+      this.#words[slot * SLOT_BYTES / WORD + Slot.Index / WORD]! &= 0xffff0000;
+      if (status === -Errno.EINTR) continue;
+      this.#free.push(slot);
+      if (status === -Errno.EAGAIN) return false;
+      this.#host.log("error", `${this.peer}: cannot talk to the kernel: errno ${-status}`);
+      this.#broken = true;
+      return false;
+    }
+  }
+
+  /** Does what the item in a slot asks for: PENDING, 0 or a positive errno. */
+  #execute(slot: number): number {
+    const at = slot * SLOT_BYTES;
+    const type = this.#mapping.bytes[at + Slot.Type]!;
+    if (type === BdusItem.DeviceAvailable) return 0;
+    if (type === BdusItem.Terminate) {
+      this.#ended = true;
+      return 0;
+    }
+    const request = this.#requests[slot]!;
+    request.clear();
+    request.command = commandOf(type);
+    request.flags = flagsOf(type);
+    if (request.command < 0) return Errno.EOPNOTSUPP;
+    const isFlush = request.command === Command.Flush;
+    const words = this.#words;
+    request.lengthHigh = 0;
+    request.lengthLow = isFlush ? 0 : words[(at + Slot.Value) / WORD]!;
+    request.offsetLow = isFlush ? 0 : words[(at + Slot.Offset) / WORD]!;
+    request.offsetHigh = isFlush ? 0 : words[(at + Slot.Offset) / WORD + 1]!;
+    request.payload = request.command === Command.Write ? request.address : 0;
+    return this.#submit(request);
+  }
+
+  #submit(request: TagRequest): number {
+    const verdict = this.guard === null ? 0 : this.guard.check(request);
+    if (verdict !== 0) return verdict > 0 ? verdict : Errno.EIO;
+    const context = this.#context;
+    if (request.command === Command.Trim || request.command === Command.WriteZeroes) {
+      context.settle();
+    }
+    // Counted before, because a device may finish a request within the call.
+    this.#inflight++;
+    context.pending++;
+    const status = this.#export.submit(request);
+    if (status === Status.Pending) return PENDING;
+    this.#inflight--;
+    context.pending--;
+    return status;
+  }
+
+  /** Puts the answer to what a slot has asked for into it. */
+  #reply(slot: number, errno: number): void {
+    const request = this.#requests[slot]!;
+    const at = slot * SLOT_BYTES;
+    const type = this.#mapping.bytes[at + Slot.Type]!;
+    if (type === BdusItem.FlushAndTerminate) return this.#retire(slot, errno);
+    let error = errno;
+    if (error === 0 && type === BdusItem.Read) {
+      error = placeAnswer(request);
+      if (error !== 0 && request.errorText !== "") {
+        this.#host.log("error", `${this.exportName}: ${request.errorText}`);
+      }
+    }
+    for (let i = 0; i < request.answerBlockCount; i++) {
+      this.#context.arena.release(request.answerBlocks[i]!);
+    }
+    request.answerBlockCount = 0;
+    this.#words[(at + Slot.Value) / WORD] = error;
+  }
+
+  /** Another process takes the device over, and everything is flushed, or not. */
+  #retire(slot: number, errno: number): void {
+    this.#ended = true;
+    if (errno === 0) ioctlWith(this.eventFd, BdusRequest.MarkAsSuccessful, 0);
+    else this.#host.log("error", `${this.exportName}: cannot flush before the end: errno ${errno}`);
+    this.#words[slot * SLOT_BYTES / WORD + Slot.Index / WORD]! &= 0xffff0000;
+  }
+
+  #reopen(): void {
+    const open = this.#open!;
+    this.#open = null;
+    try {
+      const opened = open();
+      this.#export.close();
+      this.#export = opened;
+    } catch (error) {
+      this.#host.log("error", `${this.exportName}: ${(error as Error).message}`);
+    }
+  }
+}
+
+function commandOf(type: number): number {
+  if (type === BdusItem.Read) return Command.Read;
+  if (type === BdusItem.Write || type === BdusItem.FuaWrite) return Command.Write;
+  if (type === BdusItem.Flush || type === BdusItem.FlushAndTerminate) return Command.Flush;
+  if (type === BdusItem.Discard) return Command.Trim;
+  if (type === BdusItem.WriteZeroesMayUnmap || type === BdusItem.WriteZeroesNoUnmap) {
+    return Command.WriteZeroes;
+  }
+  return -1;
+}
+
+function flagsOf(type: number): number {
+  if (type === BdusItem.FuaWrite) return RequestFlag.Fua;
+  return type === BdusItem.WriteZeroesNoUnmap ? RequestFlag.NoHole : 0;
+}
