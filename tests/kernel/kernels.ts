@@ -36,10 +36,15 @@ export interface Kernel {
 const PARTS = /^linux-(image|base|binary|modules)-\d.*-amd64$/;
 
 /** Where kernels are or will be: $SANDBLOCK_KERNELS, or below the user's cache. */
-function folder(version: KernelVersion): string {
+export function kernelFolder(version: KernelVersion): string {
   const { HOME = "/root", XDG_CACHE_HOME = `${HOME}/.cache`, SANDBLOCK_KERNELS } = Deno.env
     .toObject();
   return `${SANDBLOCK_KERNELS || `${XDG_CACHE_HOME}/sandblock/kernels`}/${version}`;
+}
+
+/** The Debian suite that has a kernel. */
+export function suiteOf(version: KernelVersion): string {
+  return SUITES[version];
 }
 
 /** Whether `text` names a kernel. */
@@ -49,7 +54,7 @@ export function isKernelVersion(text: string): text is KernelVersion {
 
 /** A kernel that was fetched. Throws Error where it was not. */
 export function kernel(version: KernelVersion): Kernel {
-  const root = folder(version);
+  const root = kernelFolder(version);
   if (!exists(`${root}/vmlinux`)) {
     throw new Error(
       `cannot boot Linux ${version}: ${root} does not have it; run deno run -A tests/kernel/kernels.ts ${version}`,
@@ -63,7 +68,7 @@ export function kernel(version: KernelVersion): Kernel {
 
 /** Downloads a kernel unless it is there. Throws Error. */
 export async function fetchKernel(version: KernelVersion): Promise<void> {
-  const target = folder(version);
+  const target = kernelFolder(version);
   if (exists(`${target}/vmlinux`)) return;
   const parent = target.replace(/\/[^/]*$/, "");
   await Deno.mkdir(parent, { recursive: true });
