@@ -32,7 +32,7 @@ _sandblock_value() {
     'sandblock serve --fd-flags') REPLY='text' ;;
     'sandblock serve --fd-replies') REPLY='words:simple structured extended' ;;
     'sandblock serve --fd-export') REPLY='text' ;;
-    'sandblock attach --via') REPLY='words:auto ublk nbd' ;;
+    'sandblock attach --via') REPLY='words:auto ublk bdus nbd' ;;
     'sandblock attach --device') REPLY='file' ;;
     'sandblock attach --recover') REPLY='file' ;;
     'sandblock attach --replace') REPLY='file' ;;

@@ -108,7 +108,7 @@ complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -l json -
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s V -l version -d 'Print the version of sandblock, or of the plugin that is named'
 complete -c sandblock -n '__sandblock_command '\''sandblock serve'\''' -s h -l help -d 'Print this, or the parameters of the plugin that is named'
 complete -c sandblock -n '__sandblock_at '\''sandblock serve'\'' 0' -a '(__sandblock_plugins)'
-complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l via -x -a 'auto ublk nbd' -d 'The way into the kernel; auto takes the best that there is'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l via -x -a 'auto ublk bdus nbd' -d 'The way into the kernel; auto takes the best that there is'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l device -r -F -d 'Be this device, such as /dev/nbd3; a free one when not given'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l recover -r -F -d 'Take over a device whose process has died'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l replace -r -F -d 'Take over a device from the process that serves it, while it is in use'

@@ -123,7 +123,7 @@ _sandblock_attach() {
   local curcontext=$curcontext state line
   local -A opt_args
   _arguments -s -S : \
-    '(--via)'--via='[The way into the kernel; auto takes the best that there is]:auto|ublk|nbd:(auto ublk nbd)' \
+    '(--via)'--via='[The way into the kernel; auto takes the best that there is]:auto|ublk|bdus|nbd:(auto ublk bdus nbd)' \
     '(--device)'--device='[Be this device, such as /dev/nbd3; a free one when not given]:DEV:_files' \
     '(--recover)'--recover='[Take over a device whose process has died]:DEV:_files' \
     '(--replace)'--replace='[Take over a device from the process that serves it, while it is in use]:DEV:_files' \

@@ -14,11 +14,12 @@ const RUNNING = "How it runs";
 export const attachOptions = {
   via: {
     long: "via",
-    value: "auto|ublk|nbd",
+    value: "auto|ublk|bdus|nbd",
     group: DEVICE,
     help: "The way into the kernel; auto takes the best that there is",
-    details: 'ublk is faster and needs Linux 6.12 or later; nbd is in every kernel. "sandblock ' +
-      'doctor" says what this one has.',
+    details:
+      "ublk is fastest and needs Linux 6.4 or later; bdus is sandblock's own module, to be built; " +
+      'nbd is in every kernel. "sandblock doctor" says what this one has.',
     default: "auto",
     complete: ["auto", "ublk", "bdus", "nbd"],
     since,

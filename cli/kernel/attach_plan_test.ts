@@ -43,7 +43,7 @@ Deno.test("times are whole seconds, and 0 is no time at all", () => {
 });
 
 Deno.test("what makes no sense is refused in a sentence", () => {
-  refused({ device: "/dev/sda" }, /use \/dev\/nbdN or \/dev\/ublkbN/);
+  refused({ device: "/dev/sda" }, /use \/dev\/nbdN, \/dev\/bdus-N or \/dev\/ublkbN/);
   refused({ device: "nbd0", recover: "nbd0" }, /--device together with --recover/);
   refused({ recover: "nbd0", replace: "nbd0" }, /--recover together with --replace/);
   refused({ via: "nbdd" }, /one of auto, ublk, nbd; did you mean "nbd"/);

@@ -12,6 +12,6 @@ Deno.test("devices are known by name and by path", () => {
 Deno.test("what sandblock does not make is refused, and so are partitions", () => {
   const wrong = ["/dev/sda", "nbd", "nbd0p1", "ublk0", "/dev/nbd-1", "nbd99999999", "", "/nbd0"];
   for (const text of wrong) {
-    assert.throws(() => parseDevice(text), /use \/dev\/nbdN or \/dev\/ublkbN/, text);
+    assert.throws(() => parseDevice(text), /use \/dev\/nbdN, \/dev\/bdus-N or \/dev\/ublkbN/, text);
   }
 });
