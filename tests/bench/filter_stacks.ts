@@ -20,6 +20,8 @@ export interface Stack {
   parameters(size: number): string[];
   ours?(size: number): string[];
   theirs?(size: number): string[];
+  /** Rules of a request policy that sandblock asks besides; nbdkit has no such thing. */
+  rules?: number;
   /** Share of the rate without filters that must be left; 0 for no such promise. */
   shareMin: number;
   /** The disk has a table with one partition, 1 MiB behind its start. */
@@ -99,7 +101,27 @@ export const STACKS: readonly Stack[] = [
     theirs: () => ["statsfile=/dev/null"],
     shareMin: 0,
   },
+  {
+    name: "policy",
+    title: "a policy of 50 rules (nbdkit: nothing)",
+    sandblock: [],
+    nbdkit: [],
+    parameters: none,
+    rules: 50,
+    shareMin: 0.97,
+  },
 ];
+
+/** A policy of `count` rules that are all asked about every request, and let it pass. */
+export function policyText(count: number): string {
+  const rules = Array.from({ length: count }, (_, i) => {
+    const range = `${(i + 1) * 100}G..+${512 * (i + 1)}M`;
+    if (i % 3 === 0) return `errno EPERM write, trim if range overlaps ${range}`;
+    if (i % 3 === 1) return `errno EINVAL if offset in ${range} and length not aligned 4K`;
+    return `errno EIO read if end in ${range} and length > 64K`;
+  });
+  return ["default allow", ...rules].join("\n") + "\n";
+}
 
 /** A boot record with one partition, from 1 MiB on, of `size` bytes. */
 export function bootRecord(size: number): Uint8Array<ArrayBuffer> {
@@ -148,7 +170,7 @@ export function stackServers(stack: Stack, executable: string, versions: Version
     launch(place) {
       const more = program === "sandblock" ? stack.ours : stack.theirs;
       const parameters = [...stack.parameters(place.size), ...more?.(place.size) ?? []];
-      const what = [...below(stack, place), ...parameters];
+      const what = [...policyOf(stack, program, place), ...below(stack, place), ...parameters];
       return launchOf(program, executable, stack[program], what, place);
     },
   });
@@ -160,6 +182,18 @@ export function stackServers(stack: Stack, executable: string, versions: Version
     plain(theirs, "nbdkit"),
     filtered(theirs, "nbdkit"),
   ];
+}
+
+/** The option for the policy of a stack, whose file is written. */
+function policyOf(
+  { rules }: Stack,
+  program: "sandblock" | "nbdkit",
+  { directory }: Place,
+): string[] {
+  if (rules === undefined || program === "nbdkit") return [];
+  const path = `${directory}/policy`;
+  Deno.writeTextFileSync(path, policyText(rules));
+  return ["--policy", path];
 }
 
 /** Versions as the programs tell them. */

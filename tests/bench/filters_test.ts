@@ -2,8 +2,19 @@
 // The comparison of filters: what is started, what is promised, and the table.
 
 import assert from "node:assert/strict";
+import { Command, Request } from "../../core/block/request.ts";
+import { connectionFacts } from "../../core/policy/connection.ts";
+import { Guard, PolicyInstance } from "../../core/policy/guard.ts";
+import { loadPolicy } from "../../core/policy/loaded.ts";
 import { exampleResult, run } from "./example_result.ts";
-import { bootRecord, selectStacks, stackRowName, STACKS, stackServers } from "./filter_stacks.ts";
+import {
+  bootRecord,
+  policyText,
+  selectStacks,
+  stackRowName,
+  STACKS,
+  stackServers,
+} from "./filter_stacks.ts";
 import { checkFilters, filterTable } from "./filter_targets.ts";
 import { parseOptions, UsageError } from "./options.ts";
 import { replaceSection } from "./report.ts";
@@ -40,6 +51,26 @@ Deno.test("a stack runs on both programs, each without filters and with them", (
   assert.match(commandLines("five")[1]!, /(--filter offset ){5}memory/);
   assert.match(commandLines("five")[3]!, /(--filter=nofilter ){5}memory/);
   assert.match(commandLines("stats", "file")[3]!, /--filter=stats file \/f statsfile=\/dev\/null$/);
+});
+
+Deno.test("the policy has as many rules as it says, and lets everything pass", () => {
+  const { policy } = loadPolicy(new TextEncoder().encode(policyText(50)), "bench");
+  assert.equal(
+    policyText(50).split("\n").length,
+    52,
+    "the default, the rules, the end of the last line",
+  );
+  const guard = new Guard(
+    new PolicyInstance(policy, () => {}),
+    connectionFacts("unix:pid=1,uid=0,gid=0", ""),
+    "",
+  );
+  const request = new Request();
+  for (const command of [Command.Read, Command.Write, Command.Flush]) {
+    request.command = command;
+    request.lengthLow = command === Command.Flush ? 0 : 4096;
+    assert.equal(guard.check(request), 0);
+  }
 });
 
 Deno.test("a partition begins after 1 MiB and is as large as what is measured", () => {

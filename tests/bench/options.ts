@@ -18,6 +18,7 @@ prints medians, ratios, CPU, memory, and whether sandblock reaches what it promi
                           nbd-server nbd-server-new ("-new": of the newer Debian)
   --filters               Instead: what filters cost, in sandblock and in nbdkit
   --stacks NAME,...       Only these: pass five cow cache offset partition rate stats
+                          policy
   --nodes                 Instead: mirror, stripe, concat and parity of files against one file
   --no-peers              Only sandblock and the limit
   --repeat N              Repetitions of each run (5)
