@@ -46,7 +46,7 @@ Deno.test("what makes no sense is refused in a sentence", () => {
   refused({ device: "/dev/sda" }, /use \/dev\/nbdN, \/dev\/bdus-N or \/dev\/ublkbN/);
   refused({ device: "nbd0", recover: "nbd0" }, /--device together with --recover/);
   refused({ recover: "nbd0", replace: "nbd0" }, /--recover together with --replace/);
-  refused({ via: "nbdd" }, /one of auto, ublk, nbd; did you mean "nbd"/);
+  refused({ via: "nbdd" }, /one of auto, ublk, bdus, nbd; did you mean "nbd"/);
   refused({ connections: "0" }, /--connections "0"/);
   refused({ depth: "5000" }, /--depth "5000"/);
   refused({ timeout: "soon" }, /--timeout "soon"/);
