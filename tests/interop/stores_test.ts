@@ -165,7 +165,7 @@ Deno.test("cache: qemu-img converts through a cache that is smaller than the dis
 
 Deno.test("readahead: a client that reads in a row does not wait for each read", async () => {
   const filters = ["readahead", "cache", "delay"].flatMap((name) => ["--filter", name]);
-  const args = [...filters, "pattern", "8M", "rdelay=20ms", "readahead-window=1M"];
+  const args = [...filters, "pattern", "8M", "rdelay=40ms", "readahead-window=1M"];
   await using server = await TestServer.start(args);
   await python(
     server,
@@ -176,25 +176,25 @@ for at in range(0, 8 << 20, 65536):
     data = h.pread(65536, at)
     assert data[:8] == struct.pack(">Q", at) and data[-8:] == struct.pack(">Q", at + 65528), at
 elapsed = time.monotonic() - start
-assert elapsed < 1.6, f"{elapsed} s, 2.56 s without"
+assert elapsed < 3.5, f"{elapsed} s, 5.12 s without"
 `,
   );
 });
 
 Deno.test("scan: what a client reads last is there when it comes to it", async () => {
   const filters = ["scan", "cache", "delay"].flatMap((name) => ["--filter", name]);
-  const args = [...filters, "pattern", "8M", "rdelay=50ms"];
+  const args = [...filters, "pattern", "8M", "rdelay=150ms"];
   await using server = await TestServer.start(args);
   await python(
     server,
     `
 import time
-time.sleep(1)
+time.sleep(1.5)
 start = time.monotonic()
 for at in range(8 << 20, 0, -(1 << 20)):
     h.pread(1 << 20, at - (1 << 20))
 elapsed = time.monotonic() - start
-assert elapsed < 0.35, f"{elapsed} s, 0.4 s without"
+assert elapsed < 0.8, f"{elapsed} s, 1.2 s without"
 `,
   );
 });
