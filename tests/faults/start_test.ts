@@ -114,7 +114,7 @@ const modules: [string, RegExp, WatPlugin][] = [
     body: "",
     imports: `(import "sandblock:v3" "reply_magic" (func))`,
   }],
-  ["that imports from WASI", /wasi/, {
+  ["that imports from WASI by another type", /import "fd_write" has the type/, {
     body: "",
     imports: `(import "wasi_snapshot_preview1" "fd_write" (func (param i32)))`,
   }],
