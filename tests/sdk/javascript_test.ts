@@ -9,6 +9,12 @@ for (const kind of ["plugin", "filter"] as const) {
   Deno.test(`a new ${kind} in JavaScript builds, serves and passes the conformance kit`, async () => {
     await install({ node: "nodejs", npx: "npm" });
     // The interpreter takes some hundred microseconds for a request.
-    await tryNewPlugin({ language: "javascript", kind, operations: 100, timeoutMs: 300_000 });
+    await tryNewPlugin({
+      language: "javascript",
+      kind,
+      operations: 100,
+      pluginTimeout: 20,
+      timeoutMs: 300_000,
+    });
   });
 }

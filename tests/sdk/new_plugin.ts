@@ -13,6 +13,8 @@ export interface NewPlugin {
   kind: "plugin" | "filter";
   /** Operations of the kit, where its own number takes too long. */
   operations?: number;
+  /** Seconds that one call may take. */
+  pluginTimeout?: number;
   /** Variables for make, such as the path of a compiler. */
   variables?: Record<string, string>;
   /** Files of the template that others take the place of. */
@@ -47,6 +49,7 @@ export async function tryNewPlugin(plugin: NewPlugin): Promise<void> {
     await serve(cwd, kind, module);
     const parameter = kind === "plugin" ? "size=1M" : "key=0x5a";
     const limit = operations === undefined ? [] : [`--operations=${operations}`];
+    if (plugin.pluginTimeout !== undefined) limit.push(`--plugin-timeout=${plugin.pluginTimeout}`);
     const check = [...program, "plugin", "check", module, parameter, ...limit];
     const { code, stdout, stderr } = await run(check, { cwd, timeoutMs });
     const faults = stdout.split("\n").filter((line) => line.startsWith("FAILED"));

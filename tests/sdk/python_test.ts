@@ -12,6 +12,7 @@ for (const kind of ["plugin", "filter"] as const) {
       variables: { COMPONENTIZE_PY: await pythonProgram(COMPONENTIZE_PY, "componentize-py") },
       // The interpreter takes some hundred microseconds for a request.
       operations: 100,
+      pluginTimeout: 20,
       timeoutMs: 300_000,
     });
   });
