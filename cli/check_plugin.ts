@@ -76,7 +76,7 @@ function askedOf(
     skip: (options.skip ?? []).map((one) => oneOf("skip", one, CHECKS.map((check) => check.name))),
     image: image === undefined ? null : readFile("image", image),
     children: count,
-    timeoutMs: number("plugin-timeout", options.timeout ?? "2", 1, 3600) * 1000,
+    timeoutMs: number("plugin-timeout", options.timeout ?? "5", 1, 3600) * 1000,
   };
 }
 

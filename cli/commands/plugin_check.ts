@@ -86,7 +86,7 @@ export const pluginCheck = command({
       value: "SECONDS",
       group: "Options",
       help: "One call into the plugin may take so long",
-      default: "2",
+      default: "5",
       since: "0.1.0",
     },
     json: jsonOption,
