@@ -79,7 +79,9 @@ let assets: string[] = [];
 
 async function buildAssets(): Promise<string> {
   const { buildComponentAssets } = await import("./core/plugin/component/build_assets.ts");
+  const { buildModuleSources } = await import("./core/kernel/module_sources.ts");
   assets = buildComponentAssets(ASSETS);
+  assets.push(buildModuleSources(ASSETS));
   const bytes = assets.reduce((sum, name) => sum + assetBytes(name), 0);
   return `dist/assets/: ${assets.length} files, ${Math.round(bytes / 1000)} kB`;
 }

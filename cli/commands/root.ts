@@ -10,6 +10,7 @@ import { doctor } from "./doctor.ts";
 import { flush } from "./flush.ts";
 import { graph } from "./graph.ts";
 import { help } from "./help.ts";
+import { kmod } from "./kmod.ts";
 import { list } from "./list.ts";
 import { man } from "./man.ts";
 import { plugin } from "./plugin.ts";
@@ -49,6 +50,7 @@ export const root = command({
     resize,
     flush,
     doctor,
+    kmod,
     plugin,
     policy,
     config,

@@ -84,6 +84,10 @@ _sandblock_options() {
     'sandblock resize') REPLY='-h --help' ;;
     'sandblock flush') REPLY='-h --help' ;;
     'sandblock doctor') REPLY='--json -h --help' ;;
+    'sandblock kmod') REPLY='-h --help' ;;
+    'sandblock kmod status') REPLY='--json -h --help' ;;
+    'sandblock kmod build') REPLY='-h --help' ;;
+    'sandblock kmod install') REPLY='-h --help' ;;
     'sandblock plugin') REPLY='-h --help' ;;
     'sandblock plugin new') REPLY='-l --lang= --language= -k --kind= -h --help' ;;
     'sandblock plugin check') REPLY='--writes= --skip= --operations= --seed= --image= --children= --allow= --plugin-timeout= --json -h --help' ;;
@@ -109,7 +113,7 @@ _sandblock_options() {
 _sandblock_operand() {
   REPLY=
   case "$1 $2" in
-    'sandblock 0') REPLY='words:serve attach detach list status resize flush doctor plugin policy config graph completion man help' ;;
+    'sandblock 0') REPLY='words:serve attach detach list status resize flush doctor kmod plugin policy config graph completion man help' ;;
     'sandblock serve 0') REPLY='plugin' ;;
     'sandblock serve'' '*) REPLY='parameters' ;;
     'sandblock attach 0') REPLY='plugin' ;;
@@ -119,6 +123,8 @@ _sandblock_operand() {
     'sandblock resize 0') REPLY='file' ;;
     'sandblock resize 1') REPLY='text' ;;
     'sandblock flush 0') REPLY='file' ;;
+    'sandblock kmod 0') REPLY='words:status build install' ;;
+    'sandblock kmod build 0') REPLY='file' ;;
     'sandblock plugin 0') REPLY='words:new check show list pack' ;;
     'sandblock plugin new 0') REPLY='text' ;;
     'sandblock plugin check 0') REPLY='plugin' ;;
@@ -179,7 +185,7 @@ _sandblock() {
   for word in "${words[@]:1}"; do
     if [[ -n $expected ]]; then expected=; continue; fi
     case "$path $word" in
-      'sandblock serve' | 'sandblock attach' | 'sandblock detach' | 'sandblock list' | 'sandblock status' | 'sandblock resize' | 'sandblock flush' | 'sandblock doctor' | 'sandblock plugin' | 'sandblock plugin new' | 'sandblock plugin check' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock config' | 'sandblock config check' | 'sandblock config schema' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
+      'sandblock serve' | 'sandblock attach' | 'sandblock detach' | 'sandblock list' | 'sandblock status' | 'sandblock resize' | 'sandblock flush' | 'sandblock doctor' | 'sandblock kmod' | 'sandblock kmod status' | 'sandblock kmod build' | 'sandblock kmod install' | 'sandblock plugin' | 'sandblock plugin new' | 'sandblock plugin check' | 'sandblock plugin show' | 'sandblock plugin list' | 'sandblock plugin pack' | 'sandblock policy' | 'sandblock policy check' | 'sandblock policy test' | 'sandblock policy show' | 'sandblock config' | 'sandblock config check' | 'sandblock config schema' | 'sandblock graph' | 'sandblock graph show' | 'sandblock completion' | 'sandblock man' | 'sandblock help') path+=" $word"; continue ;;
     esac
     case $word in
       --*=*) ;;

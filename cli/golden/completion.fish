@@ -57,6 +57,7 @@ complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a status -d 'show
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a resize -d 'change the size of an attached device'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a flush -d 'write out what is cached of an attached device'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a doctor -d 'say what this kernel offers for attaching devices'
+complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a kmod -d 'build and install the kernel module bdus'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a plugin -d 'start plugins, look into them and pack them'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a policy -d 'check, test and show request policies'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a config -d 'check configuration files'
@@ -148,6 +149,15 @@ complete -c sandblock -n '__sandblock_command '\''sandblock flush'\''' -s h -l h
 complete -c sandblock -n '__sandblock_at '\''sandblock flush'\'' 0' -F
 complete -c sandblock -n '__sandblock_command '\''sandblock doctor'\''' -l json -d 'Print JSON'
 complete -c sandblock -n '__sandblock_command '\''sandblock doctor'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock kmod'\'' 0' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock kmod'\'' 0' -a status -d 'say whether the module is there'
+complete -c sandblock -n '__sandblock_at '\''sandblock kmod'\'' 0' -a build -d 'build the module for the running kernel'
+complete -c sandblock -n '__sandblock_at '\''sandblock kmod'\'' 0' -a install -d 'build the module and install it'
+complete -c sandblock -n '__sandblock_command '\''sandblock kmod status'\''' -l json -d 'Print JSON'
+complete -c sandblock -n '__sandblock_command '\''sandblock kmod status'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_command '\''sandblock kmod build'\''' -s h -l help -d 'Print this'
+complete -c sandblock -n '__sandblock_at '\''sandblock kmod build'\'' 0' -F
+complete -c sandblock -n '__sandblock_command '\''sandblock kmod install'\''' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -s h -l help -d 'Print this'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a new -d 'start a plugin in a language of your choice'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a check -d 'check that a plugin does what it should'

@@ -38,6 +38,7 @@ _sandblock() {
       'resize:change the size of an attached device'
       'flush:write out what is cached of an attached device'
       'doctor:say what this kernel offers for attaching devices'
+      'kmod:build and install the kernel module bdus'
       'plugin:start plugins, look into them and pack them'
       'policy:check, test and show request policies'
       'config:check configuration files'
@@ -57,6 +58,7 @@ _sandblock() {
         resize) _sandblock_resize ;;
         flush) _sandblock_flush ;;
         doctor) _sandblock_doctor ;;
+        kmod) _sandblock_kmod ;;
         plugin) _sandblock_plugin ;;
         policy) _sandblock_policy ;;
         config) _sandblock_config ;;
@@ -200,6 +202,53 @@ _sandblock_doctor() {
   local -A opt_args
   _arguments -s -S : \
     '(--json)'--json'[Print JSON]' \
+    '(-h --help)'{-h,--help}'[Print this]'
+}
+
+_sandblock_kmod() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -C : \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1: :->command' \
+    '*:: :->rest'
+  case $state in
+    command)
+      local -a commands=(
+      'status:say whether the module is there'
+      'build:build the module for the running kernel'
+      'install:build the module and install it'
+      )
+      _describe -t commands command commands ;;
+    rest)
+      case $line[1] in
+        status) _sandblock_kmod_status ;;
+        build) _sandblock_kmod_build ;;
+        install) _sandblock_kmod_install ;;
+      esac ;;
+  esac
+}
+
+_sandblock_kmod_status() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(--json)'--json'[Print JSON]' \
+    '(-h --help)'{-h,--help}'[Print this]'
+}
+
+_sandblock_kmod_build() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
+    '(-h --help)'{-h,--help}'[Print this]' \
+    '1:directory:_files'
+}
+
+_sandblock_kmod_install() {
+  local curcontext=$curcontext state line
+  local -A opt_args
+  _arguments -s -S : \
     '(-h --help)'{-h,--help}'[Print this]'
 }
 

@@ -115,7 +115,7 @@ function openControl(): number {
   closeDescriptor(fd);
   throw new Error(
     "cannot use the module that answers for /dev/bdus-control: it cannot be polled; " +
-      "unload it and load the one in the folder kmod of sandblock's sources",
+      'unload it; "sandblock kmod install" installs one that can',
   );
 }
 

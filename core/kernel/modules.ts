@@ -9,7 +9,7 @@ const PROGRAMS = ["modprobe", "/sbin/modprobe", "/usr/sbin/modprobe"];
 
 /** The packages that have a module that is missing, as far as distributions differ. */
 const ADVICE: Readonly<Record<string, string>> = {
-  bdus: "it is in the folder kmod of sandblock's sources: make, make install, depmod",
+  bdus: '"sandblock kmod install" builds and installs it',
   nbd: "Debian has it in linux-image-*, Ubuntu in linux-modules-extra-*, Fedora in kernel-modules",
   ublk_drv: "it is part of Linux 6.0 and later; Debian has it in its backports' kernels (6.12), " +
     "Ubuntu in linux-modules-extra-*",

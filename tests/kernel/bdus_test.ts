@@ -5,7 +5,8 @@ import { TestDirectory } from "../support/directory.ts";
 import { runOrExplain } from "../support/private_apt.ts";
 import { kernelTest } from "./chosen.ts";
 import { succeedInGuest } from "./guest.ts";
-import { BUILDABLE, builtModule } from "./module.ts";
+import { kernel as kernelOf } from "./kernels.ts";
+import { BUILDABLE, builtModule, kernelHeaders } from "./module.ts";
 import { prelude } from "./script.ts";
 
 const DRIVER = new URL("bdus_driver.c", import.meta.url).pathname;
@@ -92,3 +93,33 @@ rmmod bdus`,
     { kernel, memoryMegabytes },
   );
 }, { among: BUILDABLE });
+
+kernelTest(
+  "bdus: the executable builds and installs the module that it carries",
+  async (kernel) => {
+    const headers = await kernelHeaders(kernel);
+    const { release } = kernelOf(kernel);
+    // Module folders of guests cannot be written to: a layer of memory above makes them so.
+    await succeedInGuest(
+      `${prelude()}
+M=/lib/modules/${release}
+mkdir -p /run/layer
+mount -t tmpfs layer /run/layer; mkdir /run/layer/up /run/layer/work
+mount -t overlay -o lowerdir=$M,upperdir=/run/layer/up,workdir=/run/layer/work over $M
+refused "headers of Linux ${release} are not installed" sandblock kmod build /tmp/bdus
+if sandblock kmod status; then false; else [ $? = 2 ]; fi
+ln -sfn ${headers} $M/build
+CONFIG_DEBUG_INFO_BTF_MODULES= sandblock kmod build /tmp/bdus
+refused "it exists; name a new folder" sandblock kmod build /tmp/bdus
+sandblock kmod install
+sandblock kmod status | grep -E "^ *Installed +yes"
+dev=$(sandblock attach --via bdus memory 1M)
+sandblock kmod status | grep -E "^ *Loaded +yes, version 0.1"
+sandblock detach $dev
+rmmod bdus
+all_gone`,
+      { kernel, memoryMegabytes },
+    );
+  },
+  { among: ["6.1"] },
+);

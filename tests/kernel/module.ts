@@ -35,6 +35,11 @@ export async function builtModule(version: KernelVersion): Promise<string> {
   return file;
 }
 
+/** The folder with Debian's headers of a kernel. Throws Error. */
+export function kernelHeaders(version: KernelVersion): Promise<string> {
+  return fetchHeaders(version, kernel(version).release);
+}
+
 async function hashOfSources(): Promise<string> {
   const names = [...Deno.readDirSync(SOURCES)].map(({ name }) => name).sort();
   const text = names.map((name) => Deno.readTextFileSync(`${SOURCES}${name}`)).join("\0");
