@@ -34,8 +34,9 @@ Deno.test("the tree of a process holds its children and their children", async (
 
 Deno.test("CPU time and memory of this process are counted", () => {
   const before = threadSeconds(Deno.pid);
-  const until = performance.now() + 50;
-  while (performance.now() < until) { /* use some */ }
+  const until = performance.now() + 10_000;
+  // Others may want the processors, too.
+  while (threadSeconds(Deno.pid) - before < 0.02 && performance.now() < until) { /* use some */ }
   assert.ok(threadSeconds(Deno.pid) - before >= 0.02);
   assert.ok(cpuSeconds(Deno.pid) > 0);
   assert.ok(peakBytes(Deno.pid) > 10e6);
