@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A RAM disk that drives /dev/bdus-control as programs for BDUS 0.1 do: it waits in the kernel, and its
 // payloads are in buffers that it shares with it.
-//   bdus_driver SIZE SLOW_MS     prints the id of the device; a second read of its last block takes SLOW_MS
+//   bdus_driver SIZE SLOW_MS     prints the id of the device; a read from its middle on takes SLOW_MS
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -33,7 +33,7 @@ static int answer(const struct bdus_slot *slot, char *payload, int slow_ms)
 
 	switch (slot->type) {
 	case BDUS_ITEM_READ:
-		if (slow_ms && slot->arg64 + slot->arg32 == size)
+		if (slow_ms && slot->arg64 == size / 2)
 			usleep(slow_ms * 1000);
 		memcpy(payload, data, slot->arg32);
 		return 0;

@@ -84,7 +84,7 @@ except OSError as error: assert error.errno == 25
 else: raise SystemExit("not refused")
 PY
 echo 1000 > /sys/block/\${dev#/dev/}/queue/io_timeout
-if dd if=$dev iflag=direct of=/dev/null bs=4096 skip=16383 2> text; then false; fi; grep "timed out" text
+if dd if=$dev iflag=direct of=/dev/null bs=4096 skip=8192 count=1 2> text; then false; fi; grep "timed out" text
 sleep 4
 dd if=$dev iflag=direct of=/dev/null bs=4096 count=1
 kill -9 $pid; wait $pid || true
