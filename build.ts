@@ -13,6 +13,8 @@ const ROOT = import.meta.dirname!;
 const ENTRY = `${ROOT}/cli/main.ts`;
 const PLUGINS = `${ROOT}/dist/plugins`;
 const ASSETS = `${ROOT}/dist/assets`;
+/** Asset with all that `plugin new` writes. */
+const TEMPLATES = "templates.json";
 const PROGRAM = `${ROOT}/dist/sandblock.js`;
 const MANUAL = `${ROOT}/dist/man/man1`;
 const EXECUTABLE = `${ROOT}/dist/sandblock`;
@@ -81,9 +83,22 @@ async function buildAssets(): Promise<string> {
   const { buildComponentAssets } = await import("./core/plugin/component/build_assets.ts");
   const { buildModuleSources } = await import("./core/kernel/module_sources.ts");
   assets = buildComponentAssets(ASSETS);
-  assets.push(buildModuleSources(ASSETS));
+  assets.push(buildModuleSources(ASSETS), await buildTemplates());
+  for (const name of pluginFiles()) await Deno.copyFile(`${PLUGINS}/${name}`, `${ASSETS}/${name}`);
+  assets.push(...pluginFiles());
   const bytes = assets.reduce((sum, name) => sum + assetBytes(name), 0);
   return `dist/assets/: ${assets.length} files, ${Math.round(bytes / 1000)} kB`;
+}
+
+/** What `plugin new` writes, as one asset; its name. */
+async function buildTemplates(): Promise<string> {
+  const { LANGUAGES } = await import("./wasm-plugins/templates/languages.ts");
+  const { templateFolders } = await import("./wasm-plugins/templates/expand.ts");
+  const { templateFiles } = await import("./wasm-plugins/templates/files.ts");
+  const folders = templateFolders(LANGUAGES).map((path) => [path, templateFiles(path)]);
+  const text = JSON.stringify(Object.fromEntries(folders));
+  await Deno.writeTextFile(`${ASSETS}/${TEMPLATES}`, text);
+  return TEMPLATES;
 }
 
 function assetBytes(name: string): number {
@@ -267,41 +282,37 @@ const lazyNodeModules: esbuild.Plugin = {
   },
 };
 
-/** Puts the bytes of dist/plugins/ in the place of wasm-plugins/bundled.ts, which reads them. */
+/**
+ * Has wasm-plugins/bundled.ts, which reads dist/plugins/, take plugins from the assets: in the program
+ * itself they would be read at every start.
+ */
 const pluginsInside: esbuild.Plugin = {
   name: "plugins-inside",
   setup(build) {
-    build.onLoad({ filter: /\/wasm-plugins\/bundled\.ts$/ }, () => {
-      const plugins = Object.fromEntries(
-        pluginFiles().map((file) => {
-          const bytes = Deno.readFileSync(`${PLUGINS}/${file}`);
-          return [file.replace(/\.wasm$/, ""), bytes.toBase64()];
-        }),
-      );
-      return {
-        contents: `const plugins = ${JSON.stringify(plugins)};
-          export const bundledPluginNames = () => Object.keys(plugins);
-          export const bundledPlugin = (name) =>
-            Object.hasOwn(plugins, name) ? Uint8Array.fromBase64(plugins[name]) : null;`,
-      };
-    });
+    build.onLoad({ filter: /\/wasm-plugins\/bundled\.ts$/ }, () => ({
+      contents: `import { readAsset } from "../core/assets.ts";
+        const names = ${JSON.stringify(pluginFiles().map((file) => file.replace(/\.wasm$/, "")))};
+        export const bundledPluginNames = () => [...names];
+        export const bundledPlugin = (name) =>
+          names.includes(name) ? readAsset(name + ".wasm") : null;`,
+      resolveDir: `${ROOT}/wasm-plugins`,
+    }));
   },
 };
 
-/** Puts what `plugin new` writes in the place of wasm-plugins/templates/files.ts, which reads it. */
+/** Has wasm-plugins/templates/files.ts, which reads what `plugin new` writes, take it from the assets. */
 const templatesInside: esbuild.Plugin = {
   name: "templates-inside",
   setup(build) {
-    build.onLoad({ filter: /\/wasm-plugins\/templates\/files\.ts$/ }, async () => {
-      const { LANGUAGES } = await import("./wasm-plugins/templates/languages.ts");
-      const { templateFolders } = await import("./wasm-plugins/templates/expand.ts");
-      const { templateFiles } = await import("./wasm-plugins/templates/files.ts");
-      const folders = templateFolders(LANGUAGES).map((path) => [path, templateFiles(path)]);
-      return {
-        contents: `const folders = ${JSON.stringify(Object.fromEntries(folders))};
-          export const templateFiles = (path) => folders[path] ?? {};`,
-      };
-    });
+    build.onLoad({ filter: /\/wasm-plugins\/templates\/files\.ts$/ }, () => ({
+      contents: `import { readAsset } from "../../core/assets.ts";
+        let folders = null;
+        export const templateFiles = (path) => {
+          folders ??= JSON.parse(new TextDecoder().decode(readAsset("${TEMPLATES}")));
+          return folders[path] ?? {};
+        };`,
+      resolveDir: `${ROOT}/wasm-plugins/templates`,
+    }));
   },
 };
 
