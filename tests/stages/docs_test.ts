@@ -34,6 +34,14 @@ Deno.test("links between the documents lead somewhere", () => {
   assert.deepEqual(broken, []);
 });
 
+Deno.test("examples for other compilers are not taken for tests", () => {
+  // What they import is not beside them, and one of them that cannot be loaded ends `deno test --doc`.
+  const taken = markdownFiles("wasm-plugins/").filter((file) => {
+    return /^```[cm]?[jt]sx?(?=[\s,])(?!.*\bignore\b)/m.test(Deno.readTextFileSync(ROOT + file));
+  });
+  assert.deepEqual(taken, []);
+});
+
 function isThere(url: URL): boolean {
   try {
     Deno.statSync(url);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-//! The functions of the host as they are (plugin ABI 3.1, sections 6, 14, 15 and 16). What is not used
+//! The functions of the host as they are (plugin ABI 3.1, sections 6 and 14 to 17). What is not used
 //! is not imported. For what the other modules have no words for.
 
 #[link(wasm_import_module = "sandblock:v3")]
@@ -121,4 +121,8 @@ extern "C" {
     ) -> i32;
     pub fn file_sync(file: i32, flags: i32, token: i32) -> i32;
     pub fn file_zero(file: i32, count: u64, offset: u64, flags: i32, token: i32) -> i32;
+    pub fn net_open(address: usize, length: usize, token: i32) -> i32;
+    pub fn net_read(stream: i32, buffer: usize, token: i32) -> i32;
+    pub fn net_write(stream: i32, data: usize, count: u64, token: i32) -> i32;
+    pub fn net_close(stream: i32);
 }
