@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import { mayHaveNice, NICE_MAX, setThreadNice, threadId, threadNice } from "./priority.ts";
+import {
+  isUsuallyScheduled,
+  mayEndIdle,
+  setThreadIdle,
+  threadId,
+  threadNice,
+} from "./priority.ts";
 
-Deno.test("a thread's nice value is set and, where that is allowed, taken back", () => {
+Deno.test("a thread gives its share of the processors up and, where that is allowed, takes it back", () => {
   const thread = threadId();
   assert(thread > 0);
-  const before = threadNice(thread);
-  if (!mayHaveNice(before)) {
-    console.warn("NOT ALLOWED to take a nice value back: only looked at, not set");
+  if (!isUsuallyScheduled(thread) || !mayEndIdle(threadNice(thread))) {
+    console.warn("NOT ALLOWED to take the share back: only looked at, not given up");
     return;
   }
-  assert(setThreadNice(thread, NICE_MAX));
-  assert.equal(threadNice(thread), NICE_MAX);
-  assert(setThreadNice(thread, before));
-  assert.equal(threadNice(thread), before);
-  assert.equal(setThreadNice(0x7fffffff, 0), false);
+  assert(setThreadIdle(thread, true));
+  assert(!isUsuallyScheduled(thread));
+  assert(setThreadIdle(thread, false));
+  assert(isUsuallyScheduled(thread));
+  assert.equal(setThreadIdle(0x7fffffff, true), false);
 });

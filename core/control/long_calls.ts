@@ -3,27 +3,41 @@
 // plugin that loops takes no more from other devices than it must.
 
 import {
-  mayHaveNice,
-  NICE_MAX,
-  setThreadNice,
+  isUsuallyScheduled,
+  mayEndIdle,
+  setThreadIdle,
   threadId,
   threadNice,
 } from "../../native/priority.ts";
 
-/** What the watchdog tells about calls; see core/plugin/watch.ts. */
-export interface LongCalls {
-  /** A call on this thread takes long. May be told again and again. */
-  long(thread: number): void;
-  /** It has ended. */
-  over(thread: number): void;
-}
+/** See above. The watchdog tells it about calls; see core/plugin/watch.ts. */
+export class LongCalls {
+  /**
+   * How many threads have given up their share: one word, shared with the reactors. While there are any,
+   * a processor that a reactor yields goes to them, for as long as the system likes.
+   */
+  readonly count = new SharedArrayBuffer(4);
+  readonly #words = new Int32Array(this.count);
+  readonly #threads = new Set<number>();
 
-/** Who does so; null where this process may not take back what it gives away. */
-export function longCalls(): LongCalls | null {
-  const usual = threadNice(threadId());
-  if (usual >= NICE_MAX || !mayHaveNice(usual)) return null;
-  return {
-    long: (thread) => void setThreadNice(thread, NICE_MAX),
-    over: (thread) => void setThreadNice(thread, usual),
-  };
+  /** Whether this process may take back what it gives away; nothing is done where it may not. */
+  readonly #allowed = isUsuallyScheduled(threadId()) && mayEndIdle(threadNice(threadId()));
+
+  /** A call on this thread takes long. May be told again and again. */
+  long(thread: number): void {
+    if (!this.#allowed || this.#threads.has(thread) || !setThreadIdle(thread, true)) return;
+    this.#threads.add(thread);
+    this.#tell();
+  }
+
+  /** It has ended. */
+  over(thread: number): void {
+    if (!this.#threads.delete(thread)) return;
+    setThreadIdle(thread, false);
+    this.#tell();
+  }
+
+  #tell(): void {
+    Atomics.store(this.#words, 0, this.#threads.size);
+  }
 }

@@ -16,7 +16,7 @@ import type {
   ServerOptions,
   UblkQueueOptions,
 } from "./options.ts";
-import { longCalls } from "./long_calls.ts";
+import { LongCalls } from "./long_calls.ts";
 import { placeDevices, type Placement } from "./placement.ts";
 import { createHandOver, ReactorThread } from "./reactor_thread.ts";
 
@@ -69,7 +69,8 @@ class RunningServer implements Server {
   readonly #options: ServerOptions;
   readonly #listeners: Listener[];
   readonly #reactors: ReactorThread[];
-  readonly #watchdog = new Watchdog({ longCalls: longCalls() });
+  readonly #longCalls = new LongCalls();
+  readonly #watchdog = new Watchdog({ longCalls: this.#longCalls });
   readonly #load: Int32Array<SharedArrayBuffer>;
   readonly #placement: Placement;
   #stopping = false;
@@ -237,6 +238,7 @@ class RunningServer implements Server {
       exports,
       connections: own,
       load,
+      longCalls: this.#longCalls.count,
       busyPollUs,
       verbose,
       limits,

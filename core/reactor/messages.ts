@@ -63,6 +63,8 @@ export interface ReactorStart {
   others: ReactorAddress[];
   /** Connections per reactor: Int32Array, shared by all. */
   load: SharedArrayBuffer;
+  /** How many threads only get what others leave of the processors: Int32Array of one, see LongCalls. */
+  longCalls: SharedArrayBuffer;
   busyPollUs: number | "auto";
   verbose: boolean;
   limits: Limits;

@@ -72,6 +72,7 @@ export class Reactor implements PhaseHost {
   readonly #acceptor: Acceptor;
   readonly #busyPoll: BusyPoll;
   readonly #load: Int32Array;
+  readonly #longCalls: Int32Array;
   readonly #connections = new Map<number, Connection>();
   readonly #byPhase = new Map<Phase, Connection>();
   readonly #hot: Connection[] = [];
@@ -95,6 +96,7 @@ export class Reactor implements PhaseHost {
     });
     this.#busyPoll = new BusyPoll(start.busyPollUs, new ProcessorLatency());
     this.#load = new Int32Array(start.load);
+    this.#longCalls = new Int32Array(start.longCalls);
     this.#epoll.add(start.wakeFd, Poll.In);
     for (const fd of devices.flatMap(({ completionFds }) => completionFds)) {
       this.#epoll.add(fd, Poll.In);
@@ -118,8 +120,9 @@ export class Reactor implements PhaseHost {
         this.#busyPoll.worked();
         if (++this.#rounds % ROUNDS_PER_LOOK === 0) this.#look(0);
       } else if (this.#mayPoll() && this.#busyPoll.again()) {
-        // The system may have woken the very client that is waited for on this processor.
-        libc.sched_yield();
+        // The system may have woken the very client that is waited for on this processor. But one that
+        // loops in a plugin would keep it until the next tick of the clock.
+        if (this.#longCalls[0] === 0) libc.sched_yield();
         if (++this.#rounds % ROUNDS_PER_LOOK === 0) this.#look(0);
       } else this.#sleep();
     }

@@ -8,7 +8,7 @@ import { LIMITS_DEFAULT } from "../../core/control/options.ts";
 import { startServer } from "../../core/control/serve.ts";
 import { parseParameters } from "../../core/plugin/parameters.ts";
 import { preparePlugin } from "../../core/plugin/prepare.ts";
-import { mayHaveNice } from "../../native/priority.ts";
+import { mayEndIdle } from "../../native/priority.ts";
 import { output } from "../support/command.ts";
 import { TestDirectory } from "../support/directory.ts";
 import { requires } from "../support/peers.ts";
@@ -22,10 +22,10 @@ const LEFT_MIN = leftMin();
 /** Other work on the machine spoils a round, but hardly all of them. */
 const ROUNDS_MAX = 6;
 
-/** Without the right to take a nice value back, threads share the processors as usual. */
+/** Without the right to take their share back, threads share the processors as usual. */
 function leftMin(): number {
-  if (mayHaveNice(0)) return 0.8;
-  console.warn("NOT ALLOWED to take a nice value back: less is asked of the other export");
+  if (mayEndIdle(0)) return 0.8;
+  console.warn("NOT ALLOWED to take a share of the processors back: less is asked of the other export");
   return 0.4;
 }
 
