@@ -83,6 +83,7 @@ Deno.test("parity: fio verifies what it has written while a device fails", async
     "--size=8M",
     "--io_size=24M",
     "--verify=crc32c",
+    "--verify_state_save=0",
     "--verify_backlog=20",
   ]);
   breakDevice(paths[1]!, Fuse.All);
