@@ -2,7 +2,7 @@
 // Errors of the command line and how they are shown: one line on stderr that says what, where and
 // what would be right. A stack trace is for -v only.
 
-/** The command line itself is wrong. Shown with a pointer to a help that says what would be right. */
+/** The command line itself is wrong. Where the message does not say what would be right, a help does. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 
@@ -18,10 +18,15 @@ export const EXIT_FAILURE = 1;
 /** The lines that tell of `error`; `verbose` adds the stack trace. */
 export function describeError(error: unknown, verbose: boolean): string {
   const message = error instanceof Error ? error.message || error.name : String(error);
-  const lines = [`sandblock: error: ${oneLine(message)}`];
-  if (error instanceof UsageError) lines.push(`Try "${error.help}"`);
+  const lines = [`sandblock: error: ${oneLine(message)}${whereHelpIs(error)}`];
   if (verbose && error instanceof Error && error.stack) lines.push(error.stack);
   return lines.join("\n") + "\n";
+}
+
+/** What stands behind a semicolon says what would be right. */
+function whereHelpIs(error: unknown): string {
+  if (!(error instanceof UsageError) || error.message.includes("; ")) return "";
+  return `; see "${error.help}"`;
 }
 
 /** Control characters in quoted user input must not break the line or the terminal. */

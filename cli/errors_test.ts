@@ -7,10 +7,17 @@ Deno.test("an error is one line", () => {
   assert.equal(describeError(new Error("cannot x: y"), false), "sandblock: error: cannot x: y\n");
 });
 
-Deno.test("wrong usage points at the help", () => {
+Deno.test("wrong usage points at the help, in the same line", () => {
   assert.equal(
     describeError(new UsageError("cannot x: y", "sandblock man --help"), false),
-    'sandblock: error: cannot x: y\nTry "sandblock man --help"\n',
+    'sandblock: error: cannot x: y; see "sandblock man --help"\n',
+  );
+});
+
+Deno.test("wrong usage that says what would be right points nowhere", () => {
+  assert.equal(
+    describeError(new UsageError('cannot x: y; did you mean "z"?'), false),
+    'sandblock: error: cannot x: y; did you mean "z"?\n',
   );
 });
 
