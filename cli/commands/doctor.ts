@@ -8,9 +8,9 @@ export const doctor = command({
   name: "doctor",
   summary: "say what this kernel offers for attaching devices",
   description: [
-    "Looks at what attaching a device needs (rights, the drivers nbd and ublk, io_uring, device nodes, " +
-    "the state directory) and says what to do about each gap. No module is loaded. The exit status is " +
-    "0 when devices can be attached and 2 when they cannot.",
+    "Looks at what attaching a device needs (rights, the drivers ublk, bdus and nbd, io_uring, device " +
+    "nodes, the state directory, limits) and says what to do about each gap. No module is loaded. The " +
+    "exit status is 0 when this user can attach devices and 2 otherwise.",
   ],
   options: { json: jsonOption, help: helpOption },
   async run({ json }) {

@@ -14,7 +14,7 @@ export async function runDoctor(json: boolean): Promise<number> {
       const words = advice === "" ? fact : `${fact}; ${advice}`;
       return [`${ok ? "yes" : "no "}  ${subject}`, words] as const;
     });
-    print(columns(rows, 18).join("\n") + "\n");
+    print(columns(rows, 20).join("\n") + "\n");
   }
   return findings[0]!.ok ? 0 : 2;
 }
