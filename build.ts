@@ -82,10 +82,13 @@ let assets: string[] = [];
 async function buildAssets(): Promise<string> {
   const { buildComponentAssets } = await import("./core/plugin/component/build_assets.ts");
   const { buildModuleSources } = await import("./core/kernel/module_sources.ts");
+  const { buildPluginManuals } = await import("./cli/plugin_manuals.ts");
   assets = buildComponentAssets(ASSETS);
   assets.push(buildModuleSources(ASSETS), await buildTemplates());
   for (const name of pluginFiles()) await Deno.copyFile(`${PLUGINS}/${name}`, `${ASSETS}/${name}`);
   assets.push(...pluginFiles());
+  const names = pluginFiles().map((file) => file.replace(/\.wasm$/, ""));
+  assets.push(buildPluginManuals(ASSETS, names));
   const bytes = assets.reduce((sum, name) => sum + assetBytes(name), 0);
   return `dist/assets/: ${assets.length} files, ${Math.round(bytes / 1000)} kB`;
 }

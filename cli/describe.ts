@@ -49,22 +49,56 @@ export function parameterText(parameter: ParameterDeclaration): string {
 function rangeFacts({ type, minimum, maximum }: ParameterDeclaration): string[] {
   if (minimum !== undefined && maximum !== undefined) return [`from ${minimum} to ${maximum}`];
   if (maximum !== undefined) return [`at most ${maximum}`];
-  // There is no size below zero anyway.
-  if (minimum === undefined || (type === "size" && minimum === "0")) return [];
+  // There is no size and no time below zero anyway.
+  const natural = type === "size" || type === "duration";
+  if (minimum === undefined || (natural && minimum === "0")) return [];
   return [`at least ${minimum}`];
 }
 
-/** Help on the parameters of a plugin. */
-export function pluginHelp(manifest: Manifest): string {
+/**
+ * What is written to use a plugin that is called `called`, without the program: one way or several. A
+ * filter has something below it, which --filter or brackets say.
+ */
+export function usageForms(manifest: Manifest, called: string): string[] {
+  const { kind, node, parameters } = manifest;
+  const optional = (term: string, required: boolean) => required ? term : `[${term}]`;
+  if (kind === "plugin") {
+    const terms = parameters.map((one) => optional(parameterTerm(one), one.required ?? false));
+    return [[called, ...terms].join(" ")];
+  }
+  // What stands without a key belongs to the plugin below.
+  const terms = parameters.map((one) =>
+    optional(`${one.name}=${valueText(one)}`, one.required ?? false)
+  );
+  const { minimum, maximum } = node?.children ?? { minimum: 1, maximum: 1 };
+  const below = Array(minimum).fill("[ PLUGIN ]").join(" ") + (maximum > minimum ? "..." : "");
+  if (minimum > 1) return [[called, ...terms, below].join(" ")];
+  const required = terms.filter((_, index) => parameters[index]!.required);
+  const others = required.length < terms.length ? ["[KEY=VALUE...]"] : [];
+  return [
+    [`--filter ${called} PLUGIN`, ...terms].join(" "),
+    [called, ...required, ...others, below].join(" "),
+  ];
+}
+
+/** Sentence about the brackets in the forms of a filter; empty for a plugin. */
+export function bracketsText({ kind }: Manifest): string {
+  if (kind === "plugin") return "";
+  return "PLUGIN stands for a plugin with its parameters. Brackets with spaces inside are typed as " +
+    "they stand.";
+}
+
+/** Help on the parameters of a plugin that was called `called`: by its name, or the path of its file. */
+export function pluginHelp(manifest: Manifest, called = manifest.name): string {
   const { name, version, description, parameters } = manifest;
-  const usage = parameters.map((parameter) => {
-    const term = parameterTerm(parameter);
-    return parameter.required ? term : `[${term}]`;
-  });
+  const [form, ...others] = usageForms(manifest, called);
+  const brackets = bracketsText(manifest);
   const lines = [
-    ...usageLines(`sandblock serve [OPTION...] ${[name, ...usage].join(" ")}`),
+    ...usageLines(`sandblock serve [OPTION...] ${form}`),
+    ...others.flatMap((other) => usageLines(`sandblock serve [OPTION...] ${other}`, "   or: ")),
     "",
     ...fill(`${name} ${version}: ${description}`, HELP_WIDTH),
+    ...brackets === "" ? [] : ["", ...fill(brackets, HELP_WIDTH)],
     "",
     ...parameterLines(parameters),
     ...capabilityLines(manifest.node?.capabilities ?? [], null),
@@ -74,10 +108,31 @@ export function pluginHelp(manifest: Manifest): string {
   return lines.join("\n") + "\n";
 }
 
+/** How values are written, for those types of which the name does not say it. */
+const VALUE_FORMS: Readonly<Partial<Record<ParameterDeclaration["type"], string>>> = {
+  size: "bytes, also with a unit: 512, 64K, 1.5G, 8s (sectors of 512 bytes)",
+  duration: "seconds, or with a unit: 0.5, 10ms, 2m, 1h",
+  percentage: "50%, 0.1%",
+  list: "a,b,c",
+  file: "path of a file, which is read once, at the start",
+  secret: "the secret itself, +FILE, fd:N, env:NAME, or - to be asked for it",
+};
+
+/** How the values that `parameters` take are written: `SIZE`, and what that looks like. */
+export function valueForms(parameters: readonly ParameterDeclaration[]): [string, string][] {
+  const types = [...new Set(parameters.map(({ type }) => type))];
+  return types.flatMap((type): [string, string][] => {
+    const form = VALUE_FORMS[type];
+    return form === undefined ? [] : [[type.toUpperCase(), form]];
+  });
+}
+
 function parameterLines(parameters: readonly ParameterDeclaration[]): string[] {
   if (parameters.length === 0) return ["It takes no parameters"];
   const rows = parameters.map((p) => [parameterTerm(p), parameterText(p)] as const);
-  return ["Parameters", ...columns(rows, 30)];
+  const values = valueForms(parameters);
+  const forms = values.length === 0 ? [] : ["", "Values", ...columns(values, 30)];
+  return ["Parameters", ...columns(rows, 30), ...forms];
 }
 
 /** The text of `plugin show`. */

@@ -2,25 +2,36 @@
 // All manual pages: one per command that has its own, one per plugin that has a name.
 
 import type { Manifest } from "../core/plugin/manifest.ts";
-import { parameterTerm, parameterText } from "./describe.ts";
+import { bracketsText, parameterTerm, parameterText, usageForms, valueForms } from "./describe.ts";
 import { type Command } from "./declare/declaration.ts";
+import { markdownSections } from "./declare/markdown.ts";
 import { type Block, commandPage, type Page } from "./declare/page.ts";
 
+/** What there is to read about a plugin beside its manifest, in Markdown; null where there is nothing. */
+export type Manuals = (name: string) => string | null;
+
 /** The manual pages of the commands below `root` and of `plugins`. */
-export function manualPages(root: Command, plugins: readonly Manifest[]): Page[] {
-  const commands = [...commandsWithPage(root, root.name)];
-  const names = [
-    ...commands.map(({ path }) => path.replaceAll(" ", "-")),
-    ...plugins.map(pluginPageName),
-  ];
-  const others = (own: string) => names.filter((name) => name !== own);
+export function manualPages(
+  root: Command,
+  plugins: readonly Manifest[],
+  manuals: Manuals = () => null,
+): Page[] {
+  const commands = [...commandsWithPage(root, root.name)].map(({ path, command }) => {
+    return { path, command, name: path.replaceAll(" ", "-") };
+  });
+  const pluginNames = plugins.map(pluginPageName);
+  const others = (own: string) => {
+    const names = commands.map(({ name }) => name).filter((name) => name !== own);
+    return own === SERVE_PAGE ? [...names, ...pluginNames] : names;
+  };
   return [
-    ...commands.map(({ path, command }) =>
-      commandPage(path, command, others(path.replaceAll(" ", "-")))
-    ),
-    ...plugins.map((manifest) => pluginPage(manifest)),
+    ...commands.map(({ path, command, name }) => commandPage(path, command, others(name))),
+    ...plugins.map((manifest) => pluginPage(manifest, manuals(manifest.name))),
   ];
 }
+
+/** The page that names those of all plugins. */
+const SERVE_PAGE = "sandblock-serve";
 
 function* commandsWithPage(
   command: Command,
@@ -32,32 +43,72 @@ function* commandsWithPage(
   }
 }
 
-function pluginPageName({ name }: Manifest): string {
-  return `sandblock-${name}-plugin`;
+function pluginPageName({ name, kind }: Manifest): string {
+  return `sandblock-${name}-${kind}`;
 }
 
-function pluginPage(manifest: Manifest): Page {
-  const { name, description, parameters, threads } = manifest;
-  const usage = parameters.map((parameter) => {
-    const term = parameterTerm(parameter);
-    return parameter.required ? term : `[${term}]`;
-  });
-  const blocks: Block[] = parameters.length === 0 ? ["It takes none."] : [{
-    terms: parameters.map((parameter) => {
-      return { term: parameterTerm(parameter), blocks: [`${parameterText(parameter)}.`] };
-    }),
-  }];
-  const parallel = threads === "parallel"
-    ? "It can be served by several threads (--threads)."
-    : "It is served by one thread.";
+function pluginPage(manifest: Manifest, manual: string | null): Page {
+  const { name, description, parameters } = manifest;
+  const synopsis = usageForms(manifest, name).map((form) => `sandblock serve ${form}`);
+  const values = valueForms(parameters).map(([term, form]) => ({ term, blocks: [`${form}.`] }));
+  const about = manual === null ? sectionsOf(manifest) : readSections(manifest, manual);
+  const seeAlso = about.filter(({ title }) => title === SEE_ALSO).flatMap(({ blocks }) => blocks);
   return {
     name: pluginPageName(manifest),
     summary: description.replace(/\.$/, ""),
     sections: [
-      { title: "Synopsis", blocks: [{ code: [["sandblock serve", name, ...usage].join(" ")] }] },
-      { title: "Description", blocks: [`${description.replace(/\.$/, "")}. ${parallel}`] },
-      { title: "Parameters", blocks },
-      { title: "See also", blocks: ["sandblock(1), sandblock-serve(1), sandblock-plugin(1)"] },
+      { title: "Synopsis", blocks: [{ code: synopsis }] },
+      ...about.filter(({ title }) => title !== SEE_ALSO),
+      ...values.length > 0 ? [{ title: "Values", blocks: [{ terms: values }] }] : [],
+      {
+        title: "See also",
+        blocks: ["sandblock(1), sandblock-serve(1), sandblock-plugin(1)", ...seeAlso],
+      },
     ],
   };
+}
+
+const SEE_ALSO = "SEE ALSO";
+/** Sections that are always made of the manifest. */
+const OWN_SECTIONS = ["NAME", "SYNOPSIS"];
+
+/** What the manifest alone says. */
+function sectionsOf(manifest: Manifest): Page["sections"] {
+  return [descriptionOf(manifest), { title: "Parameters", blocks: parameterBlocks(manifest) }];
+}
+
+/** What `manual` says. */
+function readSections(manifest: Manifest, manual: string): Page["sections"] {
+  const sections = markdownSections(manual).map(({ title, blocks }) => {
+    return { title: title.toUpperCase(), blocks };
+  }).filter(({ title }) => !OWN_SECTIONS.includes(title));
+  const described = sections.find(({ title }) => title === "DESCRIPTION");
+  if (described === undefined) return [descriptionOf(manifest), ...sections];
+  described.blocks = [...described.blocks, generalSentences(manifest).join(" ")];
+  return sections;
+}
+
+function descriptionOf(manifest: Manifest): Page["sections"][number] {
+  const sentence = `${manifest.description.replace(/\.$/, "")}.`;
+  return {
+    title: "Description",
+    blocks: [[sentence, ...generalSentences(manifest)].join(" ")],
+  };
+}
+
+/** What holds for every plugin of its kind. */
+function generalSentences(manifest: Manifest): string[] {
+  const threads = manifest.threads === "parallel"
+    ? "It can be served by several threads (--threads)."
+    : "It is served by one thread.";
+  const brackets = bracketsText(manifest);
+  return brackets === "" ? [threads] : [threads, brackets];
+}
+
+function parameterBlocks({ parameters }: Manifest): Block[] {
+  if (parameters.length === 0) return ["It takes none."];
+  const terms = parameters.map((parameter) => {
+    return { term: parameterTerm(parameter), blocks: [`${parameterText(parameter)}.`] };
+  });
+  return [{ terms }];
 }

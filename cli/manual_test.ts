@@ -5,6 +5,8 @@ import { root } from "./commands/root.ts";
 import { plain } from "./declare/plain.ts";
 import { roff } from "./declare/roff.ts";
 import { manualPages } from "./manual.ts";
+import { pluginManual } from "./plugin_manuals.ts";
+import { findPlugin, knownNames } from "./plugins.ts";
 import { assertGolden } from "./testing/golden.ts";
 import { installed } from "./testing/run.ts";
 import { samplePlugins } from "./testing/sample_plugins.ts";
@@ -22,6 +24,8 @@ Deno.test("there is a page per command that has one, and per plugin", () => {
     "sandblock-graph",
     "sandblock-disk-plugin",
     "sandblock-nothing-plugin",
+    "sandblock-sieve-filter",
+    "sandblock-heap-filter",
   ]);
 });
 
@@ -60,3 +64,22 @@ Deno.test(
     await Deno.remove(directory, { recursive: true });
   },
 );
+
+Deno.test("the page of a bundled plugin is what its README says, and names every parameter", () => {
+  for (const name of knownNames()) {
+    const { manifest } = findPlugin(name);
+    const [page] = manualPages(root, [manifest], pluginManual).slice(-1);
+    assert.equal(page!.name, `sandblock-${name}-${manifest.kind}`);
+    const text = plain(page!);
+    const missing = manifest.parameters.filter(({ name }) => {
+      // Those of the filter error are described by their kind.
+      const kind = name.replace(/^error-(?!rate|range|seed)[a-z]+/, "error-KIND");
+      return !text.includes(`${name}=`) && !text.includes(`${kind}=`);
+    });
+    assert.deepEqual(missing.map(({ name }) => name), [], name);
+    const titles = page!.sections.map(({ title }) => title.toUpperCase());
+    assert.ok(titles.some((title) => /^EXAMPLE|^SYNOPSIS/.test(title)), name);
+    assert.equal(new Set(titles).size, titles.length, name);
+    assert.doesNotMatch(text, /\]\(|\*\*/, name);
+  }
+});

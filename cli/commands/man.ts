@@ -10,6 +10,7 @@ import { roff } from "../declare/roff.ts";
 import { UsageError } from "../errors.ts";
 import { manualPages } from "../manual.ts";
 import { print } from "../output.ts";
+import { pluginManual } from "../plugin_manuals.ts";
 import { findPlugin, knownNames } from "../plugins.ts";
 import { helpOption } from "./shared_options.ts";
 
@@ -17,12 +18,12 @@ export const man = command({
   name: "man",
   summary: "show the manual",
   description: [
-    "Shows the manual page of sandblock, of a command or of a plugin. On a terminal man(1) shows " +
+    "Shows the manual page of sandblock, of a command, of a plugin or of a filter. On a terminal man(1) shows " +
     "it, or it is printed as text where there is no man(1); otherwise its roff source is printed.",
   ],
   arguments: [{
     name: "TOPIC",
-    help: "Name of a command or plugin",
+    help: "Name of a command, plugin or filter",
     complete: ["serve", "plugin"],
   }],
   options: { help: helpOption },
@@ -31,7 +32,7 @@ export const man = command({
   ],
   async run(_values, [topic], root) {
     const plugins = knownNames().map((name) => findPlugin(name).manifest);
-    const pages = manualPages(root, plugins);
+    const pages = manualPages(root, plugins, pluginManual);
     const page = findPage(pages, topic);
     if (!Deno.stdout.isTerminal()) print(roff(page));
     else if (!await showWithMan(page)) print(plain(page));
@@ -41,10 +42,10 @@ export const man = command({
 
 function findPage(pages: readonly Page[], topic: string | undefined): Page {
   const wanted = ["sandblock", ...topic === undefined ? [] : [topic]].join("-");
-  const names = [wanted, `${wanted}-plugin`, topic];
+  const names = [wanted, `${wanted}-plugin`, `${wanted}-filter`, topic];
   const page = pages.find((page) => names.includes(page.name));
   if (page) return page;
-  const topics = pages.map(({ name }) => name.replace(/^sandblock-?|-plugin$/g, ""))
+  const topics = pages.map(({ name }) => name.replace(/^sandblock-?|-(plugin|filter)$/g, ""))
     .filter((name) => name !== "");
   const right = didYouMean(topic!, topics) || `; the pages are ${topics.join(", ")}`;
   throw new UsageError(

@@ -105,7 +105,7 @@ export const serve = command({
       ],
     },
   ],
-  helpOn: ([name]) => name === undefined ? null : pluginHelp(findPlugin(name).manifest),
+  helpOn: ([name]) => name === undefined ? null : pluginHelp(findPlugin(name).manifest, name),
   async run(values, operands) {
     const status = looking(values, operands);
     if (status !== null) return status;

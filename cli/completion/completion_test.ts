@@ -33,7 +33,7 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ["sandblock policy ", ["check", "show", "test"]],
   ["sandblock plugin ", ["check", "list", "new", "pack", "show"]],
   ["sandblock plugin show d", ["disk"]],
-  ["sandblock serve ", ["disk", "nothing"]],
+  ["sandblock serve ", ["disk", "heap", "nothing", "sieve"]],
   ["sandblock serve -p 5 -r n", ["nothing"]],
   ["sandblock serve disk ", ["level=", "mode=", "seed=", "size=", "tag="]],
   ["sandblock serve -U x disk 1M le", ["level="]],

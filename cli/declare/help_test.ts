@@ -22,6 +22,16 @@ Deno.test("help on a plugin prints its parameters", () => {
   assertGolden("plugin-nothing.help", pluginHelp(samplePlugins[1]!));
 });
 
+Deno.test("help on a filter says what stands below it", () => {
+  assertGolden("plugin-sieve.help", pluginHelp(samplePlugins[2]!));
+  assertGolden("plugin-heap.help", pluginHelp(samplePlugins[3]!));
+});
+
+Deno.test("help on a plugin of one's own says its path", () => {
+  const [usage] = pluginHelp(samplePlugins[1]!, "./nothing.wasm").split("\n");
+  assert.equal(usage, "Usage: sandblock serve [OPTION...] ./nothing.wasm");
+});
+
 Deno.test("help fits in 80 columns", () => {
   for (const { path } of commands) {
     const long = helpText(root, path).split("\n").filter((line) => line.length > 80);

@@ -31,8 +31,7 @@ export function columns(rows: readonly (readonly [string, string])[], column: nu
 }
 
 /** The first lines of help: `Usage:` and a synopsis, which goes on below itself. */
-export function usageLines(synopsis: string): string[] {
-  const label = "Usage: ";
+export function usageLines(synopsis: string, label = "Usage: "): string[] {
   const [first, ...rest] = fill(synopsis, HELP_WIDTH, label.length);
   return [label + first!.trimStart(), ...rest];
 }

@@ -154,6 +154,8 @@ _sandblock_parameters() {
   case "$1" in
     'disk') REPLY='size= mode= level= seed= tag=' ;;
     'nothing') REPLY='' ;;
+    'sieve') REPLY='mesh= shake=' ;;
+    'heap') REPLY='order=' ;;
   esac
 }
 
@@ -164,7 +166,7 @@ _sandblock_complete() {
     directory) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -P "$3" -d -- "$2") ;;
     plugin)
       mapfile -t COMPREPLY < <(
-        compgen -W 'disk nothing' -- "$2"
+        compgen -W 'disk nothing sieve heap' -- "$2"
         [[ -n $2 ]] && compgen -d -S / -- "$2"
         [[ -n $2 ]] && compgen -f -X '!*.wasm' -- "$2"
       ) ;;

@@ -39,6 +39,8 @@ end
 function __sandblock_plugins
     printf '%s\t%s\n' 'disk' 'A disk that it'\''s easy to describe: all of it'
     printf '%s\t%s\n' 'nothing' 'No disk'
+    printf '%s\t%s\n' 'sieve' 'Lets some of it through'
+    printf '%s\t%s\n' 'heap' 'Several as one'
     set -l token (commandline -ct)
     test -n "$token"; or return
     for file in $token*.wasm $token*/
@@ -114,7 +116,7 @@ complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l devic
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l recover -r -F -d 'Take over a device whose process has died'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l replace -r -F -d 'Take over a device from the process that serves it, while it is in use'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l connections -x -d 'Sockets between the kernel and this process (nbd)'
-complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l depth -x -d 'Requests that the kernel may have under way (ublk)'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l depth -x -d 'Requests that the kernel may have under way (ublk, bdus)'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l timeout -x -d 'Time that one request may take; 0 for ever (nbd)'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l recovery-timeout -x -d 'How long requests wait for --recover when the process dies; 0 not at all'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l filter -x -a '(__sandblock_plugins)' -d 'Put a filter above the plugin; the first one given is nearest to the clients'
@@ -162,7 +164,7 @@ complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -s h -l hel
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a new -d 'start a plugin in a language of your choice'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a check -d 'check that a plugin does what it should'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a show -d 'show what a plugin is, takes and provides'
-complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a list -d 'list the bundled plugins'
+complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a list -d 'list the bundled plugins and filters'
 complete -c sandblock -n '__sandblock_at '\''sandblock plugin'\'' 0' -a pack -d 'put a manifest into a module'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin new'\''' -s l -l lang -l language -x -a 'assemblyscript c cpp go javascript python rust' -d 'One of assemblyscript, c, cpp, go, javascript, python, rust'
 complete -c sandblock -n '__sandblock_command '\''sandblock plugin new'\''' -s k -l kind -x -a 'plugin filter' -d 'plugin, or filter'
@@ -229,3 +231,6 @@ complete -c sandblock -n '__sandblock_plugin '\''disk'\''' -a 'mode=' -d 'What i
 complete -c sandblock -n '__sandblock_plugin '\''disk'\''' -a 'level=' -d 'How much'
 complete -c sandblock -n '__sandblock_plugin '\''disk'\''' -a 'seed=' -d 'Where to begin'
 complete -c sandblock -n '__sandblock_plugin '\''disk'\''' -a 'tag=' -d 'A word'
+complete -c sandblock -n '__sandblock_plugin '\''sieve'\''' -a 'mesh=' -d 'How fine'
+complete -c sandblock -n '__sandblock_plugin '\''sieve'\''' -a 'shake=' -d 'Whether it moves'
+complete -c sandblock -n '__sandblock_plugin '\''heap'\''' -a 'order=' -d 'Which goes first'

@@ -5,6 +5,8 @@ _sandblock_plugins() {
   local -a plugins=(
     'disk:A disk that it'\''s easy to describe\: all of it'
     'nothing:No disk'
+    'sieve:Lets some of it through'
+    'heap:Several as one'
   )
   _alternative 'plugins:plugin:(( $plugins ))' 'files:file:_files -g "*.wasm"' && return
 }
@@ -15,6 +17,8 @@ _sandblock_parameters() {
   case $line[1] in
     'disk') parameters=('size=:Size of the disk' 'mode=:What it does [or not]' 'level=:How much' 'seed=:Where to begin' 'tag=:A word') ;;
     'nothing') parameters=() ;;
+    'sieve') parameters=('mesh=:How fine' 'shake=:Whether it moves') ;;
+    'heap') parameters=('order=:Which goes first') ;;
   esac
   if compset -P '*='; then _files; else _describe -t parameters parameter parameters -S ''; fi
 }
@@ -130,7 +134,7 @@ _sandblock_attach() {
     '(--recover)'--recover='[Take over a device whose process has died]:DEV:_files' \
     '(--replace)'--replace='[Take over a device from the process that serves it, while it is in use]:DEV:_files' \
     '(--connections)'--connections='[Sockets between the kernel and this process (nbd)]:N: ' \
-    '(--depth)'--depth='[Requests that the kernel may have under way (ublk)]:N: ' \
+    '(--depth)'--depth='[Requests that the kernel may have under way (ublk, bdus)]:N: ' \
     '(--timeout)'--timeout='[Time that one request may take; 0 for ever (nbd)]:DURATION: ' \
     '(--recovery-timeout)'--recovery-timeout='[How long requests wait for --recover when the process dies; 0 not at all]:DURATION: ' \
     '*'--filter='[Put a filter above the plugin; the first one given is nearest to the clients]:FILTER:_sandblock_plugins' \
@@ -265,7 +269,7 @@ _sandblock_plugin() {
       'new:start a plugin in a language of your choice'
       'check:check that a plugin does what it should'
       'show:show what a plugin is, takes and provides'
-      'list:list the bundled plugins'
+      'list:list the bundled plugins and filters'
       'pack:put a manifest into a module'
       )
       _describe -t commands command commands ;;

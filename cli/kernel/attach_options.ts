@@ -66,7 +66,7 @@ export const attachOptions = {
     long: "depth",
     value: "N",
     group: DEVICE,
-    help: "Requests that the kernel may have under way (ublk)",
+    help: "Requests that the kernel may have under way (ublk, bdus)",
     default: "128",
     since,
   },

@@ -6,6 +6,7 @@ import { ParameterError } from "../../core/plugin/errors.ts";
 import { parameterKey, parseParameters } from "../../core/plugin/parameters.ts";
 import { preparePlugin } from "../../core/plugin/prepare.ts";
 import { didYouMean } from "../../core/plugin/suggest.ts";
+import { usageForms } from "../describe.ts";
 import { UsageError } from "../errors.ts";
 import { findPlugin, type Source, withReason } from "../plugins.ts";
 import { Allowances } from "./allow.ts";
@@ -39,7 +40,10 @@ export function prepareDevice(plan: DevicePlan): DeviceOptions {
 function findFilter(name: string): Source {
   const source = findPlugin(name);
   if (source.manifest.kind === "filter") return source;
-  throw new UsageError(`cannot use --filter "${name}": it is a plugin, which has nothing below it`);
+  throw new UsageError(
+    `cannot use --filter "${name}": it is a plugin, which has nothing below it; ` +
+      `"sandblock plugin list" names the filters`,
+  );
 }
 
 function prepareNode(
@@ -57,10 +61,8 @@ function prepareNode(
     );
   }
   if (isFilter && node.children.length === 0) {
-    throw new UsageError(
-      `cannot serve the filter "${name}" by itself: ` +
-        `write --filter ${name} before a plugin, or ${name} [ PLUGIN ]`,
-    );
+    const forms = usageForms({ ...source.manifest, parameters: [] }, name).join(", or ");
+    throw new UsageError(`cannot serve the filter "${name}" by itself: write ${forms}`);
   }
   const children = node.children.map((child) =>
     prepareNode(child, findPlugin(child.name), plan, allow)
@@ -98,7 +100,8 @@ function checkChildren(name: string, { manifest }: Source, count: number): void 
   const { minimum, maximum } = manifest.node?.children ?? { minimum: 0, maximum: 0 };
   if (count >= minimum && count <= maximum) return;
   const range = minimum === maximum ? `${minimum}` : `${minimum} to ${maximum}`;
-  throw new UsageError(`cannot put "${name}" above ${count} devices: it takes ${range}`);
+  const devices = count === 1 ? "1 device" : `${count} devices`;
+  throw new UsageError(`cannot put "${name}" above ${devices}: it takes ${range}`);
 }
 
 function parameterValues(name: string, { manifest }: Source, parameters: readonly string[]) {
@@ -123,7 +126,7 @@ function distribute(layers: { source: Source }[], args: readonly string[]): stri
     if (key !== null && takers.length === 0 && layers.length > 1) {
       throw new UsageError(
         `cannot set "${key}": neither the plugin nor a filter has such a parameter` +
-          didYouMean(key, names.flat()),
+          (didYouMean(key, names.flat()) || `; the parameters are ${names.flat().join(", ")}`),
       );
     }
     for (const index of takers.length > 0 ? takers : [last]) given[index]!.push(arg);

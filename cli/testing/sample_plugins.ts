@@ -2,6 +2,7 @@
 // Manifests for tests of texts, so that these do not depend on what is bundled.
 
 import type { Manifest } from "../../core/plugin/manifest.ts";
+import { PLAIN_NODE } from "../../core/plugin/manifest_node.ts";
 
 const common = { abi: "3.0", version: "1.2.3", kind: "plugin", limits: {} } as const;
 
@@ -33,4 +34,25 @@ export const samplePlugins: Manifest[] = [
     ],
   },
   { ...common, name: "nothing", description: "No disk", threads: "serialized", parameters: [] },
+  {
+    ...common,
+    kind: "filter",
+    name: "sieve",
+    description: "Lets some of it through",
+    threads: "parallel",
+    parameters: [
+      { name: "mesh", type: "size", description: "How fine", required: true },
+      { name: "shake", type: "bool", description: "Whether it moves", default: "false" },
+    ],
+    node: { ...PLAIN_NODE, children: { minimum: 1, maximum: 1 } },
+  },
+  {
+    ...common,
+    kind: "filter",
+    name: "heap",
+    description: "Several as one",
+    threads: "serialized",
+    parameters: [{ name: "order", type: "int", description: "Which goes first" }],
+    node: { ...PLAIN_NODE, children: { minimum: 2, maximum: 16 } },
+  },
 ];

@@ -113,7 +113,7 @@ Deno.test("a filter by itself, and a part that is not there, are refused with a 
   assert.match(await refusal("cow"), /cannot serve the filter "cow" by itself: write --filter cow/);
   assert.match(
     await refusal("mirror", "[", "null", "1M", "]"),
-    /above 1 devices: it takes 2 to 16/,
+    /above 1 device: it takes 2 to 16/,
   );
   const nbdinfo = requires("nbdinfo", "newer");
   await using server = await TestServer.start(["--filter", "offset", "null", "1M", "offset=2M"]);
