@@ -55,3 +55,14 @@ function headingsOf(url: URL): string[] {
   const text = Deno.readTextFileSync(url);
   return [...text.matchAll(/^#+ (.*)$/gm)].map((match) => slug(match[1]!));
 }
+
+Deno.test("every package of deno.json is among the documented dependencies, with its version", () => {
+  const { imports } = JSON.parse(Deno.readTextFileSync(`${ROOT}deno.json`));
+  const text = Deno.readTextFileSync(`${ROOT}docs/dependencies.md`);
+  const undocumented = Object.values<string>(imports).filter((specifier) => {
+    const [, name, version] = /^npm:(.*)@(.*)$/.exec(specifier)!;
+    return !text.includes(`| [${name}](`) || !text.includes(`) | ${version} |`) ||
+      !text.includes(`\n## ${name}\n`);
+  });
+  assert.deepEqual(undocumented, []);
+});
