@@ -51,11 +51,12 @@ export function withReason<T>(name: string, action: () => T, verb = "load"): T {
 }
 
 function unknown(name: string): Error {
-  const names = knownNames();
-  const right = isFile(name) ? `; write "./${name}" for the file` : didYouMean(name, names) ||
-    `; the plugins are ${
-      names.join(", ")
-    }; write one of your own as a path, such as ./${name}.wasm`;
+  const list = '"sandblock plugin list" names those there are';
+  if (name === "") return new Error(`cannot find plugin "": the name is empty; ${list}`);
+  const right = isFile(name)
+    ? `; write "./${name}" for the file`
+    : didYouMean(name, knownNames()) ||
+      `; ${list}; write one of your own as a path, such as ./${name}.wasm`;
   return new Error(`cannot find plugin "${name}": there is none of this name${right}`);
 }
 

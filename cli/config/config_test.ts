@@ -145,8 +145,8 @@ for (
       "exports: { a: { plugin: p, filters: { plugin: q, below: r } } }",
       '1:50: unknown key "below"; the keys are plugin, parameters, memory, timeout, restart, allow',
     ],
-    ["exports: { a: { plugin: p, parameters: { x: { y: 1 } } } }", "1:45: this must be a text"],
-    ["exports: { ? [a] : { plugin: p } }", "1:14: a key must be a text"],
+    ["exports: { a: { plugin: p, parameters: { x: { y: 1 } } } }", "1:45: this must be a string"],
+    ["exports: { ? [a] : { plugin: p } }", "1:14: a key must be a string"],
     [
       "exports: { a: *nix }",
       "1:15: the anchor does not exist",
@@ -157,7 +157,7 @@ for (
       `${ONE}\nlisten: ["nbds://h"]`,
       '2:10: cannot use listener "nbds://h": TLS is not supported; write nbd:// or nbd+unix://',
     ],
-    [`${ONE}\nlisten: [x]`, '2:10: cannot parse NBD URI "x": '],
+    [`${ONE}\nlisten: [x]`, '2:10: cannot use listener "x": it does not begin with one of nbd:, '],
     [
       `exports: { ${"a".repeat(4097)}: { plugin: p } }`,
       "1:12: the name has 4097 bytes; it may have 4096",

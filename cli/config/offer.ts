@@ -52,9 +52,16 @@ export class Offering {
     const device = this.#node(node);
     const rules = policy === undefined ? null : this.#policy(policy);
     if (device === null) return null;
-    const leaf = this.#source(leafOf(node));
-    const text = description ?? leaf?.manifest.description ?? "";
+    const text = description ?? this.#description(leafOf(node));
     return { name, description: text, device, readOnly, policy: rules };
+  }
+
+  /** What clients are told of a device that the file says nothing about: the name of its file, or what it is. */
+  #description(leaf: ConfigNode): string {
+    const source = this.#source(leaf);
+    if (source?.kind !== "backend") return source?.manifest.description ?? "";
+    const path = leaf.parameters.find(({ name }) => name === "file")?.value.text ?? "";
+    return path.slice(path.lastIndexOf("/") + 1);
   }
 
   #node(node: ConfigNode): DeviceOptions | null {

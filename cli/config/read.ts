@@ -193,7 +193,7 @@ class Reader {
     return node.items.flatMap(({ key, value }) => {
       const name = isScalar(key) ? textOf(key) : null;
       if (name === null) {
-        this.#fail(key, "a key must be a text");
+        this.#fail(key, "a key must be a string");
         return [];
       }
       return { key, name, value: isScalar(value) && value.value === null ? null : value };
@@ -244,7 +244,7 @@ function nameOf(shape: Shape): string {
     case "duration":
       return "a time such as 10s";
     default:
-      return "a text";
+      return "a string";
   }
 }
 

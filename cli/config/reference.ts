@@ -48,7 +48,7 @@ function fieldsIn(shape: Shape): Fields | null {
 function valueText(shape: Shape): string {
   switch (shape.kind) {
     case "text":
-      return "text";
+      return "string";
     case "flag":
       return "true or false";
     case "choice":

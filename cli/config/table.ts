@@ -123,7 +123,11 @@ export const SHAPES: Shapes = {
   export: {
     kind: "fields",
     fields: {
-      description: { shape: TEXT, help: "What clients are told that it is." },
+      description: {
+        shape: TEXT,
+        help: "What clients are told that it is.",
+        default: "the name of the file, or what the plugin says of itself",
+      },
       default: {
         shape: FLAG,
         help: "Whether clients get it that name no export. An only export is the default anyway.",

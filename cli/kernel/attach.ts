@@ -100,7 +100,7 @@ async function makeFront(
     return await making(via);
   } catch (error) {
     if (plan.via !== "auto" || via === "nbd") throw error;
-    log("warning", `using nbd, because ublk fails: ${(error as Error).message}`);
+    log("warning", `using nbd, because ${via} fails: ${(error as Error).message}`);
     return await making("nbd");
   }
 }

@@ -105,6 +105,8 @@ function parsedUri(text: string): ReturnType<typeof parseUri> {
   try {
     return parseUri(text);
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    const fact = (error as Error).message.replace(/^cannot parse NBD URI ".*?": /, "");
+    const right = fact.includes("; ") ? "" : "; write nbd://HOST:PORT or nbd+unix:///?socket=PATH";
+    throw new UsageError(`cannot use --listen "${text}": ${fact}${right}`);
   }
 }

@@ -77,7 +77,9 @@ export function planServe(
 ): Plan {
   const [plugin, ...parameters] = operands;
   if (plugin === undefined) {
-    throw new UsageError("cannot serve: no plugin is named; write one such as memory 1G");
+    throw new UsageError(
+      'cannot serve: no plugin is named; write one with its parameters, such as "memory 1G"',
+    );
   }
   const { policy, exportname, pluginMemory } = values;
   return {

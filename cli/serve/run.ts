@@ -49,6 +49,9 @@ export async function runServer(
         metrics = await startMetrics(plan.metrics, server, (level, text) => log(level, text));
       }
       announce(subject, server, leftovers, log);
+      if (metrics !== null && metrics.address !== "" && plan.run === undefined) {
+        log("info", `telling metrics at ${metrics.address}`);
+      }
       notifier.send("READY=1", `STATUS=Serving ${subject.name}`, `MAINPID=${Deno.pid}`);
       if (plan.fork) log = await stayInBackground(plan.verbose);
       return await untilItEnds(subject, server, signals, log);

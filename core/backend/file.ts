@@ -174,7 +174,7 @@ function readValues(values: readonly ParameterValue[]): Values {
   if (given.length === 1) return chosen;
   throw new ParameterError(
     given.length === 0
-      ? 'nothing to serve; give "file=", "fd=", "dir=" or "dirfd="'
+      ? 'no file is named; write "file PATH", or give "fd=", "dir=" or "dirfd="'
       : `"${given[0]}=" and "${given[1]}=" exclude each other; give one of them`,
   );
 }

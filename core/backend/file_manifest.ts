@@ -9,7 +9,7 @@ export const FILE_MANIFEST: Manifest = {
   name: "file",
   version: "1.0.0",
   kind: "plugin",
-  description: "Serve a file, a block device, or every file in a directory",
+  description: "A file, a block device, or every file in a directory",
   threads: "parallel",
   parameters: [
     {

@@ -67,7 +67,7 @@ export function parseUri(text: string): NbdUri {
   const shape = SHAPE.exec(text)?.groups;
   const scheme = SCHEMES.find((known) => known === shape?.["scheme"]?.toLowerCase());
   if (shape === undefined || scheme === undefined) {
-    throw fail("it is none of nbd, nbds, nbd+unix, nbds+unix, nbd+vsock, nbds+vsock");
+    throw fail(`it does not begin with one of ${SCHEMES.map((one) => `${one}:`).join(", ")}`);
   }
   const all = parseQuery(shape["query"] ?? "", fail);
   const socket = all.get("socket");

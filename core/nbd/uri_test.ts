@@ -84,9 +84,9 @@ Deno.test("plus is a plus", () => {
 });
 
 Deno.test("what is no NBD URI is refused with the reason", () => {
-  refused("", /none of nbd, nbds/);
-  refused("http://h", /none of nbd, nbds/);
-  refused("nbd", /none of nbd, nbds/);
+  refused("", /it does not begin with one of nbd:, nbds:/);
+  refused("http://h", /it does not begin with one of nbd:, nbds:/);
+  refused("nbd", /it does not begin with one of nbd:, nbds:/);
   refused("nbd:unix:/tmp/x", /no "\/\/" behind the scheme/);
   refused("nbd://h/a b", /must be percent-encoded/);
   refused("nbd://h/ü", /must be percent-encoded/);
