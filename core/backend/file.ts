@@ -174,8 +174,10 @@ function readValues(values: readonly ParameterValue[]): Values {
   if (given.length === 1) return chosen;
   throw new ParameterError(
     given.length === 0
-      ? 'no file is named; write "file PATH", or give "fd=", "dir=" or "dirfd="'
-      : `"${given[0]}=" and "${given[1]}=" exclude each other; give one of them`,
+      ? 'cannot serve "file": no file is named; write "file PATH", or give "fd=", "dir=" or "dirfd="'
+      : `cannot use "${given[0]}=" together with "${
+        given[1]
+      }=": they exclude each other; give one of them`,
   );
 }
 
