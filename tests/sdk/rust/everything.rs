@@ -1,6 +1,6 @@
 //! A plugin that has every trait of the SDK: two disks, late reads, holes, names, limits.
 use sandblock::prelude::*;
-use std::time::Duration;
+use core::time::Duration;
 
 parameters! {
     struct Options {
@@ -63,6 +63,10 @@ impl Plugin for Disks {
     type Options = Options;
     fn new(options: Options) -> Result<Self> {
         log!(Debug, "{} words", options.words.len());
+        let timer = Timer::start(Duration::from_secs(3600), || log!(Error, "it was not cancelled"))?;
+        if !timer.cancel() {
+            return fail!(EIO, "a timer has fired at once");
+        }
         Ok(Disks {
             disks: [disk(options.size)?, disk(options.size)?],
             open: Vec::new(),
@@ -138,10 +142,20 @@ impl Read for Disks {
         let pause = self.pause;
         let disk: &'a Disk = self.of(request.handle);
         let range = request.range();
-        if request.count > 100_000 {
+        if request.count > 200_000 {
             let mut buffer = request.buffer(request.count as usize)?;
             buffer.copy_from_slice(&disk.bytes[range]);
             return timer(pause).then(request.id, |result| result);
+        }
+        if request.count > 100_000 {
+            let bytes = disk.bytes[range].to_vec();
+            request.zeroes(1);
+            let mut later = request.later();
+            return timer(pause).then(later.id, move |result| {
+                later.restart();
+                later.copy(&bytes);
+                result
+            });
         }
         let mut at = range.start;
         while at < range.end {
@@ -162,10 +176,20 @@ impl Read for Disks {
 impl Write for Disks {
     fn write(&mut self, request: WriteRequest) -> Answer {
         let disk = self.of(request.handle);
-        disk.bytes[request.range()].copy_from_slice(request.data);
+        request.copy_to(&mut disk.bytes[request.range()]);
         disk.mark(request.range(), true);
-        sandblock::host::metric(0, request.count);
+        sandblock::host::metric(0, request.count as i64);
         DONE
+    }
+}
+
+impl Place for Disks {
+    fn place(&mut self, handle: Handle, offset: u64, count: u64) -> Option<&mut [u8]> {
+        let range = offset as usize..(offset + count) as usize;
+        // Until the write comes, too, nobody may take them for zeroes.
+        let disk = self.of(handle);
+        disk.mark(range.clone(), true);
+        Some(&mut disk.bytes[range])
     }
 }
 
@@ -223,6 +247,14 @@ impl Extents for Disks {
     }
 }
 
+impl Finish for Disks {
+    fn finish(&mut self) {
+        if self.open.iter().any(Option::is_some) {
+            log!(Error, "a disk is still open");
+        }
+    }
+}
+
 impl Stop for Disks {
     fn stop(&mut self) {
         self.open.clear();
@@ -233,7 +265,8 @@ plugin! {
     Disks,
     name: "everything", version: "1", description: "Two disks",
     can: [
-        Open, List, Describe, Connect, Capabilities, Write, Flush, Trim, Zero, Cache, Extents, Stop,
+        Open, List, Describe, Connect, Capabilities, Write, Place, Flush, Trim, Zero, Cache, Extents,
+        Finish, Stop,
     ],
     manifest: {
         "metrics": [{"name": "last", "type": "gauge", "description": "Bytes of the last write"}],

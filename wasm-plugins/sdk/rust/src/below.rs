@@ -2,6 +2,7 @@
 //! What a filter stands on (plugin ABI, section 15). Its children are numbered from 0.
 
 use crate::{raw, Buffer, Call, Errno, Extent, Flags, Handle, Info, Result};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 /// Number of children.
@@ -36,7 +37,87 @@ pub fn close(handle: Handle) {
     unsafe { raw::next_close(handle) }
 }
 
-/// Memory that a child reads into.
+/// Opens what `handle` stands for again, of a client or of `open`, and closes what was open.
+pub fn reopen(handle: Handle, read_only: bool) -> Result {
+    Errno::check(unsafe { raw::next_reopen(handle, read_only as i32) })
+}
+
+/// Names and descriptions of the exports of a child; none where they cannot be listed.
+pub fn list(child: i32) -> Vec<(String, String)> {
+    let mut list = Vec::new();
+    loop {
+        let (pointer, room) = (list.as_mut_ptr() as usize, list.len());
+        let length = unsafe { raw::next_list(child, pointer, room) };
+        if length <= room {
+            list.truncate(length);
+            return exports_in(&list).unwrap_or_default();
+        }
+        list.resize(length, 0);
+    }
+}
+
+fn exports_in(mut list: &[u8]) -> Option<Vec<(String, String)>> {
+    let count = take_number(&mut list)?;
+    let mut exports = Vec::new();
+    for _ in 0..count {
+        let (name, description) = (take_number(&mut list)?, take_number(&mut list)?);
+        exports.push((take_text(&mut list, name)?, take_text(&mut list, description)?));
+    }
+    Some(exports)
+}
+
+fn take_number(list: &mut &[u8]) -> Option<usize> {
+    let bytes = take(list, 4)?;
+    Some(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) as usize)
+}
+
+fn take_text(list: &mut &[u8], length: usize) -> Option<String> {
+    Some(String::from_utf8_lossy(take(list, length)?).into_owned())
+}
+
+fn take<'a>(list: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
+    let taken = list.get(..length)?;
+    *list = &list[length..];
+    Some(taken)
+}
+
+/// The name of a child's default export. Fails with ENOENT where there is none.
+pub fn default_export(child: i32) -> Result<String> {
+    let mut name = alloc::vec![0; NAME_MAX];
+    let length = unsafe { raw::next_default(child, name.as_mut_ptr() as usize, name.len()) };
+    if length < 0 {
+        return Err(Errno(-length).into());
+    }
+    name.truncate(length as usize);
+    Ok(String::from_utf8_lossy(&name).into_owned())
+}
+
+/// Bytes that a name of an export has at most.
+const NAME_MAX: usize = 4096;
+
+/// Has a child answer the `count` bytes of the request `id` that begin `at` bytes behind its start, from
+/// `offset` on there. Unlike [`crate::Request::pass_to`] this leaves it to the filter to finish the request,
+/// or to try elsewhere where that has failed.
+pub fn forward(
+    id: i32,
+    child: i32,
+    at: u64,
+    count: u64,
+    offset: u64,
+    flags: Flags,
+) -> Call<(), impl FnOnce(&mut (), i32) -> i32> {
+    Call::new((), move |_, token| unsafe {
+        raw::next_forward(id, child, at, count, offset, flags.0, token)
+    })
+}
+
+/// Copies part of what the request `id` writes, from `at` on, until it is finished: for a filter that passes
+/// writes on.
+pub fn payload(id: i32, at: u64, to: &mut [u8]) -> Result {
+    Errno::check(unsafe { raw::payload(id, at, to.as_mut_ptr() as usize, to.len()) })
+}
+
+/// Memory that is read into.
 pub trait Target: 'static {
     #[doc(hidden)]
     fn place(&mut self) -> (usize, usize);

@@ -125,8 +125,24 @@ pub unsafe fn write<P: Write>(
     offset: u64,
     flags: i32,
 ) -> i32 {
-    let data = bytes(data, count as usize);
-    answer(plugin.write(WriteRequest { id, handle, offset, count, flags: Flags(flags), data }))
+    // The plugin's own memory must not be lent to it a second time.
+    let place = core::ptr::addr_of_mut!(PLACED).replace(0);
+    let placed = data != 0 && data == place;
+    let data = if placed { &[] } else { bytes(data, count as usize) };
+    let flags = Flags(flags);
+    answer(plugin.write(WriteRequest { id, handle, offset, count, flags, data, placed }))
+}
+
+/// Where the next write may lie already.
+static mut PLACED: usize = 0;
+
+pub fn place<P: Place>(plugin: &mut P, handle: i32, count: u64, offset: u64) -> usize {
+    let pointer = match plugin.place(handle, offset, count) {
+        Some(bytes) if bytes.len() as u64 >= count => bytes.as_mut_ptr() as usize,
+        _ => 0,
+    };
+    unsafe { PLACED = pointer }
+    pointer
 }
 
 pub fn flush<P: Flush>(plugin: &mut P, handle: i32, id: i32, flags: i32) -> i32 {

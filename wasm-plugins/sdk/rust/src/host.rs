@@ -61,17 +61,17 @@ pub fn peer() -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Sets a metric, by its position in the manifest.
-pub fn metric(index: i32, value: u64) {
-    unsafe { raw::metric(index, value) }
+/// Sets a counter or gauge, or adds an observation to a histogram, by its position in the manifest.
+pub fn metric(index: i32, value: i64) {
+    unsafe { raw::metric(index, value as u64) }
 }
 
-/// Gives an open export another size.
+/// Gives an open export another size, for clients that open it from now on.
 pub fn resize(handle: i32, size: u64) -> Result {
     Errno::check(unsafe { raw::resize(handle, size) })
 }
 
-/// Whether the host has a feature.
+/// Whether the host has a feature, or the user has granted a capability.
 pub fn has_feature(name: &str) -> bool {
     unsafe { raw::feature(name.as_ptr() as usize, name.len()) == 1 }
 }
@@ -93,5 +93,11 @@ fn time(which: i32) -> Result<u64> {
 
 /// Fills in random bytes. Fails without the capability `random`.
 pub fn random(bytes: &mut [u8]) -> Result {
-    Errno::check(unsafe { raw::random(bytes.as_mut_ptr() as usize, bytes.len()) })
+    for piece in bytes.chunks_mut(RANDOM_MAX) {
+        Errno::check(unsafe { raw::random(piece.as_mut_ptr() as usize, piece.len()) })?;
+    }
+    Ok(())
 }
+
+/// Bytes that the host gives at once.
+const RANDOM_MAX: usize = 65536;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-//! What ends later: timers, and requests to what is below a filter.
+//! What ends later: timers, calls on files and connections, requests to what is below a filter.
 
 use crate::request::finish;
 use crate::{raw, Answer, Errno, Result, Status, DONE};
 use alloc::boxed::Box;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::time::Duration;
 
 type Next = Box<dyn FnOnce(Result)>;
@@ -80,12 +82,52 @@ impl<T: 'static, F: FnOnce(&mut T, i32) -> i32> Call<T, F> {
     }
 }
 
-const PENDING: i32 = -1;
+/// What functions of the host say about what ends later.
+pub(crate) const PENDING: i32 = -1;
 
 /// Ends when `after` has passed.
 pub fn timer(after: Duration) -> Call<(), impl FnOnce(&mut (), i32) -> i32> {
-    Call::new((), move |_, token| match unsafe { raw::timer(after.as_nanos() as u64, token) } {
+    Call::new((), move |_, token| match set_timer(after, token) {
         0 => PENDING,
         errno => errno,
     })
+}
+
+fn set_timer(after: Duration, token: i32) -> i32 {
+    unsafe { raw::timer(after.as_nanos() as u64, token) }
+}
+
+/// A timer that can be taken back.
+pub struct Timer {
+    token: i32,
+    fired: Rc<Cell<bool>>,
+}
+
+impl Timer {
+    /// Has `next` called when `after` has passed, unless it is cancelled. Dropping it changes nothing.
+    pub fn start(after: Duration, next: impl FnOnce() + 'static) -> Result<Timer> {
+        let token = take_token();
+        if let Err(error) = Errno::check(set_timer(after, token)) {
+            idle().push(token);
+            return Err(error);
+        }
+        let fired = Rc::new(Cell::new(false));
+        let told = fired.clone();
+        waiting()[token as usize - 1] = Some(Box::new(move |_| {
+            told.set(true);
+            next();
+        }));
+        Ok(Timer { token, fired })
+    }
+
+    /// Takes it back. False: it has fired already.
+    pub fn cancel(self) -> bool {
+        // Its token may be that of something else by now.
+        if self.fired.get() || unsafe { raw::cancel(self.token) } == 0 {
+            return false;
+        }
+        waiting()[self.token as usize - 1] = None;
+        idle().push(self.token);
+        true
+    }
 }

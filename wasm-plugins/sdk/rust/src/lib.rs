@@ -14,6 +14,7 @@ extern crate std;
 
 pub mod below;
 mod error;
+pub mod file;
 #[doc(hidden)]
 pub mod glue;
 #[cfg(target_arch = "wasm32")]
@@ -23,6 +24,7 @@ mod info;
 mod later;
 mod macros;
 mod manifest;
+pub mod net;
 mod parameters;
 pub mod raw;
 mod request;
@@ -30,12 +32,12 @@ pub mod traits;
 
 pub use error::{Errno, Error, Result};
 pub use info::{Info, Support};
-pub use later::{timer, Call};
+pub use later::{timer, Call, Timer};
 #[doc(hidden)]
 pub use manifest::{joined, length};
 pub use parameters::{NoParameters, Parameter, Parameters};
 pub use request::{
-    Answer, Buffer, Extent, ExtentsRequest, Flags, FlushRequest, Handle, RangeRequest, ReadRequest,
+    finish, Answer, Buffer, Extent, ExtentsRequest, Flags, FlushRequest, Handle, RangeRequest, ReadRequest,
     Request, Status, WriteRequest, DONE,
 };
 pub use traits::Plugin;
@@ -45,9 +47,9 @@ pub mod prelude {
     pub use crate::host::{zeroed, Level};
     pub use crate::traits::*;
     pub use crate::{
-        below, fail, filter, log, parameters, plugin, timer, Answer, Buffer, Errno, Error, Extent,
-        ExtentsRequest, Flags, FlushRequest, Handle, Info, NoParameters, RangeRequest, ReadRequest,
-        Request, Result, Status, Support, WriteRequest, DONE,
+        below, fail, file, filter, log, net, parameters, plugin, timer, Answer, Buffer, Errno, Error,
+        Extent, ExtentsRequest, Flags, FlushRequest, Handle, Info, NoParameters, RangeRequest,
+        ReadRequest, Request, Result, Status, Support, Timer, WriteRequest, DONE,
     };
     pub use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
 }

@@ -184,6 +184,18 @@ macro_rules! function {
             $crate::glue::connect(slot().plugin(), peer, length)
         }
     };
+    ($type:ident, Place) => {
+        #[no_mangle]
+        extern "C" fn sb_place(handle: i32, count: u64, offset: u64) -> usize {
+            $crate::glue::place(slot().plugin(), handle, count, offset)
+        }
+    };
+    ($type:ident, Finish) => {
+        #[no_mangle]
+        extern "C" fn sb_finish() {
+            $crate::traits::Finish::finish(slot().plugin())
+        }
+    };
     ($type:ident, Stop) => {
         #[no_mangle]
         extern "C" fn sb_stop() {

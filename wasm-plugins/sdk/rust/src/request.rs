@@ -33,7 +33,13 @@ impl Flags {
     pub const MAY_TRIM: Flags = Flags(2);
     pub const FAST_ZERO: Flags = Flags(4);
     pub const REQ_ONE: Flags = Flags(8);
+    /// For [`crate::below::forward`].
+    pub const WHOLE: Flags = Flags(16);
 
+    /// All flags of both.
+    pub const fn with(self, other: Flags) -> Flags {
+        Flags(self.0 | other.0)
+    }
     pub fn contains(self, other: Flags) -> bool {
         self.0 & other.0 == other.0
     }
@@ -82,7 +88,9 @@ pub trait Request {
     }
 }
 
-pub(crate) fn finish(id: i32, result: Result) {
+/// Finishes the request `id` after its call has returned [`Status::Pending`], and not before: for answers that
+/// take several calls of the host, each of which begins with [`crate::Call::detach`].
+pub fn finish(id: i32, result: Result) {
     let errno = match result {
         Ok(()) => 0,
         Err(error) => say(error),
@@ -221,6 +229,19 @@ impl<'a> ReadRequest<'a> {
         self.at += count;
     }
 
+    /// The same request, to be answered after its call has returned [`Status::Pending`]. What is stable
+    /// must be so for ever then.
+    pub fn later(self) -> ReadRequest<'static> {
+        let ReadRequest { id, handle, offset, count, flags, at, .. } = self;
+        ReadRequest { id, handle, offset, count, flags, at, plugin: PhantomData }
+    }
+
+    /// Forgets what it was answered with so far, of which nothing may be under way below, and begins again.
+    pub fn restart(&mut self) {
+        unsafe { raw::reply_restart(self.id) }
+        self.at = 0;
+    }
+
     /// Has a child of a filter answer the next `count` bytes, from `offset` on there.
     pub fn part(&mut self, child: i32, count: u64, offset: u64) -> Answer {
         let at = self.at;
@@ -242,12 +263,27 @@ pub struct WriteRequest<'a> {
     pub offset: u64,
     pub count: u64,
     pub flags: Flags,
-    /// What is written; empty for a filter that only passes writes on.
+    /// What is written. Empty for a filter that only passes writes on, and for what is placed.
     pub data: &'a [u8],
+    /// The bytes are where [`crate::traits::Place::place`] wanted them: there is nothing to copy.
+    pub placed: bool,
 }
 request!(WriteRequest<'a>);
 
 impl WriteRequest<'_> {
+    /// Copies what is written to `to`, where it is not already. Panics unless `to` is as long as it.
+    pub fn copy_to(&self, to: &mut [u8]) {
+        if !self.placed {
+            to.copy_from_slice(self.data);
+        }
+    }
+
+    /// Copies part of what is written, from `at` on: for a filter that passes writes on, whose `data` is
+    /// empty. [`crate::below::payload`] does it until the request is finished.
+    pub fn payload(&self, at: u64, to: &mut [u8]) -> Result {
+        crate::below::payload(self.id, at, to)
+    }
+
     /// The range that is written, for slices.
     pub fn range(&self) -> Range<usize> {
         self.offset as usize..(self.offset + self.count) as usize
@@ -306,5 +342,10 @@ impl ExtentsRequest {
     /// Reports the next extent, which may reach beyond the request.
     pub fn extent(&self, length: u64, what: Extent) {
         unsafe { raw::extent(self.id, length, what as i32) }
+    }
+
+    /// Forgets what was reported so far, and begins again.
+    pub fn restart(&self) {
+        unsafe { raw::reply_restart(self.id) }
     }
 }

@@ -38,6 +38,13 @@ pub trait Write {
     fn write(&mut self, request: WriteRequest) -> Answer;
 }
 
+/// For plugins that keep the data of large writes in memory: saves a copy.
+pub trait Place: Write {
+    /// Where these bytes of the export lie, all in one piece, which are changed from now on; or nothing.
+    /// What arrives there comes to [`Write::write`] with `placed`.
+    fn place(&mut self, handle: Handle, offset: u64, count: u64) -> Option<&mut [u8]>;
+}
+
 pub trait Flush {
     /// What was written before, through any handle, is on stable storage when this is done.
     fn flush(&mut self, request: FlushRequest) -> Answer;
@@ -85,6 +92,11 @@ pub trait Describe {
 pub trait Connect {
     /// A client comes: `tcp:192.0.2.1:4321`. An error refuses it.
     fn connect(&mut self, peer: &str) -> Result;
+}
+
+pub trait Finish {
+    /// Nothing is open and nothing will be: brings below what is still to be brought there.
+    fn finish(&mut self);
 }
 
 pub trait Stop {
