@@ -4,7 +4,10 @@
 
 package sandblock
 
-import "errors"
+import (
+	"errors"
+	"strconv"
+)
 
 // Errno is an error number of Linux. An error that is or wraps one fails its request
 // with that number, any other error with EIO.
@@ -19,9 +22,12 @@ const (
 	ENOMEM     Errno = 12
 	EACCES     Errno = 13
 	EBUSY      Errno = 16
+	EEXIST     Errno = 17
 	EINVAL     Errno = 22
 	ENOSPC     Errno = 28
 	EROFS      Errno = 30
+	EDEADLK    Errno = 35
+	ENODATA    Errno = 61
 	EOPNOTSUPP Errno = 95
 	ESHUTDOWN  Errno = 108
 )
@@ -29,15 +35,16 @@ const (
 var names = map[Errno]string{
 	EPERM: "operation not permitted", ENOENT: "no such export", EIO: "input/output error",
 	EAGAIN: "try again", ENOMEM: "out of memory", EACCES: "permission denied",
-	EBUSY: "device or resource busy", EINVAL: "invalid argument", ENOSPC: "no space left",
-	EROFS: "read-only", EOPNOTSUPP: "not supported", ESHUTDOWN: "shut down",
+	EBUSY: "device or resource busy", EEXIST: "exists already", ENODATA: "the file ends before",
+	EINVAL: "invalid argument", ENOSPC: "no space left",
+	EROFS: "read-only", EDEADLK: "it would wait for itself", EOPNOTSUPP: "not supported", ESHUTDOWN: "shut down",
 }
 
 func (e Errno) Error() string {
 	if name, ok := names[e]; ok {
 		return name
 	}
-	return "error"
+	return "error " + strconv.Itoa(int(e))
 }
 
 // status is what a call returns for err. The host gets the text as well.

@@ -9,12 +9,14 @@ import (
 	"unsafe"
 )
 
-// The functions of the plugin (ABI, section 5).
+// The functions of the plugin (ABI, sections 5, 14 and 16). All are always exported, so each also has what
+// happens where the program has nothing to say.
 
 const (
 	flagFUA     = 1
 	flagMayTrim = 2
 	flagFast    = 4
+	flagWhole   = 16
 )
 
 // What is open, by handle; nil where nothing is.
@@ -37,7 +39,64 @@ func ready() int32 {
 	if plugin.ready == nil {
 		return 0
 	}
-	return status(plugin.ready())
+	return control(func() int32 { return status(plugin.ready()) })
+}
+
+//go:wasmexport sb_list
+func list() int32 {
+	return control(func() int32 {
+		all, err := exports()
+		for _, export := range all {
+			exportAdd(export.Name, export.Description)
+		}
+		return status(err)
+	})
+}
+
+func exports() ([]Export, error) {
+	if plugin.exports != nil {
+		return plugin.exports()
+	}
+	if plugin.exportsBelow != nil {
+		return plugin.exportsBelow()
+	}
+	return []Export{{}}, nil
+}
+
+//go:wasmexport sb_default
+func defaultExport() int32 {
+	return control(func() int32 {
+		name, ok, err := theDefault()
+		if ok && err == nil {
+			exportDefault(name)
+		}
+		return status(err)
+	})
+}
+
+// theDefault is what clients get who name no export; false where there is none.
+func theDefault() (string, bool, error) {
+	if plugin.defaultExport != nil {
+		return plugin.defaultExport()
+	}
+	if plugin.exports == nil && plugin.defaultBelow != nil {
+		return plugin.defaultBelow()
+	}
+	all, err := exports()
+	for _, export := range all {
+		if export.Name == "" || len(all) == 1 {
+			return export.Name, true, err
+		}
+	}
+	return "", false, err
+}
+
+//go:wasmexport sb_describe
+func describe(handle int32) int32 {
+	if device, ok := devices[handle].(Describer); ok {
+		exportAdd("", control(device.Description))
+	}
+	return 0
 }
 
 //go:wasmexport sb_connect
@@ -45,7 +104,7 @@ func connect(peer unsafe.Pointer, length uint32) int32 {
 	if plugin.connect == nil {
 		return 0
 	}
-	return status(plugin.connect(string(view(peer, uint64(length)))))
+	return control(func() int32 { return status(plugin.connect(string(view(peer, uint64(length))))) })
 }
 
 //go:wasmexport sb_open
@@ -58,9 +117,14 @@ func open(name unsafe.Pointer, length uint32, flags int32) int32 {
 	if text != "" && plugin.exports == nil && !plugin.filter {
 		return -int32(ENOENT)
 	}
-	device, err := plugin.open(int32(handle), text, flags&1 != 0)
-	if err != nil {
-		return -status(err)
+	var device any
+	errno := control(func() (errno int32) {
+		var err error
+		device, err = plugin.open(int32(handle), text, flags&1 != 0)
+		return status(err)
+	})
+	if errno != 0 {
+		return -errno
 	}
 	if handle == len(devices) {
 		devices = append(devices, nil)
@@ -72,7 +136,7 @@ func open(name unsafe.Pointer, length uint32, flags int32) int32 {
 //go:wasmexport sb_close
 func closeDevice(handle int32) {
 	if closer, ok := devices[handle].(io.Closer); ok {
-		if err := closer.Close(); err != nil {
+		if err := control(closer.Close); err != nil {
 			Log(LevelWarning, err.Error())
 		}
 	}
@@ -82,7 +146,10 @@ func closeDevice(handle int32) {
 //go:wasmexport sb_size
 func size(handle int32) int64 {
 	if device, ok := devices[handle].(interface{ Size() int64 }); ok {
-		return device.Size()
+		if plugin.filter {
+			return measure(handle, device)
+		}
+		return control(device.Size)
 	}
 	if plugin.size == nil {
 		return -int64(EIO)
@@ -97,7 +164,7 @@ func getInfo(handle int32, out unsafe.Pointer) int32 {
 		return status(err)
 	}
 	if informer, ok := devices[handle].(Informer); ok {
-		informer.Info(info)
+		control(func() any { informer.Info(info); return nil })
 	}
 	return 0
 }
@@ -136,7 +203,7 @@ func readInto(device io.ReaderAt, request int32, off, n int64) error {
 func pwrite(handle, request int32, data unsafe.Pointer, count, offset uint64, flags int32) int32 {
 	device, ok := devices[handle].(io.WriterAt)
 	if !ok {
-		return forward(request, count, offset, flags)
+		return passWrite(handle, request, count, offset, flags)
 	}
 	if data == nil {
 		setErrorText(`the manifest of a filter with WriteAt says "calls": {"pwrite": "transform"}`)
@@ -146,6 +213,30 @@ func pwrite(handle, request int32, data unsafe.Pointer, count, offset uint64, fl
 		_, err := device.WriteAt(view(data, count), int64(offset))
 		return err
 	})
+}
+
+// passWrite has the first child answer a write, at which the filter may look before.
+func passWrite(handle, request int32, count, offset uint64, flags int32) int32 {
+	if device, ok := devices[handle].(WriteInspector); ok {
+		write := &Write{request, int64(offset), int64(count)}
+		if err := device.InspectWrite(write); err != nil {
+			return status(err)
+		}
+	}
+	return forward(request, count, offset, flags)
+}
+
+//go:wasmexport sb_place
+func place(handle int32, count, offset uint64) unsafe.Pointer {
+	device, ok := devices[handle].(Placer)
+	if !ok {
+		return nil
+	}
+	p := device.Place(int64(offset), int64(count))
+	if uint64(len(p)) < count {
+		return nil
+	}
+	return start(p)
 }
 
 //go:wasmexport sb_flush
@@ -211,10 +302,25 @@ func extents(handle, request int32, count, offset uint64, flags int32) int32 {
 	})
 }
 
+//go:wasmexport sb_finish
+func finish() {
+	if plugin.finish == nil {
+		return
+	}
+	done := false
+	go func() {
+		if err := plugin.finish(); err != nil {
+			Log(LevelError, err.Error())
+		}
+		done = true
+	}()
+	takeTurns(&done)
+}
+
 //go:wasmexport sb_stop
 func stop() {
 	if plugin.stop != nil {
-		plugin.stop()
+		control(func() any { plugin.stop(); return nil })
 	}
 }
 

@@ -5,6 +5,7 @@
 package sandblock
 
 import (
+	"encoding/binary"
 	"runtime"
 	"unsafe"
 )
@@ -42,11 +43,109 @@ func hostNextZero(handle, child int32, count, offset uint64, flags, token int32)
 //go:wasmimport sandblock:v3 next_cache
 func hostNextCache(handle, child int32, count, offset uint64, flags, token int32) int32
 
+//go:wasmimport sandblock:v3 next_open
+func hostNextOpen(name unsafe.Pointer, length uint32, flags int32) int32
+
+//go:wasmimport sandblock:v3 next_close
+func hostNextClose(handle int32)
+
+//go:wasmimport sandblock:v3 next_reopen
+func hostNextReopen(handle, flags int32) int32
+
+//go:wasmimport sandblock:v3 next_list
+func hostNextList(child int32, list unsafe.Pointer, capacity uint32) uint32
+
+//go:wasmimport sandblock:v3 next_default
+func hostNextDefault(child int32, name unsafe.Pointer, capacity uint32) int32
+
+//go:wasmimport sandblock:v3 payload
+func hostPayload(request int32, at uint64, p unsafe.Pointer, length uint32) int32
+
 // Next is what is below a filter: a Device with all interfaces beside it. Its methods block
 // the goroutine of the request that calls them.
 type Next struct {
 	handle int32
 	child  int32
+}
+
+// OwnNext is what a filter has opened for itself.
+type OwnNext struct{ *Next }
+
+// OpenNext opens an export of what is below for work that belongs to no client.
+func OpenNext(name string, readOnly bool) (*OwnNext, error) {
+	defer runtime.KeepAlive(name)
+	handle := hostNextOpen(pointer(name), uint32(len(name)), openFlags(readOnly))
+	if handle < 0 {
+		return nil, Errno(-handle)
+	}
+	return &OwnNext{&Next{handle: handle}}, nil
+}
+
+// Close closes it.
+func (n *OwnNext) Close() error {
+	hostNextClose(n.handle)
+	return nil
+}
+
+// Reopen opens it again on all children, and closes what was open. Where that fails all stays as it was.
+func (n *Next) Reopen(readOnly bool) error {
+	return failure(hostNextReopen(n.handle, openFlags(readOnly)))
+}
+
+func openFlags(readOnly bool) int32 {
+	if readOnly {
+		return 1
+	}
+	return 0
+}
+
+// ExportsBelow lists the exports of a child.
+func ExportsBelow(child int) ([]Export, error) {
+	list := make([]byte, 4096)
+	for {
+		length := hostNextList(int32(child), unsafe.Pointer(&list[0]), uint32(len(list)))
+		if length == 0 {
+			return nil, EIO
+		}
+		if int(length) <= len(list) {
+			return exportsIn(list[:length]), nil
+		}
+		list = make([]byte, length)
+	}
+}
+
+// exportsIn reads a list: its number of entries, then for each two lengths and two texts.
+func exportsIn(list []byte) []Export {
+	number := func() (n uint32) {
+		n, list = binary.LittleEndian.Uint32(list), list[4:]
+		return n
+	}
+	text := func(length uint32) (t string) {
+		t, list = string(list[:length]), list[length:]
+		return t
+	}
+	all := make([]Export, number())
+	for i := range all {
+		name, description := number(), number()
+		all[i] = Export{text(name), text(description)}
+	}
+	return all
+}
+
+// Bytes that the name of an export has at most.
+const nameMax = 4096
+
+// DefaultBelow is the default export of a child; false where there is none.
+func DefaultBelow(child int) (string, bool, error) {
+	name := make([]byte, nameMax)
+	length := hostNextDefault(int32(child), unsafe.Pointer(&name[0]), nameMax)
+	if Errno(-length) == ENOENT {
+		return "", false, nil
+	}
+	if length < 0 {
+		return "", false, Errno(-length)
+	}
+	return string(name[:length]), true, nil
 }
 
 // Count is the number of children.

@@ -48,6 +48,14 @@ type Extenter interface {
 // Cacher is told that a range is going to be read soon.
 type Cacher interface{ Cache(off, n int64) error }
 
+// Placer keeps the content in memory, and saves the copy of large writes: Place returns where these bytes
+// lie, all n in one piece, or nil. WriteAt gets them later as p, which may be the same memory, or other.
+type Placer interface{ Place(off, n int64) []byte }
+
+// WriteInspector is a filter without WriteAt that looks at writes before they are passed on. An error fails
+// the write.
+type WriteInspector interface{ InspectWrite(w *Write) error }
+
 // Describer has a description for people, in one line.
 type Describer interface{ Description() string }
 
@@ -70,13 +78,16 @@ type Plugin struct {
 	Ready func() error
 	// Exports lists what there is; without it there is one export with an empty name.
 	Exports func() ([]Export, error)
+	// Default is the export that clients get who name none; false where there is none. Without it that is
+	// the one with the empty name, or the only one.
+	Default func() (string, bool, error)
 	// Open opens an export. What it returns is closed if it is an io.Closer.
 	Open func(name string, readOnly bool) (Device, error)
 	// Connect may refuse a client, of which it gets an address or so.
 	Connect func(peer string) error
 	// Stop is called last.
 	Stop func()
-	// Concurrent has each request served in a goroutine, which may call Sleep.
+	// Concurrent has each request served in a goroutine, which may wait: for files, connections, Sleep.
 	Concurrent bool
 }
 
@@ -84,7 +95,13 @@ type Plugin struct {
 type Filter struct {
 	Ready   func() error
 	Connect func(peer string) error
-	Stop    func()
+	// Exports and Default: without them, those of the first child.
+	Exports func() ([]Export, error)
+	Default func() (string, bool, error)
+	// Finish is called in a goroutine when nothing is open any more, and brings below what is still to be
+	// brought there, by what OpenNext has opened.
+	Finish func() error
+	Stop   func()
 	// Open gets what is below the export. It returns a value with any of the methods of
 	// a Device and the interfaces beside it; what is missing goes to the first child
 	// without data passing through the filter. With WriteAt the manifest must say
@@ -97,18 +114,23 @@ type Filter struct {
 
 // definition is a Plugin or Filter in one form.
 type definition struct {
-	ready      func() error
-	exports    func() ([]Export, error)
-	open       func(handle int32, name string, readOnly bool) (any, error)
-	connect    func(string) error
-	stop       func()
-	concurrent bool
-	filter     bool
+	ready   func() error
+	exports func() ([]Export, error)
+	// A name, and whether there is one.
+	defaultExport func() (string, bool, error)
+	open          func(handle int32, name string, readOnly bool) (any, error)
+	connect       func(string) error
+	finish        func() error
+	stop          func()
+	concurrent    bool
+	filter        bool
 	// Of filters only: plugins must not import functions for what is below.
-	forward func(request int32, count, offset uint64, flags int32) int32
-	flush   func(handle int32) error
-	below   func(handle int32) (*Info, error)
-	size    func(handle int32) int64
+	forward      func(request int32, count, offset uint64, flags int32) int32
+	flush        func(handle int32) error
+	below        func(handle int32) (*Info, error)
+	size         func(handle int32) int64
+	exportsBelow func() ([]Export, error)
+	defaultBelow func() (string, bool, error)
 }
 
 var plugin definition
@@ -116,10 +138,11 @@ var plugin definition
 // Register makes the program a plugin. It is called from init.
 func Register(p Plugin) {
 	plugin = definition{
-		ready:   p.Ready,
-		exports: p.Exports,
-		connect: p.Connect,
-		stop:    p.Stop,
+		ready:         p.Ready,
+		exports:       p.Exports,
+		defaultExport: p.Default,
+		connect:       p.Connect,
+		stop:          p.Stop,
 		open: func(_ int32, name string, readOnly bool) (any, error) {
 			return p.Open(name, readOnly)
 		},
@@ -130,9 +153,12 @@ func Register(p Plugin) {
 // RegisterFilter makes the program a filter. It is called from init.
 func RegisterFilter(f Filter) {
 	plugin = definition{
-		ready:   f.Ready,
-		connect: f.Connect,
-		stop:    f.Stop,
+		ready:         f.Ready,
+		exports:       f.Exports,
+		defaultExport: f.Default,
+		connect:       f.Connect,
+		finish:        f.Finish,
+		stop:          f.Stop,
 		open: func(handle int32, name string, readOnly bool) (any, error) {
 			return f.Open(&Next{handle: handle}, name, readOnly)
 		},
@@ -142,9 +168,11 @@ func RegisterFilter(f Filter) {
 			return hostNextForward(request, 0, 0, count, offset, flags, 0)
 		},
 		// Not forwarded: the request may be a write, after which the host wants a flush.
-		flush: func(handle int32) error { return (&Next{handle: handle}).Flush() },
-		below: func(handle int32) (*Info, error) { return (&Next{handle: handle}).Info() },
-		size:  func(handle int32) int64 { return hostNextSize(handle, 0) },
+		flush:        func(handle int32) error { return (&Next{handle: handle}).Flush() },
+		below:        func(handle int32) (*Info, error) { return (&Next{handle: handle}).Info() },
+		size:         func(handle int32) int64 { return hostNextSize(handle, 0) },
+		exportsBelow: func() ([]Export, error) { return ExportsBelow(0) },
+		defaultBelow: func() (string, bool, error) { return DefaultBelow(0) },
 	}
 }
 

@@ -48,8 +48,38 @@ func (r *Reply) Zero(n int64, hole bool) {
 	r.next += n
 }
 
+// From has the next n bytes answered by what is below, from off on there, without copying them. After an
+// error none of them is answered: another child can be asked, or Fail called.
+func (r *Reply) From(next *Next, n, off int64) error {
+	errno := await(func(token int32) int32 {
+		return hostNextForward(r.request, next.child, uint64(r.next), uint64(n), uint64(off), flagWhole, token)
+	})
+	if errno == 0 {
+		r.next += n
+	}
+	return failure(errno)
+}
+
+// Restart forgets all answers so far.
+func (r *Reply) Restart() {
+	hostReplyRestart(r.request)
+	r.next = 0
+}
+
 // Fail says that the next n bytes cannot be read.
 func (r *Reply) Fail(n int64, errno Errno) {
 	hostReplyError(r.request, uint64(r.next), uint64(n), int32(errno))
 	r.next += n
+}
+
+// Write is a write that a filter passes on.
+type Write struct {
+	request int32
+	// Offset and Length are what is written.
+	Offset, Length int64
+}
+
+// Payload copies len(p) bytes of the data, from at on, to p.
+func (w *Write) Payload(p []byte, at int64) error {
+	return failure(hostPayload(w.request, uint64(at), start(p), uint32(len(p))))
 }
