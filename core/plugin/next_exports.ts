@@ -27,6 +27,21 @@ export function listBytes(entries: readonly ExportEntry[]): Uint8Array {
   return bytes;
 }
 
+/** The entries that `listBytes` has packed. */
+export function listIn(bytes: Uint8Array): ExportEntry[] {
+  const decoder = new TextDecoder();
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const entries: ExportEntry[] = [];
+  let at = WORD;
+  const text = (length: number) => decoder.decode(bytes.subarray(at, at += length));
+  for (let left = view.getUint32(0, true); left > 0; left--) {
+    const [name, description] = [view.getUint32(at, true), view.getUint32(at + WORD, true)];
+    at += 2 * WORD;
+    entries.push({ name: text(name), description: text(description) });
+  }
+  return entries;
+}
+
 /** Copies as much of `bytes` as fits to `pointer` in the plugin's memory. Returns the length of all. */
 export function giveBytes(
   host: Host,

@@ -20,11 +20,13 @@ import {
   whole,
 } from "./values.ts";
 
-const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /** Functions of a disk that answer a request for a range, by what `implemented` calls them. */
 const RANGES = ["trim", "zero", "extents"] as const;
+
+/** All functions of a disk for requests. */
+const REQUESTS = ["pread", "pwrite", "flush", "cache", ...RANGES] as const;
 
 /** The functions of `device` that are called for a component. */
 export function componentCalls(services: Services, device: Device): PluginCalls {
@@ -32,6 +34,7 @@ export function componentCalls(services: Services, device: Device): PluginCalls 
   const implemented = adapter.run(() => device.implemented());
   const { sb_alloc, sb_free, ...calls } = adapter.always();
   const data: PluginCalls = {};
+  services.answersAll = REQUESTS.every((name) => implemented[name]);
   for (const name of RANGES) if (implemented[name]) data[`sb_${name}`] = adapter.range(name);
   if (implemented.pread) data.sb_pread = adapter.pread;
   if (implemented.pwrite) data.sb_pwrite = adapter.pwrite;
@@ -105,9 +108,9 @@ class Adapter {
   }
 
   pread: RangeCall = (handle, id, countHigh, countLow, offsetHigh, offsetLow) => {
-    const request = this.#begin(id);
+    const count = whole(countHigh, countLow);
+    const request = this.#begin(id, count);
     try {
-      const count = whole(countHigh, countLow);
       this.#disk(handle).pread(count, whole(offsetHigh, offsetLow), request);
     } catch (error) {
       return this.#failedRequest(error);
@@ -119,13 +122,13 @@ class Adapter {
     handle,
     id,
     pointer,
-    _countHigh,
+    countHigh,
     countLow,
     offsetHigh,
     offsetLow,
     flags,
   ) => {
-    const request = this.#begin(id);
+    const request = this.#begin(id, whole(countHigh, countLow));
     const { bytes } = this.#services.memory;
     // A filter that only passes payloads on gets none.
     const data = bytes.subarray(pointer, pointer === 0 ? 0 : pointer + (countLow >>> 0));
@@ -138,20 +141,20 @@ class Adapter {
   };
 
   flush = (handle: number, id: number): number => {
-    return this.#request(id, (request) => this.#disk(handle).flush(request));
+    return this.#request(id, 0n, (request) => this.#disk(handle).flush(request));
   };
 
   cache: RangeCall = (handle, id, countHigh, countLow, offsetHigh, offsetLow) => {
-    return this.#request(id, (request) => {
-      const count = whole(countHigh, countLow);
+    const count = whole(countHigh, countLow);
+    return this.#request(id, count, (request) => {
       this.#disk(handle).cache(count, whole(offsetHigh, offsetLow), request);
     });
   };
 
   range(name: typeof RANGES[number]): RangeCall {
     return (handle, id, countHigh, countLow, offsetHigh, offsetLow, flags) => {
-      return this.#request(id, (request) => {
-        const count = whole(countHigh, countLow);
+      const count = whole(countHigh, countLow);
+      return this.#request(id, count, (request) => {
         const bits: CallFlags = callFlags(flags);
         this.#disk(handle)[name](count, whole(offsetHigh, offsetLow), bits, request);
       });
@@ -177,7 +180,8 @@ class Adapter {
   defaultExport(): number {
     return this.status(() => {
       const name = this.#device.defaultExport();
-      if (name !== undefined) this.#withText(name, (p, l) => this.#core("export_default", p, l));
+      if (name === undefined) return;
+      this.#services.text(name, (pointer, length) => this.#core("export_default", pointer, length));
     });
   }
 
@@ -201,9 +205,10 @@ class Adapter {
     return decoder.decode(this.#services.memory.bytes.subarray(pointer, pointer + length));
   }
 
-  #begin(id: number): Request {
+  #begin(id: number, bytes: bigint): Request {
     const request = this.#lent;
     request.id = id;
+    request.bytes = bytes;
     request.pending = false;
     request.status = 0;
     this.#services.running = request;
@@ -221,8 +226,8 @@ class Adapter {
     return this.#failed(error);
   }
 
-  #request(id: number, call: (request: Request) => void): number {
-    const request = this.#begin(id);
+  #request(id: number, bytes: bigint, call: (request: Request) => void): number {
+    const request = this.#begin(id, bytes);
     try {
       call(request);
     } catch (error) {
@@ -264,8 +269,9 @@ class Adapter {
   }
 
   #addExport(name: string, description: string): void {
-    this.#withText(name, (namePointer, nameLength) => {
-      this.#withText(description, (pointer, length) => {
+    const services = this.#services;
+    services.text(name, (namePointer, nameLength) => {
+      services.text(description, (pointer, length) => {
         this.#core("export_add", namePointer, nameLength, pointer, length);
       });
     });
@@ -273,14 +279,6 @@ class Adapter {
 
   #core(name: string, ...values: number[]): void {
     this.#services.core[name]!(...values.flatMap((value) => [0, value]));
-  }
-
-  #withText(text: string, use: (pointer: number, length: number) => void): void {
-    const bytes = encoder.encode(text);
-    this.#services.lend(bytes.length, (pointer) => {
-      this.#services.memory.bytes.set(bytes, pointer);
-      use(pointer, bytes.length);
-    });
   }
 
   /** The errno of a failure that the component returned. Throws what else there is. */

@@ -3,12 +3,14 @@
 
 import { Errno, errnoName } from "../../block/errno.ts";
 import type { LOG_LEVELS } from "../instance.ts";
-import { Context, shown } from "./resources.ts";
+import type { ExportEntry } from "../../block/export.ts";
+import { listIn } from "../next_exports.ts";
+import { Context, failure, shown } from "./resources.ts";
 import type { Services } from "./services.ts";
 import { plainToken } from "./transfers.ts";
 import { FailureError, lower, upper } from "./values.ts";
 
-const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** The interface, for one instance. */
 export function hostFunctions(services: Services): Record<string, unknown> {
@@ -19,11 +21,7 @@ export function hostFunctions(services: Services): Record<string, unknown> {
       host.log(`log ${level}`, level, shown(text));
     },
     feature: (name: string) => {
-      const bytes = encoder.encode(name);
-      return services.lend(bytes.length, (pointer) => {
-        services.memory.bytes.set(bytes, pointer);
-        return core.feature!(0, pointer, 0, bytes.length) === 1;
-      });
+      return services.text(name, (pointer, length) => core.feature!(0, pointer, 0, length) === 1);
     },
     metric: (index: number, value: bigint) => core.metric!(index, upper(value), lower(value)),
     timer: (nanoseconds: bigint, token: number) => {
@@ -36,17 +34,41 @@ export function hostFunctions(services: Services): Record<string, unknown> {
     },
     cancel: (token: number) => core.cancel!(plainToken(token)) === 1,
     openNext: (name: string, readOnly: boolean) => openNext(services, name, readOnly),
+    listNext: (child: number) => listNext(services, child),
+    defaultNext: (child: number) => defaultNext(services, child),
   };
 }
 
 function openNext(services: Services, name: string, readOnly: boolean): Context {
-  const { core, host } = services;
-  const bytes = encoder.encode(name);
-  const handle = services.lend(bytes.length, (pointer) => {
-    services.memory.bytes.set(bytes, pointer);
-    return core.next_open!(0, pointer, 0, bytes.length, readOnly ? 1 : 0) as number;
+  const handle = services.text(name, (pointer, length) => {
+    return services.core.next_open!(0, pointer, 0, length, readOnly ? 1 : 0) as number;
   });
-  if (handle >= 0) return new Context(services, handle);
-  const text = host.errorText || errnoName(-handle);
-  throw new FailureError({ errno: handle < 0 ? -handle : Errno.EIO, text });
+  if (handle < 0) throw failure(services, -handle);
+  return new Context(services, handle);
+}
+
+/** Bytes of a list that most lists fit into. */
+const LIST_BYTES = 4096;
+
+function listNext(services: Services, child: number): ExportEntry[] {
+  let room = LIST_BYTES;
+  while (true) {
+    let length = 0;
+    const bytes = services.lend(room, (pointer) => {
+      length = services.core.next_list!(child, 0, pointer, 0, room) as number;
+      return services.memory.bytes.slice(pointer, pointer + Math.min(length, room));
+    });
+    if (length === 0) throw failure(services, Errno.EIO);
+    if (length <= room) return listIn(bytes);
+    room = length;
+  }
+}
+
+function defaultNext(services: Services, child: number): string | undefined {
+  return services.lend(LIST_BYTES, (pointer) => {
+    const length = services.core.next_default!(child, 0, pointer, 0, LIST_BYTES) as number;
+    if (length === -Errno.ENOENT) return undefined;
+    if (length < 0) throw failure(services, -length);
+    return decoder.decode(services.memory.bytes.subarray(pointer, pointer + length));
+  });
 }

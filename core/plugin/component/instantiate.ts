@@ -16,7 +16,9 @@ import { ADDED_IMPORTS } from "../wasm/rewrite.ts";
 import { componentCalls } from "./calls.ts";
 import { deviceOf } from "./device.ts";
 import { Exchange } from "./exchange.ts";
+import { fileFunctions } from "./files.ts";
 import { hostFunctions } from "./host_functions.ts";
+import { networkFunctions } from "./network.ts";
 import { INTERFACE, type PreparedComponent, type PreparedModule } from "./prepare.ts";
 import { evaluate } from "./program.ts";
 import { Request } from "./resources.ts";
@@ -37,7 +39,9 @@ export function instantiateComponent(
   services.transfers = new Transfers(services);
   const imports = {
     ...preview2(around),
+    [INTERFACE.Files]: fileFunctions(services),
     [INTERFACE.Host]: hostFunctions(services),
+    [INTERFACE.Network]: networkFunctions(services),
     [INTERFACE.Requests]: { Request },
     [INTERFACE.Types]: {},
   };

@@ -44,7 +44,9 @@ export interface PreparedModule {
 /** Interfaces of the ABI, without version. */
 export const INTERFACE = {
   Device: "sandblock:plugin/device",
+  Files: "sandblock:plugin/files",
   Host: "sandblock:plugin/host",
+  Network: "sandblock:plugin/network",
   Requests: "sandblock:plugin/requests",
   Types: "sandblock:plugin/types",
 } as const;
@@ -112,8 +114,10 @@ function checkImports(imports: readonly string[]): void {
   for (const name of imports) {
     if (known.has(name)) continue;
     throw new PluginError(
-      `it imports ${quoted(name)}; a component imports "${INTERFACE.Host}", ` +
-        `"${INTERFACE.Requests}" and those interfaces of WASI 0.2 that runtimes need`,
+      `it imports ${
+        quoted(name)
+      }; a component imports the interfaces "host", "requests", "files" ` +
+        `and "network" of sandblock:plugin and those of WASI 0.2 that runtimes need`,
     );
   }
 }

@@ -8,7 +8,7 @@ import { Status } from "../../block/request.ts";
 import { defaultInfo, INFO_BYTES, readInfo, writeInfo } from "../info.ts";
 import { cutAt, printable, TEXT_BYTES_MAX } from "../text.ts";
 import type { Services } from "./services.ts";
-import { plainToken } from "./transfers.ts";
+import { lengthOf, plainToken } from "./transfers.ts";
 import {
   type CallFlags,
   type Extent,
@@ -28,7 +28,8 @@ const REPRESENTATION = Symbol.for("cabiRep");
 /** Away from the numbers that jco gives, which begin at 1. */
 const LENT_REPRESENTATION = 0x20000000;
 
-function known(services: Services | undefined): Services {
+/** `services` of an object, unless jco has made it for a handle that does not exist. */
+export function known(services: Services | undefined): Services {
   if (services !== undefined) return services;
   throw new WebAssembly.RuntimeError("it used a handle that it does not have");
 }
@@ -42,11 +43,14 @@ export class Request {
   /** What the call returns: 0, or an errno where it was finished while it ran. */
   status = 0;
   finished = false;
+  /** Bytes that it is about. */
+  bytes: bigint;
   readonly services: Services | undefined;
 
-  constructor(services: Services, id = 0) {
+  constructor(services: Services, id = 0, bytes = 0n) {
     this.services = services;
     this.id = id;
+    this.bytes = bytes;
   }
 
   /** The object that is lent to one call after the other. */
@@ -54,6 +58,11 @@ export class Request {
     const request = new Request(services);
     Object.defineProperty(request, REPRESENTATION, { value: LENT_REPRESENTATION });
     return request;
+  }
+
+  length(): bigint {
+    known(this.services);
+    return this.bytes;
   }
 
   data(at: bigint, bytes: Uint8Array): void {
@@ -78,9 +87,23 @@ export class Request {
     core.extent!(this.id, upper(length), lower(length), extentFlags(hole, zero));
   }
 
+  restart(): void {
+    known(this.services).core.reply_restart!(this.id);
+  }
+
+  payload(at: bigint, length: bigint): Uint8Array {
+    const services = known(this.services);
+    const bytes = lengthOf(length);
+    return services.lend(bytes, (pointer) => {
+      const errno = services.core.payload!(this.id, upper(at), lower(at), 0, pointer, 0, bytes);
+      if (errno !== 0) throw failure(services, errno as number);
+      return services.memory.bytes.slice(pointer, pointer + bytes);
+    });
+  }
+
   later(): Request {
     this.pending = true;
-    return new Request(known(this.services), this.id);
+    return new Request(known(this.services), this.id, this.bytes);
   }
 
   finish(outcome: { tag: "ok" } | { tag: "err"; val: Failure }): void {
@@ -149,7 +172,8 @@ export function progressOf(services: Services, status: number): Progress {
   throw failure(services, status);
 }
 
-function failure({ host }: Services, errno: number): FailureError {
+/** What is thrown for an errno of the host, with its text. */
+export function failure({ host }: Services, errno: number): FailureError {
   return new FailureError({ errno, text: host.errorText || errnoName(errno) });
 }
 
@@ -199,7 +223,21 @@ export class Context {
   }
 
   pread(child: number, count: bigint, offset: bigint, token: number): Uint8Array | undefined {
-    return known(this.services).transfers.read(this.handle, child, count, offset, token);
+    const { core, transfers } = known(this.services);
+    return transfers.data(lengthOf(count), token, (pointer, held) => {
+      return core.next_pread!(
+        this.handle,
+        child,
+        0,
+        pointer,
+        upper(count),
+        lower(count),
+        upper(offset),
+        lower(offset),
+        0,
+        held,
+      );
+    });
   }
 
   pwrite(
@@ -209,8 +247,21 @@ export class Context {
     flags: CallFlags,
     token: number,
   ): Progress {
-    const bits = flagsNumber(flags);
-    return known(this.services).transfers.write(this.handle, child, data, offset, bits, token);
+    const { core, transfers } = known(this.services);
+    return transfers.sent(data, token, (pointer, held) => {
+      return core.next_pwrite!(
+        this.handle,
+        child,
+        0,
+        pointer,
+        0,
+        data.length,
+        upper(offset),
+        lower(offset),
+        flagsNumber(flags),
+        held,
+      );
+    });
   }
 
   flush(child: number, token: number): Progress {
@@ -245,6 +296,16 @@ export class Context {
     const bits = flagsNumber(flags);
     const { transfers } = known(this.services);
     return transfers.extents(this.handle, child, count, offset, bits, most, token);
+  }
+
+  reopen(readOnly: boolean): void {
+    const services = known(this.services);
+    if (!services.answersAll) {
+      const text = "it cannot open again: it does not implement all seven functions for requests";
+      throw new FailureError({ errno: Errno.EINVAL, text });
+    }
+    const errno = services.core.next_reopen!(this.handle, readOnly ? 1 : 0) as number;
+    if (errno !== 0) throw failure(services, errno);
   }
 
   [Symbol.dispose](): void {

@@ -9,6 +9,8 @@ import type { Exchange } from "./exchange.ts";
 import type { Request } from "./resources.ts";
 import type { Transfers } from "./transfers.ts";
 
+const encoder = new TextEncoder();
+
 /** Functions of the host in the core form: pointers, counts and offsets come in halves. */
 export type CoreFunctions = Record<string, (...values: (number | bigint)[]) => unknown>;
 
@@ -20,6 +22,8 @@ export class Services {
   transfers!: Transfers;
   /** The request whose call is under way; null outside of such calls. */
   running: Request | null = null;
+  /** Whether it implements all functions for requests. */
+  answersAll = false;
 
   constructor(host: Host, core: CoreFunctions, exchange: Exchange) {
     this.host = host;
@@ -38,6 +42,15 @@ export class Services {
     this.memory.refresh();
     if (pointer !== 0) return pointer;
     throw new FailureError({ errno: Errno.ENOMEM, text: `there is no room for ${length} bytes` });
+  }
+
+  /** Calls `use` with the bytes of `text` in memory. */
+  text<T>(text: string, use: (pointer: number, length: number) => T): T {
+    const bytes = encoder.encode(text);
+    return this.lend(bytes.length, (pointer) => {
+      this.memory.bytes.set(bytes, pointer);
+      return use(pointer, bytes.length);
+    });
   }
 
   /** Calls `use` with a pointer to `length` bytes. */

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT
-// Requests of a filter to what is below it that move bytes or extents, which lie in the host's memory
-// until they have ended.
+// What a component begins that moves bytes or extents, which lie in the host's memory until it has ended:
+// requests to what is below, calls on files and connections.
 
 import { ExtentFlag, Status } from "../../block/request.ts";
 import { progressOf } from "./resources.ts";
 import type { Services } from "./services.ts";
 import { type Extent, lower, type Outcome, type Progress, upper } from "./values.ts";
 
+/** What net_read fills in begins with room and number of bytes. */
+const RECEIVED_HEAD_BYTES = 8;
 const LIST_HEAD_BYTES = 8;
 const EXTENT_BYTES = 16;
 /** Extents that are taken at a time. */
 const EXTENTS_MAX = 65536;
 
 /** What is done with the memory of a request that has ended. */
-type Kind = "data" | "extents" | "done";
+type Kind = "data" | "received" | "extents" | "done";
+
+/** Begins something with memory at `pointer` and the token that the host knows it by. Returns its status. */
+export type Start = (pointer: number, token: number) => unknown;
 
 interface Transfer {
   kind: Kind;
@@ -49,60 +54,31 @@ export class Transfers {
     this.#services = services;
   }
 
-  read(
-    handle: number,
-    child: number,
-    count: bigint,
-    offset: bigint,
-    token: number,
-  ): Uint8Array | undefined {
-    const bytes = lengthOf(count);
-    const { core } = this.#services;
-    const transfer = this.#transfer("data", bytes, token);
-    const status = this.#begin(transfer, (pointer, held) => {
-      return core.next_pread!(
-        handle,
-        child,
-        0,
-        pointer,
-        upper(count),
-        lower(count),
-        upper(offset),
-        lower(offset),
-        0,
-        held,
-      );
-    });
-    if (status === "pending") return undefined;
-    return status.tag === "data" ? status.val : undefined;
+  /**
+   * Has `start` bring `bytes` bytes to a pointer. Returns them, or undefined where they come later.
+   * `now`: the token 0 means to wait. Throws FailureError.
+   */
+  data(bytes: number, token: number, start: Start, now = false): Uint8Array | undefined {
+    return this.#bytes(this.#transfer("data", bytes, token), start, now);
   }
 
-  write(
-    handle: number,
-    child: number,
-    data: Uint8Array,
-    offset: bigint,
-    flags: number,
-    token: number,
-  ): Progress {
-    const bytes = data.length;
-    const { core, memory } = this.#services;
-    const transfer = this.#transfer("done", bytes, token);
-    const status = this.#begin(transfer, (pointer, held) => {
-      memory.bytes.set(data, pointer);
-      return core.next_pwrite!(
-        handle,
-        child,
-        0,
-        pointer,
-        0,
-        bytes,
-        upper(offset),
-        lower(offset),
-        flags,
-        held,
-      );
+  /** The same for up to `most` bytes, which `start` brings behind how many they may be and are. */
+  received(most: number, token: number, start: Start): Uint8Array | undefined {
+    const { memory } = this.#services;
+    const transfer = this.#transfer("received", RECEIVED_HEAD_BYTES + most, token);
+    return this.#bytes(transfer, (pointer, held) => {
+      memory.view.setUint32(pointer, most, true);
+      return start(pointer, held);
     });
+  }
+
+  /** Has `start` take `data` from a pointer. Throws FailureError. */
+  sent(data: Uint8Array, token: number, start: Start, now = false): Progress {
+    const transfer = this.#transfer("done", data.length, token);
+    const status = this.#begin(transfer, (pointer, held) => {
+      this.#services.memory.bytes.set(data, pointer);
+      return start(pointer, held);
+    }, now);
     return status === "pending" ? "pending" : "done";
   }
 
@@ -152,24 +128,39 @@ export class Transfers {
     };
   }
 
+  /** Nobody will be told of what the host calls `token`, and nothing touches its memory any more. */
+  drop(token: number): void {
+    const transfer = this.#pending.get(token);
+    if (transfer === undefined) return;
+    this.#pending.delete(token);
+    this.#services.exchange.free(transfer.pointer, transfer.bytes);
+  }
+
+  #bytes(transfer: Transfer, start: Start, now = false): Uint8Array | undefined {
+    const status = this.#begin(transfer, start, now);
+    if (status === "pending") return undefined;
+    return status.tag === "data" ? status.val : undefined;
+  }
+
   #transfer(kind: Kind, bytes: number, token: number): Transfer {
     plainToken(token);
     return { kind, pointer: this.#services.allocate(bytes), bytes, token };
   }
 
-  #begin(
-    transfer: Transfer,
-    start: (pointer: number, token: number) => unknown,
-  ): Outcome | "pending" {
+  #begin(transfer: Transfer, start: Start, now = false): Outcome | "pending" {
+    if (now && transfer.token === 0) return this.#ended(transfer, start(transfer.pointer, 0));
     do this.#last = (this.#last + 1) % TOKENS_HELD; while (this.#pending.has(~this.#last));
     const token = ~this.#last;
-    const status = start(transfer.pointer, token) as number;
-    if (status === Status.Pending) {
-      this.#pending.set(token, transfer);
-      return "pending";
-    }
-    const outcome = this.#finish(transfer, status, "");
-    if (status !== 0) progressOf(this.#services, status);
+    const status = start(transfer.pointer, token);
+    if (status !== Status.Pending) return this.#ended(transfer, status);
+    this.#pending.set(token, transfer);
+    return "pending";
+  }
+
+  /** What has ended at once. Throws FailureError. */
+  #ended(transfer: Transfer, status: unknown): Outcome {
+    const outcome = this.#finish(transfer, status as number, "");
+    if (status !== 0) progressOf(this.#services, status as number);
     return outcome;
   }
 
@@ -182,6 +173,11 @@ export class Transfers {
       // A copy, as the memory is free for others when this returns.
       if (kind === "data") {
         return { tag: "data", val: memory.bytes.slice(pointer, pointer + bytes) };
+      }
+      if (kind === "received") {
+        const start = pointer + RECEIVED_HEAD_BYTES;
+        const count = memory.view.getUint32(pointer + 4, true);
+        return { tag: "data", val: memory.bytes.slice(start, start + count) };
       }
       return kind === "extents" ? { tag: "extents", val: this.#list(pointer) } : { tag: "done" };
     } finally {
@@ -204,7 +200,8 @@ export class Transfers {
   }
 }
 
-function lengthOf(count: bigint): number {
+/** `count` as a length. Traps where there is no such memory. */
+export function lengthOf(count: bigint): number {
   if (count <= 0x7fffffffn) return Number(count);
   throw new WebAssembly.RuntimeError(`it read ${count} bytes at once`);
 }

@@ -2,7 +2,7 @@
 // Values of the WIT package (wasm-plugins/abi/wit) as jco gives and takes them, and how they become
 // numbers of the core form.
 
-import { CallFlag } from "../abi.ts";
+import { CallFlag, FileFlag } from "../abi.ts";
 import type { Info } from "../info.ts";
 import { INFO_BYTES } from "../info.ts";
 import { ExtentFlag } from "../../block/request.ts";
@@ -20,6 +20,20 @@ export interface CallFlags {
   fastZero?: boolean;
   reqOne?: boolean;
   whole?: boolean;
+}
+
+/** Flags `file-flags`. */
+export interface FileFlags {
+  write?: boolean;
+  create?: boolean;
+  exclusive?: boolean;
+  truncate?: boolean;
+}
+
+/** The flags as those of file_open. */
+export function fileFlagsNumber({ write, create, exclusive, truncate }: FileFlags): number {
+  return (write ? FileFlag.Write : 0) | (create ? FileFlag.Create : 0) |
+    (exclusive ? FileFlag.Exclusive : 0) | (truncate ? FileFlag.Truncate : 0);
 }
 
 /** Enum `progress`. */
