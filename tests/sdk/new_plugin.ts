@@ -19,8 +19,12 @@ export interface NewPlugin {
   variables?: Record<string, string>;
   /** Files of the template that others take the place of. */
   replaced?: Record<string, string>;
+  /** Files of the template in which the first text becomes the second. */
+  changed?: Record<string, readonly [string, string]>;
   timeoutMs?: number;
 }
+
+const TIMEOUT_MS = 240_000;
 
 /** The disk has 1 MiB, of which less is written, so that its end is seen to be untouched. */
 const PROBE = `set -e
@@ -32,7 +36,25 @@ cmp data back`;
 
 /** Starts, builds, serves and checks a plugin in a directory of its own. Fails where a user would. */
 export async function tryNewPlugin(plugin: NewPlugin): Promise<void> {
-  const { language, kind, variables = {}, operations, timeoutMs = 240_000 } = plugin;
+  const { kind, operations, pluginTimeout, timeoutMs = TIMEOUT_MS } = plugin;
+  await withNewPlugin(plugin, async (cwd, module) => {
+    await serve(cwd, kind, module);
+    const parameter = kind === "plugin" ? "size=1M" : "key=0x5a";
+    const limit = operations === undefined ? [] : [`--operations=${operations}`];
+    if (pluginTimeout !== undefined) limit.push(`--plugin-timeout=${pluginTimeout}`);
+    const check = [...sandblock(), "plugin", "check", module, parameter, ...limit];
+    const { code, stdout, stderr } = await run(check, { cwd, timeoutMs });
+    const faults = stdout.split("\n").filter((line) => line.startsWith("FAILED"));
+    assert.deepEqual([faults, stderr, code], [[], "", 0]);
+  });
+}
+
+/** Starts and builds a plugin and calls `use` with its directory and its module there. */
+export async function withNewPlugin(
+  plugin: NewPlugin,
+  use: (cwd: string, module: string) => Promise<void>,
+): Promise<void> {
+  const { language, kind, variables = {}, timeoutMs = TIMEOUT_MS } = plugin;
   await install({ make: "make", nbdcopy: "libnbd-bin" });
   const folder = await Deno.makeTempDir({ prefix: "sandblock-new-" });
   const program = sandblock();
@@ -42,18 +64,15 @@ export async function tryNewPlugin(plugin: NewPlugin): Promise<void> {
     for (const [path, text] of Object.entries(plugin.replaced ?? {})) {
       await Deno.writeTextFile(`${cwd}/${path}`, text);
     }
+    for (const [path, [from, to]] of Object.entries(plugin.changed ?? {})) {
+      const text = await Deno.readTextFile(`${cwd}/${path}`);
+      assert(text.includes(from), `${path} has no "${from}"`);
+      await Deno.writeTextFile(`${cwd}/${path}`, text.replace(from, to));
+    }
     const settings = Object.entries({ ...variables, SANDBLOCK: program.join(" ") })
       .map(([name, value]) => `${name}=${value}`);
     await output(["make", ...settings], { cwd, timeoutMs });
-    const module = `./my-${kind}.wasm`;
-    await serve(cwd, kind, module);
-    const parameter = kind === "plugin" ? "size=1M" : "key=0x5a";
-    const limit = operations === undefined ? [] : [`--operations=${operations}`];
-    if (plugin.pluginTimeout !== undefined) limit.push(`--plugin-timeout=${plugin.pluginTimeout}`);
-    const check = [...program, "plugin", "check", module, parameter, ...limit];
-    const { code, stdout, stderr } = await run(check, { cwd, timeoutMs });
-    const faults = stdout.split("\n").filter((line) => line.startsWith("FAILED"));
-    assert.deepEqual([faults, stderr, code], [[], "", 0]);
+    await use(cwd, `./my-${kind}.wasm`);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

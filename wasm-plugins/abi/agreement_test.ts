@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The specification, the C header, the AssemblyScript SDK and the host say the same: types of all
-// functions, names of features and capabilities, keys of the manifest, types of parameters, limits.
+// The specification, the C header and the host say the same: types of all functions (for other languages see
+// ../sdk/declarations_test.ts), names of features and capabilities, keys of the manifest, types of parameters, limits.
 
 import assert from "node:assert/strict";
 import {
@@ -26,7 +26,6 @@ import { PARAMETER_TYPES } from "../../core/plugin/parameters.ts";
 const read = (path: string) => Deno.readTextFileSync(new URL(path, import.meta.url));
 const README = read("README.md");
 const HEADER = read("sandblock.h");
-const SDK = "../sdk/assemblyscript/assembly/";
 
 const NAMES: Readonly<Record<number, string>> = {
   [Value.I32]: "i32",
@@ -61,27 +60,6 @@ Deno.test("each function has the same type in the header and in the host", () =>
     seen.push(name!);
   }
   assert.deepEqual(seen.sort(), [...IMPORTS.keys(), ...EXPORTS.keys()].sort());
-});
-
-Deno.test("what the AssemblyScript SDK imports has the types of the host", () => {
-  const files = [...Deno.readDirSync(new URL(SDK, import.meta.url))];
-  const external =
-    /@external\("sandblock:v3", "(\w+)"\)\s*(?:\/\/[^\n]*\n\s*)*export declare function \w+\(([^)]*)\):\s*(\w+)/g;
-  const types: Record<string, string> = { usize: "P", void: "()" };
-  const typeOf = (text: string) => types[text] ?? text.replace(/^u/, "i");
-  let count = 0;
-  for (const { name: file } of files) {
-    if (!file.endsWith(".ts")) continue;
-    for (const [, name, parameters, result] of read(`${SDK}${file}`).matchAll(external)) {
-      const abi = IMPORTS.get(name!);
-      assert(abi !== undefined, `${file} imports "${name}", which there is not`);
-      const list = parameters!.split(",").map((one) => one.split(":")[1]?.trim() ?? "");
-      const text = list.filter((one) => one !== "").map(typeOf).join(", ");
-      assert.equal(`(${text}) -> ${typeOf(result!)}`, signature(abi), `${file}: ${name}`);
-      count++;
-    }
-  }
-  assert(count > 25, `only ${count} imports were found`);
 });
 
 /** First cells of the table whose header begins with `head`. */

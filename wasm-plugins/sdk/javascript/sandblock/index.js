@@ -3,46 +3,43 @@
 // what the world `plugin` exports. Offsets and lengths are numbers; beyond 2^53 there is nothing.
 
 import * as host from "sandblock:plugin/host@3.1.0";
+import { Errno, failing, Failure, failureOf, guarded } from "./errors.js";
+import { begin, ended, onTimer } from "./waiting.js";
 
-/** Error numbers of Linux that devices need most. */
-export const Errno = {
-  EPERM: 1,
-  ENOENT: 2,
-  EIO: 5,
-  ENOMEM: 12,
-  EACCES: 13,
-  EBUSY: 16,
-  EINVAL: 22,
-  ENOSPC: 28,
-  EROFS: 30,
-  EOPNOTSUPP: 95,
-  ESHUTDOWN: 108,
-};
-
-/** Fails a request with an error number and a text; any other error fails it with EIO. */
-export class Failure extends Error {
-  constructor(errno, text = "") {
-    super(text);
-    this.errno = errno;
-  }
-}
+export { Errno, Failure };
+export { File, openFile } from "./files.js";
+export { connect, Connection } from "./network.js";
 
 /** Writes a line to the host's log: "error", "warning", "info" or "debug". */
 export function log(level, text) {
   host.log(level, String(text));
 }
 
-/** Sets a metric by its position in the manifest. */
+/** Sets a counter or gauge, or adds an observation to a histogram, by its position in the manifest. */
 export function metric(index, value) {
   host.metric(index, BigInt(value));
 }
 
-/** Resolves when the time has passed; for filters and asynchronous plugins. */
+/** Whether the host has a feature, or the user has granted a capability. */
+export function hasFeature(name) {
+  return host.feature(name);
+}
+
+/** Resolves when the time has passed; for filters and plugins that are `concurrent`. */
 export function sleep(milliseconds) {
   return begin((token) => {
-    host.timer(BigInt(Math.round(milliseconds * 1e6)), token);
+    host.timer(nanoseconds(milliseconds), token);
     return undefined;
   });
+}
+
+/** Calls `run` when the time has passed. Returns a function that takes it back: false if it is too late. */
+export function after(milliseconds, run) {
+  return onTimer((token) => host.timer(nanoseconds(milliseconds), token), run, host.cancel);
+}
+
+function nanoseconds(milliseconds) {
+  return BigInt(Math.round(milliseconds * 1e6));
 }
 
 /** A read that waits for its answer: pieces in ascending order without gaps. */
@@ -76,38 +73,40 @@ export class Reply {
     this.#request.fail(this.#next, BigInt(length), errno);
     this.#next += BigInt(length);
   }
+
+  /**
+   * Filters: resolves when the next `length` bytes were answered by `next`, from `offset` on there, without
+   * being copied. After an error none of them is answered: another child can be asked.
+   */
+  async from(next, offset, length) {
+    const size = BigInt(length);
+    await begin((token) =>
+      this.#request.forward(next.index, this.#next, size, BigInt(offset), { whole: true }, token)
+    );
+    this.#next += size;
+  }
+
+  /** Forgets all answers so far. */
+  restart() {
+    this.#request.restart();
+    this.#next = 0n;
+  }
 }
 
-/** What waits for the host, by token: resolve, reject. */
-const waiting = new Map();
-let lastToken = 0;
+/** A write that a filter passes on. */
+export class Write {
+  #request;
 
-/** Has `start` begin something with a token; a promise of what it brings. undefined: it comes later. */
-function begin(start) {
-  do lastToken = lastToken % 0x3fffffff + 1; while (waiting.has(lastToken));
-  const token = lastToken;
-  return new Promise((resolve, reject) => {
-    const result = guarded(() => start(token));
-    if (result !== undefined && result !== "pending") resolve(result);
-    else waiting.set(token, { resolve, reject });
-  });
-}
+  constructor(request, offset) {
+    this.#request = request;
+    /** What is written. */
+    this.offset = offset;
+    this.length = Number(request.length());
+  }
 
-function ended(token, outcome) {
-  const waiter = waiting.get(token);
-  if (waiter === undefined) return;
-  waiting.delete(token);
-  if (outcome.tag === "failed") waiter.reject(new Failure(outcome.val.errno, outcome.val.text));
-  else waiter.resolve(outcome.val);
-}
-
-/** Runs a function of the host; what it throws becomes a Failure. */
-function guarded(run) {
-  try {
-    return run();
-  } catch (error) {
-    const { errno, text } = error.payload ?? error;
-    throw errno === undefined ? error : new Failure(errno, text);
+  /** `length` bytes of the data, from `at` on. */
+  payload(at, length) {
+    return guarded(() => this.#request.payload(BigInt(at), BigInt(length)));
   }
 }
 
@@ -119,6 +118,11 @@ export class Next {
   constructor(context, child = 0) {
     this.#context = context;
     this.#child = child;
+  }
+
+  /** Which of the children it is. */
+  get index() {
+    return this.#child;
   }
 
   /** How many children there are. */
@@ -174,6 +178,16 @@ export class Next {
     return list.map(({ length, hole, zero }) => ({ length: Number(length), hole, zero }));
   }
 
+  /** Opens it again on all children, and closes what was open. Where that fails all stays as it was. */
+  reopen(readOnly = false) {
+    guarded(() => this.#context.reopen(readOnly));
+  }
+
+  /** Closes what `openNext` has opened. */
+  close() {
+    this.#context[Symbol.dispose]();
+  }
+
   #range(name, offset, length, flags) {
     return begin((token) =>
       this.#context[name](this.#child, BigInt(length), BigInt(offset), flags, token)
@@ -181,27 +195,42 @@ export class Next {
   }
 }
 
-/** What the engine says where there is no memory. */
-const NO_MEMORY = /^out of memory$|allocation (failed|size overflow)/;
-
-/** What is thrown for a function whose result may be a failure. */
-function failureOf(error) {
-  const other = NO_MEMORY.test(error?.message ?? error) ? Errno.ENOMEM : Errno.EIO;
-  const errno = Number.isInteger(error?.errno) ? error.errno : other;
-  return { errno, text: String(error?.message ?? error) };
+/** Filters: opens an export of what is below for work that belongs to no client; a Next. */
+export function openNext(name, readOnly = false) {
+  return new Next(guarded(() => host.openNext(name, readOnly)));
 }
 
-function failing(run) {
-  try {
-    return run();
-  } catch (error) {
-    throw failureOf(error);
+/** Filters: the exports of a child, as a list of { name, description }. */
+export function exportsBelow(child = 0) {
+  return guarded(() => host.listNext(child));
+}
+
+/** Filters: the default export of a child; undefined where there is none. */
+export function defaultBelow(child = 0) {
+  return guarded(() => host.defaultNext(child));
+}
+
+/** What an open export has to do with the host. */
+export class Opened {
+  #context;
+
+  constructor(context) {
+    this.#context = context;
+  }
+
+  /** Who it is opened for, while it is being opened: "unix:pid=12,uid=0,gid=0". */
+  get peer() {
+    return this.#context.peer();
+  }
+
+  /** Gives it another size, for clients that open it from now on. */
+  resize(size) {
+    guarded(() => this.#context.resize(BigInt(size)));
   }
 }
 
 /** Methods of a disk and what `implemented` calls them. */
 const METHODS = {
-  write: "pwrite",
   flush: "flush",
   trim: "trim",
   zero: "zero",
@@ -211,16 +240,18 @@ const METHODS = {
   description: "description",
 };
 
-function implementedBy({ Disk, exports, defaultExport, connect }, isFilter) {
+function implementedBy({ Disk, exports, defaultExport, connect, finish }, isFilter) {
   const has = (name) => typeof Disk.prototype[name] === "function";
   const calls = {};
   for (const [method, call] of Object.entries(METHODS)) calls[call] = has(method);
   return {
     ...calls,
     pread: has("read") || has("reply"),
+    pwrite: has("write") || has("inspectWrite"),
     exports: exports !== undefined,
     defaultExport: defaultExport !== undefined,
     connect: connect !== undefined,
+    finish: finish !== undefined,
     info: has("info") || isFilter,
   };
 }
@@ -278,23 +309,26 @@ export class Parameters {
 /**
  * The export `device` of a plugin. `definition` has a class `Disk` whose methods are size, read or
  * reply, write, flush, trim, zero, cache, extents, description, info, close as far as there are such;
- * and functions start(parameters), open(name, readOnly) which gives a Disk, exports, defaultExport,
- * connect and stop, of which `open` is needed.
+ * and functions start(parameters), open(name, readOnly, opened) which gives a Disk, exports, defaultExport,
+ * connect and stop, of which `open` is needed. With `concurrent: true` methods for requests may be async.
  */
 export function definePlugin(definition) {
   return define(definition, false);
 }
 
 /**
- * The export `device` of a filter: like definePlugin, but open(next, name, readOnly) gets what is
+ * The export `device` of a filter: like definePlugin, but open(next, name, readOnly, opened) gets what is
  * below, and methods of its disks may be async. What a disk has no method for goes to the first child.
+ * With inspectWrite(write) in place of `write` it looks at writes before they are passed on. finish(), which
+ * may be async, is called when nothing is open any more.
  */
 export function defineFilter(definition) {
   return define(definition, true);
 }
 
 function define(definition, isFilter) {
-  const serve = isFilter ? (lent, handle) => void serveLater(lent, handle) : serveNow;
+  const later = isFilter || definition.concurrent === true;
+  const serve = later ? (lent, handle) => void serveLater(lent, handle) : serveNow;
   class Disk {
     constructor(inner, next) {
       this.inner = inner;
@@ -321,6 +355,13 @@ function define(definition, isFilter) {
     }
 
     pwrite(data, offset, flags, request) {
+      if (!this.inner.write) {
+        failing(() => {
+          this.inner.inspectWrite(new Write(request, Number(offset)));
+          guarded(() => request.forward(0, 0n, request.length(), offset, flags, 0));
+        });
+        return;
+      }
       serve(request, () => this.inner.write(Number(offset), data, flags));
     }
 
@@ -362,15 +403,24 @@ function define(definition, isFilter) {
     connect: (peer) => failing(() => definition.connect(peer)),
     open: (name, readOnly, context) => {
       return failing(() => {
-        if (!isFilter) return new Disk(definition.open(name, readOnly));
+        const opened = new Opened(context);
+        if (!isFilter) return new Disk(definition.open(name, readOnly, opened));
         const next = new Next(context);
-        return new Disk(definition.open(next, name, readOnly), next);
+        return new Disk(definition.open(next, name, readOnly, opened), next);
       });
     },
     done: ended,
-    finish: () => {},
+    finish: () => void finishing(definition),
     stop: () => definition.stop?.(),
   };
+}
+
+async function finishing({ finish }) {
+  try {
+    await finish();
+  } catch (error) {
+    log("error", failureOf(error).text);
+  }
 }
 
 /** Handles a request of a plugin at once. */

@@ -8,20 +8,24 @@ class. The module `app` ends with
     Device, Disk = sandblock.export(MyPlugin)
 """
 
-from componentize_py_types import Err, Ok
 from wit_world.exports import device as _device
 from wit_world.imports import host as _host
-from wit_world.imports import types as _types
-from wit_world.imports.types import CallFlags, Extent, Info, Progress, Support
+from wit_world.imports.types import CallFlags, ExportEntry, Info, Support
 
-from .errors import EACCES, EBUSY, EINVAL, EIO, ENOENT, ENOMEM, ENOSPC, EOPNOTSUPP, EPERM, EROFS
-from .errors import Failure, failing
-from .filters import Next, sleep, tasks
+from .errors import EACCES, EAGAIN, EBUSY, EEXIST, EINVAL, EIO, ENODATA, ENOENT, ENOMEM, ENOSPC
+from .errors import EOPNOTSUPP, EPERM, EROFS, ESHUTDOWN
+from .errors import Failure, calling, failing
+from .files import File, open_file
+from .filters import Next, default_below, exports_below, open_next
+from .network import Connection, connect
+from .tasks import after, begun, sleep, tasks
 
 __all__ = [
-    "CallFlags", "Extent", "Failure", "Filter", "Info", "Next", "Parameters", "Plugin", "Reply",
-    "Support", "export", "log", "metric", "sleep", "EACCES", "EBUSY", "EINVAL", "EIO", "ENOENT",
-    "ENOMEM", "ENOSPC", "EOPNOTSUPP", "EPERM", "EROFS",
+    "CallFlags", "Connection", "Failure", "File", "Filter", "Info", "Next", "Opened", "Parameters",
+    "Plugin", "Reply", "Support", "Write", "after", "connect", "default_below", "export",
+    "exports_below", "has_feature", "log", "metric", "open_file", "open_next", "sleep", "EACCES",
+    "EAGAIN", "EBUSY", "EEXIST", "EINVAL", "EIO", "ENODATA", "ENOENT", "ENOMEM", "ENOSPC",
+    "EOPNOTSUPP", "EPERM", "EROFS", "ESHUTDOWN",
 ]
 
 
@@ -31,8 +35,14 @@ def log(level, text):
 
 
 def metric(index, value):
-    """Sets a number by its position in the manifest's metrics."""
+    """Sets a counter or gauge, or adds an observation to a histogram, by its position in the manifest's
+    metrics."""
     _host.metric(index, value)
+
+
+def has_feature(name):
+    """Whether the host has a feature, or the user has granted a capability."""
+    return _host.feature(name)
 
 
 class Parameters:
@@ -86,11 +96,58 @@ class Reply:
         self._request.fail(self._next, length, errno)
         self._next += length
 
+    async def take(self, next, offset, length):
+        """Filters: has the next `length` bytes answered by `next`, from `offset` on there, without copying
+        them. After a Failure none of them is answered: another child can be asked."""
+        flags = CallFlags.WHOLE
+        await begun(lambda token: self._request.forward(
+            next.index, self._next, length, offset, flags, token))
+        self._next += length
+
+    def restart(self):
+        """Forgets all answers so far."""
+        self._request.restart()
+        self._next = 0
+
+
+class Write:
+    """A write that a filter passes on."""
+
+    def __init__(self, request, offset):
+        self._request = request
+        self.offset = offset
+        self.length = request.length()
+
+    def payload(self, at, length):
+        """`length` bytes of the data, from `at` on."""
+        with calling():
+            return self._request.payload(at, length)
+
+
+class Opened:
+    """What an open export has to do with the host: `self.opened` while `open` runs."""
+
+    def __init__(self, context):
+        self._context = context
+
+    @property
+    def peer(self):
+        """Who it is opened for, while it is being opened: "unix:pid=12,uid=0,gid=0"."""
+        return self._context.peer()
+
+    def resize(self, size):
+        """Gives it another size, for clients that open it from now on."""
+        with calling():
+            self._context.resize(size)
+
 
 class Plugin:
-    """What is served. `disk` is the class of what `open` returns."""
+    """What is served. `disk` is the class of what `open` returns. With `concurrent = True` methods of disks
+    for requests may be coroutines. `opened` is an Opened while `open` runs, for disks that want to keep it."""
 
     disk = None
+    concurrent = False
+    opened = None
 
     def start(self, parameters):
         """All parameters are there."""
@@ -107,10 +164,15 @@ class Plugin:
 
 
 class Filter(Plugin):
-    """Stands on other devices. Methods of its disks may be coroutines, which await those of `next`."""
+    """Stands on other devices. Methods of its disks may be coroutines, which await those of `next`. With
+    inspect_write(write) in place of `write` a disk looks at writes before they are passed on."""
+
+    concurrent = True
 
     def open(self, next, name, read_only):
         raise NotImplementedError
+
+    # finish(self), which may be a coroutine, is called when nothing is open any more, if there is one.
 
 
 # Methods of a disk, and what they make true of the plugin.
@@ -118,6 +180,7 @@ _METHODS = {
     "read": _device.Calls.PREAD,
     "reply": _device.Calls.PREAD,
     "write": _device.Calls.PWRITE,
+    "inspect_write": _device.Calls.PWRITE,
     "flush": _device.Calls.FLUSH,
     "trim": _device.Calls.TRIM,
     "zero": _device.Calls.ZERO,
@@ -131,6 +194,7 @@ _OF_PLUGINS = {
     "exports": _device.Calls.EXPORTS,
     "default_export": _device.Calls.DEFAULT_EXPORT,
     "connect": _device.Calls.CONNECT,
+    "finish": _device.Calls.FINISH,
 }
 
 
@@ -151,7 +215,7 @@ def export(kind):
     """The classes that the component consists of, for the plugin or filter class `kind`."""
     is_filter = issubclass(kind, Filter)
     plugin = kind()
-    serve = tasks.serve if is_filter else _serve_now
+    serve = tasks.serve if kind.concurrent else _serve_now
 
     class Disk(_device.Disk):
         def __init__(self, inner, next=None):
@@ -182,7 +246,16 @@ def export(kind):
                 serve(request, lambda to: self.inner.read(offset, count), _answer(count))
 
         def pwrite(self, data, offset, flags, request):
-            serve(request, lambda to: self.inner.write(offset, data))
+            if hasattr(self.inner, "write"):
+                serve(request, lambda to: self.inner.write(offset, data))
+            else:
+                self._inspect(offset, flags, request)
+
+        @failing
+        def _inspect(self, offset, flags, request):
+            self.inner.inspect_write(Write(request, offset))
+            with calling():
+                request.forward(0, 0, request.length(), offset, flags, 0)
 
         def flush(self, request):
             serve(request, lambda to: self.inner.flush())
@@ -210,7 +283,7 @@ def export(kind):
 
         @failing
         def list_exports(self):
-            return [_device.ExportEntry(name, text) for name, text in plugin.exports()]
+            return [ExportEntry(name, text) for name, text in plugin.exports()]
 
         @failing
         def default_export(self):
@@ -222,16 +295,20 @@ def export(kind):
 
         @failing
         def open(self, name, read_only, context):
-            if not is_filter:
-                return Disk(plugin.open(name, read_only))
-            next = Next(context)
-            return Disk(plugin.open(next, name, read_only), next)
+            plugin.opened = Opened(context)
+            try:
+                if not is_filter:
+                    return Disk(plugin.open(name, read_only))
+                next = Next(context)
+                return Disk(plugin.open(next, name, read_only), next)
+            finally:
+                plugin.opened = None
 
         def done(self, token, outcome):
             tasks.ended(token, outcome)
 
         def finish(self):
-            pass
+            tasks.background(plugin.finish())
 
         def stop(self):
             plugin.stop()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Failures of requests: an error number of Linux and a text."""
 
+import contextlib
 import functools
 
 from componentize_py_types import Err
@@ -9,13 +10,17 @@ from wit_world.imports import types
 EPERM = 1
 ENOENT = 2
 EIO = 5
+EAGAIN = 11
 ENOMEM = 12
 EACCES = 13
 EBUSY = 16
+EEXIST = 17
 EINVAL = 22
 ENOSPC = 28
 EROFS = 30
+ENODATA = 61
 EOPNOTSUPP = 95
+ESHUTDOWN = 108
 
 
 class Failure(Exception):
@@ -32,9 +37,9 @@ def as_record(error):
     if isinstance(error, Err):
         return error.value
     errno = ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
-    text = str(error) or type(error).__name__
-    if isinstance(error, Failure):
-        text = str(error)
+    text = str(error)
+    if not text and not isinstance(error, Failure):
+        text = type(error).__name__
     return types.Failure(errno if isinstance(errno, int) else EIO, text)
 
 
@@ -49,3 +54,12 @@ def failing(function):
             raise Err(as_record(error)) from error
 
     return run
+
+
+@contextlib.contextmanager
+def calling():
+    """Makes what a function of the host raises a Failure."""
+    try:
+        yield
+    except Err as error:
+        raise Failure(error.value.errno, error.value.text) from error

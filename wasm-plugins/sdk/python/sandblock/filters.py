@@ -1,118 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""What is below a filter, and the coroutines that wait for it."""
+"""What is below a filter."""
 
-import inspect
-
-from componentize_py_types import Err, Ok
-from wit_world.exports import device
 from wit_world.imports import host
-from wit_world.imports.types import CallFlags, Progress
+from wit_world.imports.types import CallFlags
 
-from .errors import Failure, as_record
+from .errors import calling
+from .tasks import begun
 
 _NO_FLAGS = CallFlags(0)
-
-
-class _Wait:
-    """Suspends a coroutine until something that was begun with a token has ended."""
-
-    def __init__(self, token):
-        self.token = token
-
-    def __await__(self):
-        return (yield self)
-
-
-class _Task:
-    """A request and the coroutine that serves it."""
-
-    def __init__(self, request, coroutine, answer):
-        self.request = request
-        self.coroutine = coroutine
-        self.answer = answer
-
-    def step(self, resume):
-        """Goes on until the coroutine waits again, or has ended."""
-        try:
-            wait = resume()
-        except StopIteration as end:
-            self.finish(end.value)
-        except Exception as error:
-            self.fail(error)
-        else:
-            tasks.waiting[wait.token] = self
-
-    def finish(self, result):
-        try:
-            if self.answer:
-                self.answer(self.request, result)
-        except Exception as error:
-            self.fail(error)
-        else:
-            self._end(Ok(None))
-
-    def fail(self, error):
-        self._end(Err(as_record(error)))
-
-    def _end(self, outcome):
-        with self.request as request:
-            request.finish(outcome)
-
-
-class _Tasks:
-    def __init__(self):
-        self.waiting = {}
-        self.last = 0
-
-    def token(self):
-        while True:
-            self.last = self.last % 0x3FFFFFFF + 1
-            if self.last not in self.waiting:
-                return self.last
-
-    def serve(self, lent, handle, answer=None):
-        """Serves a request that may have to wait."""
-        task = _Task(lent.later(), None, answer)
-        try:
-            result = handle(task.request)
-        except Exception as error:
-            task.fail(error)
-            return
-        if not inspect.iscoroutine(result):
-            task.finish(result)
-            return
-        task.coroutine = result
-        task.step(lambda: result.send(None))
-
-    def ended(self, token, outcome):
-        task = self.waiting.pop(token, None)
-        if task is None:
-            return
-        if isinstance(outcome, device.Outcome_Failed):
-            failure = Failure(outcome.value.errno, outcome.value.text)
-            task.step(lambda: task.coroutine.throw(failure))
-        else:
-            value = getattr(outcome, "value", None)
-            task.step(lambda: task.coroutine.send(value))
-
-
-tasks = _Tasks()
-
-
-async def _begun(start):
-    token = tasks.token()
-    try:
-        result = start(token)
-    except Err as error:
-        raise Failure(error.value.errno, error.value.text) from error
-    if result is None or result is Progress.PENDING:
-        return await _Wait(token)
-    return None if result is Progress.DONE else result
-
-
-async def sleep(seconds):
-    """Waits. Other requests are served meanwhile."""
-    await _begun(lambda token: host.timer(int(seconds * 1e9), token))
 
 
 class Next:
@@ -130,36 +25,70 @@ class Next:
         """Another one of the children, from 0."""
         return Next(self._context, index)
 
+    @property
+    def index(self):
+        """Which of the children it is."""
+        return self._child
+
     def size(self):
-        return self._context.child_size(self._child)
+        with calling():
+            return self._context.child_size(self._child)
 
     def info(self):
-        return self._context.child_info(self._child)
+        with calling():
+            return self._context.child_info(self._child)
 
     async def read(self, offset, length):
-        return await _begun(
+        return await begun(
             lambda token: self._context.pread(self._child, length, offset, token))
 
     async def write(self, offset, data, flags=_NO_FLAGS):
-        return await _begun(
+        return await begun(
             lambda token: self._context.pwrite(self._child, bytes(data), offset, flags, token))
 
     async def flush(self):
-        return await _begun(lambda token: self._context.flush(self._child, token))
+        return await begun(lambda token: self._context.flush(self._child, token))
 
     async def trim(self, offset, length, flags=_NO_FLAGS):
-        return await _begun(
+        return await begun(
             lambda token: self._context.trim(self._child, length, offset, flags, token))
 
     async def zero(self, offset, length, flags=_NO_FLAGS):
-        return await _begun(
+        return await begun(
             lambda token: self._context.zero(self._child, length, offset, flags, token))
 
     async def cache(self, offset, length):
-        return await _begun(
+        return await begun(
             lambda token: self._context.cache(self._child, length, offset, token))
 
     async def extents(self, offset, length, flags=_NO_FLAGS):
-        found = await _begun(lambda token: self._context.extents(
+        found = await begun(lambda token: self._context.extents(
             self._child, length, offset, flags, 1024, token))
         return [(extent.length, extent.hole, extent.zero) for extent in found]
+
+    def reopen(self, read_only=False):
+        """Opens it again on all children, and closes what was open. Where that fails all stays as it was."""
+        with calling():
+            self._context.reopen(read_only)
+
+    def close(self):
+        """Closes what `open_next` has opened."""
+        self._context.__exit__(None, None, None)
+
+
+def open_next(name, read_only=False):
+    """Opens an export of what is below for work that belongs to no client: a Next."""
+    with calling():
+        return Next(host.open_next(name, read_only))
+
+
+def exports_below(child=0):
+    """The exports of a child: a list of (name, description)."""
+    with calling():
+        return [(entry.name, entry.description) for entry in host.list_next(child)]
+
+
+def default_below(child=0):
+    """The default export of a child; None where there is none."""
+    with calling():
+        return host.default_next(child)
