@@ -3,6 +3,7 @@
 
 import type { Grants } from "../core/plugin/grants.ts";
 import type { Manifest } from "../core/plugin/manifest.ts";
+import { PLAIN_NODE } from "../core/plugin/manifest_node.ts";
 import type { ParameterDeclaration } from "../core/plugin/parameters.ts";
 import { capabilityLines, need } from "./capabilities.ts";
 import { columns, fill, HELP_WIDTH, usageLines } from "./declare/text.ts";
@@ -141,7 +142,9 @@ export function descriptionText(description: Description): string {
   const facts: [string, string][] = [["From", path ?? "built in"]];
   const form = functions.length > 0 ? "sandblock:v3" : "component";
   if (memoryMaximum !== null) facts.push(["ABI", `${manifest.abi} (${form})`]);
-  facts.push(["Threads", manifest.threads]);
+  const { instances } = manifest.node ?? PLAIN_NODE;
+  const several = manifest.threads === "blocking" ? `, ${instances} instances` : "";
+  facts.push(["Threads", `${manifest.threads}${several}`]);
   if (memoryMaximum !== null) facts.push(["Memory", `at most ${bytesText(memoryMaximum)}`]);
   if (functions.length > 0) facts.push(["Provides", functions.join(" ")]);
   const asked = manifest.node?.capabilities ?? [];
@@ -171,6 +174,7 @@ export function descriptionLines(description: Description): string {
     thread_model: manifest.threads,
     version: manifest.version,
   };
+  if (manifest.threads === "blocking") pairs["instances"] = manifest.node!.instances;
   const positional = manifest.parameters.find((parameter) => parameter.positional);
   if (positional) pairs["magic_config_key"] = positional.name;
   if (memoryMaximum !== null) pairs["memory_max"] = memoryMaximum;

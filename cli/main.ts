@@ -2,10 +2,13 @@
 // Where everything begins. The executable is one module, so its other threads start here as well.
 
 import { CHECK_THREAD } from "../core/check/messages.ts";
+import { INSTANCE_THREAD } from "../core/plugin/blocking/messages.ts";
 
 if (typeof WorkerGlobalScope !== "undefined" && self instanceof WorkerGlobalScope) {
   if (self.name === CHECK_THREAD) (await import("../core/check/worker.ts")).runCheckThread();
-  else (await import("../core/reactor/worker.ts")).runReactor();
+  else if (self.name.startsWith(INSTANCE_THREAD)) {
+    (await import("../core/plugin/blocking/thread.ts")).runInstanceThread();
+  } else (await import("../core/reactor/worker.ts")).runReactor();
 } else {
   const { startWorkerAhead } = await import("../core/control/reactor_worker.ts");
   if (Deno.args[0] === "serve") startWorkerAhead();

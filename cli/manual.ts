@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // All manual pages: one per command that has its own, one per plugin that has a name.
 
-import type { Manifest } from "../core/plugin/manifest.ts";
+import type { Manifest, ThreadModel } from "../core/plugin/manifest.ts";
 import { bracketsText, parameterTerm, parameterText, usageForms, valueForms } from "./describe.ts";
 import { type Command } from "./declare/declaration.ts";
 import { markdownSections } from "./declare/markdown.ts";
@@ -69,6 +69,12 @@ function pluginPage(manifest: Manifest, manual: string | null): Page {
 }
 
 const SEE_ALSO = "SEE ALSO";
+/** What is said about threads. */
+const THREADS: Readonly<Record<ThreadModel, string>> = {
+  serialized: "It is served by one thread.",
+  parallel: "It can be served by several threads (--threads).",
+  blocking: "It has several instances, each of which answers requests on a thread of its own.",
+};
 /** Sections that are always made of the manifest. */
 const OWN_SECTIONS = ["NAME", "SYNOPSIS"];
 
@@ -98,9 +104,7 @@ function descriptionOf(manifest: Manifest): Page["sections"][number] {
 
 /** What holds for every plugin of its kind. */
 function generalSentences(manifest: Manifest): string[] {
-  const threads = manifest.threads === "parallel"
-    ? "It can be served by several threads (--threads)."
-    : "It is served by one thread.";
+  const threads = THREADS[manifest.threads];
   const brackets = bracketsText(manifest);
   return brackets === "" ? [threads] : [threads, brackets];
 }

@@ -35,6 +35,7 @@ export function createEvent(): number {
 
 const one = new Uint8Array(new BigUint64Array([1n]).buffer);
 const counter = new Uint8Array(8);
+const counted = new Uint32Array(counter.buffer);
 
 /** Makes an eventfd readable, from any thread. */
 export function signalEvent(fd: number): void {
@@ -44,4 +45,9 @@ export function signalEvent(fd: number): void {
 /** Makes an eventfd unreadable again. */
 export function clearEvent(fd: number): void {
   libc.read(fd, counter, 8);
+}
+
+/** Makes an eventfd unreadable again. How often it was signalled since it was so last. */
+export function takeEvent(fd: number): number {
+  return libc.read(fd, counter, 8) === 8 ? counted[0]! : 0;
 }

@@ -2,7 +2,7 @@
 // Starts a server: listeners, watchdog and reactor threads; and ends it in order.
 
 import type { GraphView } from "../graph/describe.ts";
-import { pluginNodes } from "../graph/nodes.ts";
+import { pluginNodes, watchCount } from "../graph/nodes.ts";
 import { Watchdog } from "../plugin/watch.ts";
 import type { Policy } from "../policy/loaded.ts";
 import type { MovingClient, ReactorStart } from "../reactor/messages.ts";
@@ -223,9 +223,11 @@ class RunningServer implements Server {
     const { buffer: load } = this.#load;
     const devices = reactors[index]!.map((placed) => ({
       ...placed,
-      watches: pluginNodes(placed.device).map((node) => {
+      watches: pluginNodes(placed.device).flatMap((node) => {
         const timeoutMs = node.kind === "plugin" ? node.timeoutMs : undefined;
-        return this.#watchdog.watch(timeoutMs ?? limits.pluginTimeoutMs);
+        return Array.from({ length: watchCount(node) }, () => {
+          return this.#watchdog.watch(timeoutMs ?? limits.pluginTimeoutMs);
+        });
       }),
     }));
     const own = connections.filter(({ transmission }) => {

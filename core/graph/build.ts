@@ -15,10 +15,13 @@ import {
   PluginDevice,
   type PluginOptions,
 } from "../plugin/instance.ts";
+import { PoolDevice } from "../plugin/blocking/pool.ts";
 import { LogLimit } from "../plugin/log_limit.ts";
 import { writesItself } from "../plugin/opening.ts";
 import { RestartingDevice } from "../plugin/restart.ts";
+import type { RestartPolicy } from "../plugin/restart_policy.ts";
 import { CallCounter, type Watch } from "../plugin/watch.ts";
+import { watchCount } from "./nodes.ts";
 
 /** Surroundings of the nodes. */
 export interface NodeServices {
@@ -56,6 +59,7 @@ function buildNode(
   }
   const { prepared, values, grants } = options;
   const watch = watches.shift()!;
+  const others = watches.splice(0, watchCount(options) - 1);
   const children: Device[] = [];
   let files: GrantedFiles | undefined;
   let streams: GrantedStreams | undefined;
@@ -81,12 +85,32 @@ function buildNode(
       ...memoryRelease !== undefined && { memoryRelease },
     };
     const { restart = "fail" } = options;
+    if (others.length > 0) {
+      return buildPool(options, restart, own, others, services.hostMemoryBytesMax);
+    }
     if (restart === "fail") return PluginDevice.create(prepared, values, own);
     return buildRestarting(options, restart, own, services.hostMemoryBytesMax);
   } catch (error) {
     files?.close();
     streams?.close();
     for (const child of children) child.close();
+    throw error;
+  }
+}
+
+/** A plugin with several instances, each on a thread of its own. */
+function buildPool(
+  { prepared, values }: Extract<DeviceOptions, { kind: "plugin" }>,
+  restart: RestartPolicy,
+  own: PluginOptions,
+  watches: readonly Watch[],
+  hostMemoryBytesMax?: number,
+): Device {
+  const hostMemory = new HostMemory(hostMemoryBytesMax);
+  try {
+    return PoolDevice.create(prepared, values, { ...own, watches, restart, hostMemory });
+  } catch (error) {
+    hostMemory.close();
     throw error;
   }
 }

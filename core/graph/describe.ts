@@ -6,13 +6,14 @@ import { type Capabilities, type ExportInfo, Support } from "../block/export.ts"
 import { toBigInt } from "../block/uint64.ts";
 import type { DeviceOptions } from "../control/options.ts";
 import { grantTexts, NO_GRANTS } from "../plugin/grants.ts";
+import type { ThreadModel } from "../plugin/manifest.ts";
 
 /** A node with what is known of it. */
 export interface GraphView {
   name: string;
   version: string;
   kind: "backend" | "plugin" | "filter";
-  threads: "serialized" | "parallel";
+  threads: ThreadModel;
   /** Size in bytes; decimal, since it may be beyond what a number holds. */
   size: string;
   readOnly: boolean;

@@ -2,11 +2,19 @@
 // What a graph of devices consists of, before any of it runs.
 
 import type { DeviceOptions } from "../control/options.ts";
+import { PLAIN_NODE } from "../plugin/manifest_node.ts";
 
 /** The plugins and filters of a graph, each before those below it. */
 export function pluginNodes(options: DeviceOptions): DeviceOptions[] {
   if (options.kind === "file") return [];
   return [options, ...(options.children ?? []).flatMap(pluginNodes)];
+}
+
+/** How many watches the node needs: one for each instance of it. */
+export function watchCount(node: DeviceOptions): number {
+  if (node.kind === "file") return 0;
+  const { threads, node: { instances } = PLAIN_NODE } = node.prepared.manifest;
+  return threads === "blocking" ? 1 + instances : 1;
 }
 
 /** Whether every node may run several times, each for some of the connections. */

@@ -60,6 +60,7 @@ export const IMPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   reply_restart: abi([I32]),
   timer: abi([Count, I32], I32),
   cancel: abi([I32], I32),
+  sleep: abi([Count], I32),
   metric: abi([I32, Count]),
   resize: abi([I32, Count], I32),
   feature: abi([Pointer, Pointer], I32),
@@ -135,6 +136,7 @@ export const SINCE_3_1: ReadonlySet<string> = new Set([
 
 /** What a plugin may need or use by name (ABI, "Features"). */
 export const FEATURES: ReadonlySet<string> = new Set([
+  "blocking",
   "capabilities",
   "connect",
   "finish",

@@ -10,15 +10,19 @@ import type { Agenda } from "./agenda.ts";
 /** Looked at again after so long, whatever is reported. */
 const STEP_MS = 100;
 
+/** What of a device is needed to wait for it. */
+export type Awaited = Pick<Device, "completionFds" | "nextMs" | "reap" | "submitQueued">;
+
 /**
  * Runs `devices` and `agenda` until `isDone`, no plugin being called meanwhile but for what they have to
- * do. Throws BlockError after `timeoutMs`.
+ * do. Throws BlockError after `timeoutMs`; `what` could not be done then.
  */
 export function runUntil(
-  devices: readonly Device[],
+  devices: readonly Awaited[],
   agenda: Agenda,
   timeoutMs: number,
   isDone: () => boolean,
+  what = "get the size of an export",
 ): void {
   const deadlineMs = performance.now() + timeoutMs;
   const epoll = new Epoll(1);
@@ -31,7 +35,7 @@ export function runUntil(
       if (now > deadlineMs) {
         throw new BlockError(
           Errno.ETIMEDOUT,
-          `cannot get the size of an export: nothing was answered within ${timeoutMs} ms`,
+          `cannot ${what}: nothing was answered within ${timeoutMs} ms`,
         );
       }
       for (const device of devices) device.submitQueued();

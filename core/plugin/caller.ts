@@ -104,6 +104,19 @@ export abstract class Caller {
     this.instanceFailed();
   }
 
+  /** The call under way waits: others may be called, and its time stands still. */
+  suspend(): void {
+    this.#counter.leave();
+    this.depth = 0;
+  }
+
+  /** What the call under way has waited for has ended. */
+  resume(): void {
+    this.depth = 1;
+    this.#counter.enter();
+    this.memory.refresh();
+  }
+
   /** The call of `call` that `enter` began has thrown `error`. Returns CAUGHT. To be followed by leave. */
   caught(call: string, error: unknown): number {
     this.#restoreStack(this.#stackAtRest);

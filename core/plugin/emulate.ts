@@ -61,7 +61,7 @@ class Steps implements RequestSink {
 
   start(): number {
     const { host, info } = this.#opened;
-    const { memory } = host;
+    const { emulationMemory: memory } = host;
     this.#bytes = Math.min(STEP_BYTES_MAX, info.blockSize.maximum, this.#request.length);
     this.#buffer = memory.allocate(this.#bytes, BUFFER_ALIGNMENT);
     if (this.#buffer === 0 && this.#bytes > STEP_BYTES_MIN) {
@@ -86,7 +86,7 @@ class Steps implements RequestSink {
   #go(errno: number): number {
     const request = this.#request;
     const step = this.#step;
-    const { memory, timeoutMs } = this.#opened.host;
+    const { emulationMemory: memory, timeoutMs } = this.#opened.host;
     this.#deadlineMs = performance.now() + timeoutMs;
     let status = errno;
     for (let first = true; status === 0 && this.#done < request.length; first = false) {
@@ -108,7 +108,7 @@ class Steps implements RequestSink {
   #run(): number {
     const step = this.#step;
     const buffer = this.#buffer;
-    const { memory } = this.#opened.host;
+    const { emulationMemory: memory } = this.#opened.host;
     if (step.command === Command.Cache) {
       step.command = Command.Read;
       return this.#opened.read(step, Expect.DiscardedData, buffer);

@@ -3,6 +3,7 @@
 // the plugin finishes them later, when the last part of them has ended, or when the instance fails.
 
 import { Errno } from "../block/errno.ts";
+import type { PayloadMemory } from "../block/memory.ts";
 import { Status } from "../block/request.ts";
 import type { Agenda, TimerOwner } from "./agenda.ts";
 import { type Answer, State } from "./answer.ts";
@@ -17,8 +18,12 @@ import type { CallCounter } from "./watch.ts";
 export class Host extends Caller implements TimerOwner {
   readonly answers: Answers;
   readonly agenda: Agenda;
+  /** Where buffers of emulated requests lie. */
+  emulationMemory: PayloadMemory;
   /** Whether calls for requests may leave them pending. */
   pends = false;
+  /** Whether the instance gets payloads itself, wherever they lie. */
+  fetchesPayloads = false;
   sbDone: ((token: number, result: number) => void) | null = null;
   /** Called when the plugin has failed: what it was doing is lost. */
   onFailure: () => void = () => {};
@@ -36,6 +41,7 @@ export class Host extends Caller implements TimerOwner {
   ) {
     super(name, memory, counter, functions, log);
     this.answers = new Answers(memory);
+    this.emulationMemory = memory;
     this.agenda = agenda;
   }
 

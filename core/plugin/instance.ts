@@ -2,24 +2,31 @@
 // A running plugin as a Device: instantiates the prepared module, gives it its parameters, and asks it
 // for its exports (ABI, "Lifecycle"). How they are opened is in opening.ts.
 
-import type { Device, OpenExport, OpenOptions } from "../block/device.ts";
+import type { Device, OpenOptions } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
 import type { ExportEntry } from "../block/export.ts";
 import type { PayloadMemory } from "../block/memory.ts";
 import { Agenda } from "./agenda.ts";
+import { runUntil } from "./await.ts";
 import { allocatorOf, withBytes } from "./allocate.ts";
 import { Below } from "./below.ts";
+import { WaitingHost } from "./blocking/waiting_host.ts";
+import { waitingImports } from "./blocking/waiting_imports.ts";
 import type { PluginCalls } from "./calls.ts";
 import { deliver } from "./deliver.ts";
 import { Files, type FileStore } from "./files.ts";
 import { checkGrants, type Grants, NO_GRANTS } from "./grants.ts";
 import { Host } from "./host.ts";
+import { makeImports } from "./imports.ts";
 import { instantiate, makeMemory } from "./instantiate.ts";
 import { Ask, Listing } from "./listing.ts";
 import { abiMinor } from "./manifest_check.ts";
 import { type NodeManifest, PLAIN_NODE } from "./manifest_node.ts";
 import { BUFFER_ALIGNMENT_MIN, type MemoryRelease, PluginMemory } from "./memory.ts";
 import type { NodeMetrics } from "../block/metrics.ts";
+import { makeNodeImports } from "./node_imports.ts";
+import type { PluginExport } from "./opened.ts";
+import { makeServiceImports } from "./service_imports.ts";
 import { Streams, type StreamStore } from "./streams.ts";
 import { Opening, writesItself } from "./opening.ts";
 import type { ParameterValue } from "./parameters.ts";
@@ -117,7 +124,7 @@ export class PluginDevice implements Device {
     const { onFailure } = options;
     this.#own.vanishes = onFailure !== undefined;
     this.#isLent = onFailure !== undefined;
-    this.#host = new Host(
+    this.#host = new (prepared.manifest.threads === "blocking" ? WaitingHost : Host)(
       name,
       this.#own,
       counter,
@@ -138,21 +145,28 @@ export class PluginDevice implements Device {
       this.#files.forget();
       this.#streams.closeAll();
     };
+    const core = {
+      ...makeImports(this.#host, this.#listing),
+      ...makeNodeImports(this.#host, this.#below),
+      ...makeServiceImports(this.#host, grants, this.#files, this.#streams),
+    };
+    const imports = this.#host instanceof WaitingHost
+      ? waitingImports(core, this.#host, (isDone) => this.#wait(isDone))
+      : core;
     this.#calls = instantiate(
       prepared,
       memories,
       options.watch.memory,
       this.#host,
-      this.#listing,
-      this.#below,
-      { grants, files: this.#files, streams: this.#streams },
+      imports,
+      grants,
     );
     // A component tells what it has when it runs.
     const running = { ...prepared, exports: Object.keys(this.#calls) };
     const takesPayloads = this.#children.length === 0 || writesItself(running);
     this.memory = takesPayloads ? this.#own : this.#children[0]!.memory;
     const { sb_done: done } = this.#calls;
-    this.#host.sbDone = done ?? null;
+    if (done) this.#host.sbDone = done;
     this.#own.allocator = allocatorOf(this.#host, this.#calls);
     this.#opening = new Opening({
       prepared: running,
@@ -217,7 +231,7 @@ export class PluginDevice implements Device {
     return entries.length === 1 ? entries[0]!.name : null;
   }
 
-  open(name: string, options: OpenOptions): OpenExport {
+  open(name: string, options: OpenOptions): PluginExport {
     return this.#opening.open(name, options);
   }
 
@@ -242,6 +256,11 @@ export class PluginDevice implements Device {
   /** What a filter stands on. */
   get children(): readonly Device[] {
     return this.#children;
+  }
+
+  /** Functions of the ABI that the instance has. */
+  get functions(): readonly string[] {
+    return Object.keys(this.#calls);
   }
 
   /** Metrics of the manifest with their values now. */
@@ -305,6 +324,11 @@ export class PluginDevice implements Device {
       if (!done) break;
     }
     return done ? -1 : steps;
+  }
+
+  /** Waits within a call, where the plugin may. Throws BlockError where that takes too long. */
+  #wait(isDone: () => boolean): void {
+    runUntil([this], this.#agenda, this.#host.timeoutMs, isDone, "wait any longer");
   }
 
   close(): void {

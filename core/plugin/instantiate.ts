@@ -6,13 +6,7 @@ import { IMPORT_MODULE } from "./abi.ts";
 import type { PluginCalls } from "./calls.ts";
 import type { StackPointer } from "./caller.ts";
 import type { Host } from "./host.ts";
-import { makeImports } from "./imports.ts";
-import type { Files } from "./files.ts";
-import type { Streams } from "./streams.ts";
 import type { Grants } from "./grants.ts";
-import { makeServiceImports } from "./service_imports.ts";
-import { makeNodeImports, type NodeServices } from "./node_imports.ts";
-import type { Listing } from "./listing.ts";
 import type { MemoryShape } from "./bounds.ts";
 import { STACK_POINTER } from "./compile.ts";
 import type { PreparedPlugin } from "./prepare.ts";
@@ -22,22 +16,16 @@ import { preview1, WASI_MODULE } from "./wasi/preview1.ts";
 import { Surroundings } from "./wasi/surroundings.ts";
 import { ADDED_IMPORTS } from "./wasm/rewrite.ts";
 
-/** Instantiates `prepared`. Throws BlockError when its start function or constructors fail. */
+/** Instantiates `prepared`, which finds the functions of the host in `core`. Throws BlockError when its start function or constructors fail. */
 export function instantiate(
   prepared: PreparedPlugin,
   memories: readonly WebAssembly.Memory[],
   epoch: WebAssembly.Memory,
   host: Host,
-  listing: Listing,
-  node: NodeServices,
-  services: { grants: Grants; files: Files; streams: Streams },
+  core: WebAssembly.ModuleImports,
+  grants: Grants,
 ): PluginCalls {
-  const core = {
-    ...makeImports(host, listing),
-    ...makeNodeImports(host, node),
-    ...makeServiceImports(host, services.grants, services.files, services.streams),
-  };
-  const around = new Surroundings(services.grants, (level, text) => {
+  const around = new Surroundings(grants, (level, text) => {
     host.log(`log ${level}`, level, printable(new TextEncoder().encode(text)));
   });
   const { code } = prepared;

@@ -14,6 +14,12 @@ export const MANIFEST_SECTION = "sandblock.manifest";
 /** Longest manifest. */
 export const MANIFEST_BYTES_MAX = 64 * 1024;
 
+/**
+ * `parallel`: instances share no state, so the host may run one per thread. `blocking`: the same, and
+ * calls for requests may wait, so each instance has a thread of its own.
+ */
+export type ThreadModel = "serialized" | "parallel" | "blocking";
+
 /** See the top of this file. Host backends declare themselves with it too. */
 export interface Manifest {
   /** ABI version that the plugin was written for, `3.0`. */
@@ -25,8 +31,7 @@ export interface Manifest {
   kind: "plugin" | "filter";
   /** One line for people. */
   description: string;
-  /** `parallel`: instances share no state, so the host may run one per thread. */
-  threads: "serialized" | "parallel";
+  threads: ThreadModel;
   parameters: ParameterDeclaration[];
   limits: { /** Bytes of memory that it asks for. */ memory?: number };
   /** What came with ABI 3.1; absent where there is nothing of it. */

@@ -4,7 +4,7 @@
 
 import { ABI_MAJOR, ABI_MINOR } from "./abi.ts";
 import { ParameterError, PluginError } from "./errors.ts";
-import type { Manifest } from "./manifest.ts";
+import type { Manifest, ThreadModel } from "./manifest.ts";
 import { Fields } from "./manifest_fields.ts";
 import { checkNode, NODE_KEYS } from "./manifest_node.ts";
 import { checkParameters } from "./manifest_parameters.ts";
@@ -47,11 +47,15 @@ export function checkManifest(json: unknown): Manifest {
     version: fields.line("version", VERSION_LENGTH_MAX),
     kind,
     description: fields.description(),
-    threads: fields.oneOf("threads", ["serialized", "parallel"], "serialized"),
+    threads: fields.oneOf("threads", threadModels(minor), "serialized"),
     parameters: checkParameters(fields.get("parameters") ?? []),
     limits: checkLimits(fields.get("limits") ?? {}),
     ...(minor < 1 ? {} : { node: checkNode(fields, kind) }),
   };
+}
+
+function threadModels(minor: number): ThreadModel[] {
+  return minor < 1 ? ["serialized", "parallel"] : ["serialized", "parallel", "blocking"];
 }
 
 /** Whether `json` is about a policy; how those are read is in core/policy. */

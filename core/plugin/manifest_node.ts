@@ -15,6 +15,9 @@ export const CHILDREN_MAX = 64;
 const NAMES_MAX = 64;
 /** Buckets of one histogram, besides that for all that is larger. */
 const BUCKETS_MAX = 64;
+/** Instances of a plugin whose threads are blocking: without a wish, and at the most. */
+export const INSTANCES_DEFAULT = 4;
+export const INSTANCES_MAX = 64;
 /** Largest alignment of buffers: that of a page. */
 const ALIGNMENT_MAX = 4096;
 const WORD = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
@@ -49,6 +52,8 @@ export interface NodeManifest {
   metrics: MetricDeclaration[];
   /** Buffers begin at multiples of this many bytes. */
   alignment: number;
+  /** Instances that answer requests where threads are blocking; else 1. */
+  instances: number;
 }
 
 /** What a manifest of ABI 3.0 amounts to. */
@@ -60,6 +65,7 @@ export const PLAIN_NODE: NodeManifest = {
   capabilities: [],
   metrics: [],
   alignment: 1,
+  instances: 1,
 };
 
 /** Keys of the manifest that are read here. */
@@ -72,6 +78,7 @@ export const NODE_KEYS = [
   "capabilities",
   "metrics",
   "alignment",
+  "instances",
 ];
 
 /** Reads them. Throws PluginError. */
@@ -97,6 +104,7 @@ export function checkNode(fields: Fields, kind: "plugin" | "filter"): NodeManife
     capabilities: checkCapabilities(fields),
     metrics: checkMetrics(fields),
     alignment: checkAlignment(fields),
+    instances: checkInstances(fields),
   };
 }
 
@@ -178,4 +186,17 @@ function checkAlignment(fields: Fields): number {
     value <= ALIGNMENT_MAX && (value & (value - 1)) === 0;
   if (valid) return value;
   return fields.fail("alignment", `it must be a power of two, 1 to ${ALIGNMENT_MAX}`);
+}
+
+function checkInstances(fields: Fields): number {
+  const value = fields.get("instances");
+  if (fields.get("threads") !== "blocking") {
+    if (value !== undefined) fields.fail("instances", `only "threads": "blocking" has several`);
+    return 1;
+  }
+  const count = value ?? INSTANCES_DEFAULT;
+  if (typeof count === "number" && Number.isInteger(count)) {
+    if (count >= 1 && count <= INSTANCES_MAX) return count;
+  }
+  return fields.fail("instances", `it must be a number from 1 to ${INSTANCES_MAX}`);
 }

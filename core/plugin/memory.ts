@@ -37,19 +37,19 @@ export class PluginMemory implements PayloadMemory {
   /** Set once the plugin is instantiated. */
   allocator: Allocator | null = null;
 
-  readonly #memory: WebAssembly.Memory;
+  readonly #memory: { readonly buffer: ArrayBufferLike };
   readonly #release: MemoryRelease | null;
 
-  constructor(memory: WebAssembly.Memory, release: MemoryRelease | null) {
+  constructor(memory: { readonly buffer: ArrayBufferLike }, release: MemoryRelease | null) {
     this.#memory = memory;
     this.#release = release;
-    this.#look();
+    this.look();
   }
 
   /** To be called after everything that may have grown the memory. */
   refresh(): void {
     // Growing detaches the buffer, which leaves views of it with a length of 0.
-    if (this.bytes.length === 0) this.#look();
+    if (this.bytes.length === 0) this.look();
   }
 
   /** Whether `length` bytes at `pointer` lie in the memory. */
@@ -86,7 +86,8 @@ export class PluginMemory implements PayloadMemory {
     this.#release.release(this.address + first, last - first);
   }
 
-  #look(): void {
+  /** Uses the memory as it is now. */
+  look(): void {
     const buffer = this.#memory.buffer as ArrayBuffer;
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);

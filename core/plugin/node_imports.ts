@@ -5,12 +5,13 @@
 import type { Device } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
 import { copyFrom } from "../block/memory.ts";
-import { Command } from "../block/request.ts";
+import { Command, Status } from "../block/request.ts";
 import { joined } from "./answer_pieces.ts";
 import type { Host } from "./host.ts";
 import { nameAt, textBytes } from "./imports.ts";
 import { giveBytes, listBytes } from "./next_exports.ts";
 import type { Next } from "./next.ts";
+import { WAIT_TOKEN } from "./blocking/waiting_host.ts";
 
 const NS_PER_MS = 1_000_000;
 /** A timer further away than this is as good as none: 100 years. */
@@ -71,6 +72,11 @@ function laterImports(host: Host): WebAssembly.ModuleImports {
       ll: number,
     ) => copyPayload(host, id, joined(atHigh, atLow), joined(ph, pl), joined(lh, ll)),
     cancel: (token: number) => host.agenda.cancel(host, token) ? 1 : 0,
+    sleep: (high: number, low: number) => {
+      const ms = Math.min(joined(high, low) / NS_PER_MS, TIMER_MS_MAX);
+      const isSet = host.agenda.set(host, WAIT_TOKEN, performance.now() + ms);
+      return isSet ? Status.Pending : Errno.EAGAIN;
+    },
   };
 }
 

@@ -47,7 +47,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
   readonly #cache: RangeCall;
   readonly #extents: RangeCall;
   #place: PlaceCall | null;
-  readonly #below: Below | null;
+  readonly below: Below | null;
   /** Who answers each command; null where there is nothing below. */
   readonly #routes: OpenExport[] | null;
 
@@ -73,7 +73,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     this.#cache = calls.sb_cache ?? forward;
     this.#extents = calls.sb_extents ?? forward;
     this.#place = calls.sb_place ?? null;
-    this.#below = below;
+    this.below = below;
     this.#routes = below === null ? null : routesBelow(this, below);
   }
 
@@ -88,7 +88,12 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
 
   /** What is open below. */
   get children(): readonly OpenExport[] {
-    return this.#below?.handle.latest.children ?? [];
+    return this.below?.handle.latest.children ?? [];
+  }
+
+  /** Whether it passes payloads on and never looks at them. */
+  get forwardsPayloads(): boolean {
+    return this.below !== null && this.below.forwardsPayloads;
   }
 
   /** Who answers `command`: this one, or somebody below. */
@@ -205,7 +210,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     const length = request.lengthLow;
     const isAligned = (pointer & (memory.payloadAlignment - 1)) === 0;
     if (isAligned && memory.contains(pointer, length)) return pointer;
-    if (this.#below !== null && this.#below.forwardsPayloads) return 0;
+    if (this.host.fetchesPayloads || this.forwardsPayloads) return 0;
     const copy = answer.roomForPayload(length);
     if (copy === 0) return -1;
     copyFrom(request.payload, memory.bytes.subarray(copy, copy + length));
@@ -330,7 +335,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
   #begin(answer: Answer, request: Request, expect: number, rest: number): void {
     answer.begin(request, expect, request.length);
     if (rest !== Rest.Nothing) answer.owner = this;
-    if (this.#below !== null) answer.handle = this.#below.handle.latest;
+    if (this.below !== null) answer.handle = this.below.handle.latest;
     if (request.token !== rest) request.token = rest;
   }
 

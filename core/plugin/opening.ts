@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Opens exports of a plugin or filter (ABI, "Lifecycle", "Opening"). What they are is in describing.ts.
 
-import type { OpenExport, OpenOptions } from "../block/device.ts";
+import type { OpenOptions } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
 import type { ExportInfo } from "../block/export.ts";
 import { Command } from "../block/request.ts";
@@ -57,7 +57,7 @@ export class Opening {
   }
 
   /** Opens an export, and that of the same name below it. Throws BlockError. */
-  open(name: string, options: OpenOptions): OpenExport {
+  open(name: string, options: OpenOptions): PluginExport {
     const what = `open the export ${quoted(name)}`;
     if (this.#below.children.length > 0) return this.#above(what, name, options);
     if (name !== "" && !this.#calls.sb_list) {
@@ -75,7 +75,7 @@ export class Opening {
   }
 
   /** Opens the export below and then this one above it. */
-  #above(what: string, name: string, options: OpenOptions): OpenExport {
+  #above(what: string, name: string, options: OpenOptions): PluginExport {
     const handles = this.#below.next.handles;
     const next = this.#below.open(name, options);
     let handle = -1;

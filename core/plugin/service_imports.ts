@@ -31,7 +31,8 @@ export function makeServiceImports(
   };
 }
 
-function plainImports(host: Host, grants: Grants): WebAssembly.ModuleImports {
+/** Those that need nothing but the instance. */
+export function plainImports(host: Host, grants: Grants): WebAssembly.ModuleImports {
   return {
     clock: (which: number) => {
       if (!grants.clock) return BigInt(-Errno.EPERM);

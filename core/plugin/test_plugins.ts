@@ -106,6 +106,7 @@ export const LATER_IMPORTS = {
   complete: "(param i32 i32)",
   timer: "(param i64 i32) (result i32)",
   cancel: "(param i32) (result i32)",
+  sleep: "(param i64) (result i32)",
   metric: "(param i32 i64)",
   resize: "(param i32 i64) (result i32)",
   feature: "(param i32 i32) (result i32)",

@@ -75,6 +75,11 @@ export class CallCounter {
     this.#words[0] = this.#number;
   }
 
+  /** Ends the call under way as the watchdog does: its code traps at its next loop or function. */
+  end(): void {
+    this.#words[0] = this.#number | KILL;
+  }
+
   #wakeWatchdog(): void {
     Atomics.store(this.#words, Word.Resting, 0);
     Atomics.notify(this.#words, Word.Resting);

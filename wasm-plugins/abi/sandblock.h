@@ -121,6 +121,8 @@ SB_C SB_IMPORT("reply_restart") void sb_reply_restart(int32_t request);
 /* Calls sb_done(token, 0) later. Returns 0 or an error number. */
 SB_C SB_IMPORT("timer") int32_t sb_timer(uint64_t nanoseconds, int32_t token);
 SB_C SB_IMPORT("cancel") int32_t sb_cancel(int32_t token);
+/* Waits. Only with "threads": "blocking" in the manifest; then all calls with a token get 0 and wait. */
+SB_C SB_IMPORT("sleep") int32_t sb_sleep(uint64_t nanoseconds);
 SB_C SB_IMPORT("metric") void sb_metric(int32_t index, int64_t value);
 SB_C SB_IMPORT("resize") int32_t sb_resize(int32_t handle, uint64_t size);
 SB_C SB_IMPORT("feature") int32_t sb_feature(const char *name, size_t length);

@@ -60,6 +60,11 @@ export function prepareComponent(
   bytes: Uint8Array,
   memoryMaximum: number,
 ): PreparedPlugin {
+  if (manifest.threads === "blocking") {
+    throw new PluginError(
+      `its manifest says "threads": "blocking", which only a plugin in the core form may`,
+    );
+  }
   const { source, files, imports, exports } = transpile(bytes);
   checkImports(imports);
   checkExports(exports);
