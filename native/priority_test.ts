@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
-import {
-  isUsuallyScheduled,
-  mayEndIdle,
-  setThreadIdle,
-  threadId,
-  threadNice,
-} from "./priority.ts";
+import { isUsuallyScheduled, mayEndIdle, setThreadIdle, threadId, threadNice } from "./priority.ts";
 
 Deno.test("a thread gives its share of the processors up and, where that is allowed, takes it back", () => {
   const thread = threadId();

@@ -7,7 +7,7 @@ import type { Manifest } from "../plugin/manifest.ts";
 export const FILE_MANIFEST: Manifest = {
   abi: "3.0",
   name: "file",
-  version: "1.0.0",
+  version: "0.1.0",
   kind: "plugin",
   description: "A file, a block device, or every file in a directory",
   threads: "parallel",

@@ -98,7 +98,9 @@ function createDevice(start: DeviceStart, { limits, exports }: ReactorStart): De
   try {
     made = buildDevice(device, services);
     if (made.defaultExport() !== null) return made;
-    throw new Error("its device has several and none by default");
+    throw new Error(
+      "its device has several and none by default; name one, or use --filter exportname",
+    );
   } catch (error) {
     made?.close();
     throw new Error(`cannot serve the export "${exportName}": ${(error as Error).message}`);

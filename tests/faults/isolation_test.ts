@@ -25,7 +25,9 @@ const ROUNDS_MAX = 6;
 /** Without the right to take their share back, threads share the processors as usual. */
 function leftMin(): number {
   if (mayEndIdle(0)) return 0.8;
-  console.warn("NOT ALLOWED to take a share of the processors back: less is asked of the other export");
+  console.warn(
+    "NOT ALLOWED to take a share of the processors back: less is asked of the other export",
+  );
   return 0.4;
 }
 

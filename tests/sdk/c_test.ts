@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // A plugin and a filter in C, from `plugin new` to the conformance kit; and all of the SDK compiles.
 
+import assert from "node:assert/strict";
 import { install } from "../peers.ts";
 import { output } from "../support/command.ts";
-import { tryNewPlugin } from "./new_plugin.ts";
+import { sandblock } from "../support/program.ts";
+import { tryNewPlugin, withNewPlugin } from "./new_plugin.ts";
 
 const SDK = new URL("../../wasm-plugins/sdk/c/sandblock_sdk.h", import.meta.url).pathname;
 const ABI = new URL("../../wasm-plugins/abi/", import.meta.url).pathname;
@@ -14,6 +16,17 @@ for (const kind of ["plugin", "filter"] as const) {
     await tryNewPlugin({ language: "c", kind });
   });
 }
+
+Deno.test("a new RAM disk in C is as large as its manifest says that it may be", async () => {
+  await install({ clang: "clang", "wasm-ld": "lld" });
+  await withNewPlugin({ language: "c", kind: "plugin" }, async (cwd, module) => {
+    for (const gib of [1, 3]) {
+      const run = ["--run", 'nbdinfo --size "$uri"'];
+      const size = await output([...sandblock(), "serve", module, `size=${gib}G`, ...run], { cwd });
+      assert.equal(size.trim(), `${gib * 2 ** 30}`);
+    }
+  });
+});
 
 for (const target of ["wasm32", "wasm64"]) {
   for (const language of ["c", "c++"]) {

@@ -318,7 +318,8 @@ static void *sb_carve(size_t size, size_t alignment) {
 }
 
 void *sb_alloc(size_t size, size_t alignment) {
-  if (size > SIZE_MAX / 4 || alignment > SIZE_MAX / 4) return NULL;
+  /* Nothing below overflows. */
+  if (alignment > SIZE_MAX / 4 || size > SIZE_MAX - alignment - 2 * SB_PAGE) return NULL;
   size = SB_ROUND(size ? size : 1, SB_UNIT);
   if (alignment < SB_UNIT) alignment = SB_UNIT;
   void *memory = sb_carve(size, alignment);
