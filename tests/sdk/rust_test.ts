@@ -7,6 +7,7 @@ import { tryNewPlugin } from "./new_plugin.ts";
 import { cargoCommand } from "./toolchains.ts";
 
 const EVERYTHING = new URL("rust/everything.rs", import.meta.url);
+const EVERYTHING_FILTER = new URL("rust/everything_filter.rs", import.meta.url);
 /** Since when no_std plugins compile without a feature that is not stable. */
 const NO_STD_MINOR_MIN = 68;
 
@@ -25,7 +26,16 @@ Deno.test("a plugin that has every trait of the Rust SDK passes the conformance 
   });
 });
 
-Deno.test("the same without Rust's standard library passes the conformance kit", async () => {
+Deno.test("a filter that uses all that the Rust SDK has for filters passes the conformance kit", async () => {
+  await tryNewPlugin({
+    language: "rust",
+    kind: "filter",
+    variables: { CARGO: await cargoCommand() },
+    replaced: { "src/lib.rs": await Deno.readTextFile(EVERYTHING_FILTER) },
+  });
+});
+
+Deno.test("a plugin that has every trait of it passes it without Rust's standard library", async () => {
   const cargo = await cargoCommand();
   const text = await Deno.readTextFile(EVERYTHING);
   const older = await rustMinor(cargo) < NO_STD_MINOR_MIN;

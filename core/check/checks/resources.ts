@@ -23,8 +23,11 @@ export const memory: Check = {
     const { prepared, options } = kit.subject;
     const initial = prepared.memoryInitial;
     for (const spare of SPARE) {
+      let isStarted = false;
       try {
-        const handles = await threeHandles(kit, kit.start({ memoryMaximum: initial + spare }));
+        const session = kit.start({ memoryMaximum: initial + spare });
+        isStarted = true;
+        const handles = await threeHandles(kit, session);
         await doSteps(handles, Math.ceil(options.operations / 2), { mayFail: true });
       } catch (error) {
         if (error instanceof Skipped) continue;
@@ -32,8 +35,8 @@ export const memory: Check = {
         // Many languages cannot go on without memory; that costs one request, and is worth knowing.
         if (isComplaint(error.message) && !/breaks the ABI/.test(error.message)) {
           kit.notes.push(`with ${initial + spare} bytes of memory: ${error.message}`);
-          // Some cannot even be closed then. There is none that was started if that is what failed.
-          if (error instanceof Fault) await kit.abandon();
+          // Some cannot even be opened or closed then.
+          if (isStarted) await kit.abandon();
         } else if (error instanceof Fault && !isOutOfMemory(error)) {
           throw new Fault(`with ${initial + spare} bytes of memory: ${error.message}`);
         }

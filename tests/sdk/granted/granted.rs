@@ -1,6 +1,6 @@
 //! A disk in a file that the user has granted, which asks a server before it flushes.
 use sandblock::prelude::*;
-use sandblock::{finish, file::File, net::Stream};
+use sandblock::{file::File, net::Stream};
 
 parameters! {
     struct Options {
@@ -47,25 +47,20 @@ impl Write for Disk {
 impl Flush for Disk {
     fn flush(&mut self, request: FlushRequest) -> Answer {
         let (id, file) = (request.id, self.file.clone());
-        net::connect(&self.server).detach(move |stream| match stream {
-            Ok(stream) => ask(stream, file, id),
-            Err(error) => finish(id, Err(error)),
-        });
-        Ok(Status::Pending)
+        net::connect(&self.server).and_then(id, move |stream| ask(stream?, file, id))
     }
 }
 
-fn ask(stream: Stream, file: File, id: i32) {
-    stream.write(b"flush\n".to_vec()).detach(move |sent| {
-        if let Err(error) = sent {
-            return finish(id, Err(error));
-        }
-        stream.read(16).detach(move |answer| match answer {
-            Ok(bytes) if &bytes[..] == b"yes" => file.sync().detach(move |result| finish(id, result)),
-            Ok(_) => finish(id, fail!(EIO, "the server has refused it")),
-            Err(error) => finish(id, Err(error)),
-        });
-    });
+fn ask(stream: Stream, file: File, id: i32) -> Answer {
+    stream.write(b"flush\n".to_vec()).and_then(id, move |sent| {
+        sent?;
+        stream.read(16).and_then(id, move |answer| {
+            if &answer?[..] != b"yes" {
+                return fail!(EIO, "the server has refused it");
+            }
+            file.sync().then(id, |result| result)
+        })
+    })
 }
 
 plugin! {

@@ -2,7 +2,7 @@
 //! What ends later: timers, calls on files and connections, requests to what is below a filter.
 
 use crate::request::finish;
-use crate::{raw, Answer, Errno, Result, Status, DONE};
+use crate::{raw, Answer, Errno, Result, Status};
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -55,17 +55,26 @@ impl<T: 'static, F: FnOnce(&mut T, i32) -> i32> Call<T, F> {
 
     /// Begins, and answers the request `id` with what `next` makes of the outcome: now, or later.
     pub fn then(self, id: i32, next: impl FnOnce(Result<T>) -> Result + 'static) -> Answer {
+        self.and_then(id, move |result| next(result).map(|()| Status::Done))
+    }
+
+    /// The same where `next` begins something more: it returns what `then` or `and_then` of that does.
+    pub fn and_then(self, id: i32, next: impl FnOnce(Result<T>) -> Answer + 'static) -> Answer {
         let Call { mut value, start } = self;
         let token = take_token();
         let status = start(&mut value, token);
-        if status == PENDING {
-            let later: Next = Box::new(move |result| finish(id, next(result.map(|()| value))));
-            waiting()[token as usize - 1] = Some(later);
-            return Ok(Status::Pending);
+        if status != PENDING {
+            idle().push(token);
+            return next(Errno::check(status).map(|()| value));
         }
-        idle().push(token);
-        next(Errno::check(status).map(|()| value))?;
-        DONE
+        waiting()[token as usize - 1] = Some(Box::new(move |result| {
+            match next(result.map(|()| value)) {
+                Ok(Status::Pending) => {}
+                Ok(Status::Done) => finish(id, Ok(())),
+                Err(error) => finish(id, Err(error)),
+            }
+        }));
+        Ok(Status::Pending)
     }
 
     /// Begins, for no request; `next` gets the outcome, now or later.
