@@ -141,8 +141,8 @@ struct bdus_slot {
 };
 
 /*
- * mmap() of a session that has a device: slots from offset 0 on, max_outstanding_reqs of them, up to
- * the end of a page; then the preallocated buffers, each a whole number of pages.
+ * mmap() of a session that has a device: slots from offset 0 on, max_outstanding_reqs of them, up
+ * to the end of a page; then the preallocated buffers, each a whole number of pages.
  */
 
 #define BDUS_IOCTL 0xbd
@@ -170,9 +170,11 @@ struct bdus_slot {
  * enum bdus_feature - bits of &struct bdus_query.features
  * @BDUS_FEATURE_POLL: a session is readable when there is an item, and with O_NONBLOCK receiving
  *   one fails with EAGAIN where there is none. A reply that came with it was taken all the same.
+ * @BDUS_FEATURE_RING: the interface of abi2.h is there
  */
 enum bdus_feature {
 	BDUS_FEATURE_POLL = 1,
+	BDUS_FEATURE_RING = 2,
 };
 
 /**
@@ -181,14 +183,20 @@ enum bdus_feature {
  * @features: enum bdus_feature
  * @max_outstanding_reqs: largest that a device may have
  * @max_read_write_size: largest that a device may have
+ * @max_queues: of a device with rings
+ * @max_depth: of a queue of such a device
  */
 struct bdus_query {
 	__u32 size;
 	__u32 features;
 	__u32 max_outstanding_reqs;
 	__u32 max_read_write_size;
+	__u32 max_queues;
+	__u32 max_depth;
 };
 
-#define BDUS_QUERY _IOWR(BDUS_IOCTL, 64, struct bdus_query)
+#define BDUS_QUERY_BYTES_MIN 16
+/* The number does not change when the structure grows. */
+#define BDUS_QUERY _IOC(_IOC_READ | _IOC_WRITE, BDUS_IOCTL, 64, BDUS_QUERY_BYTES_MIN)
 
 #endif

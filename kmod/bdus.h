@@ -5,8 +5,11 @@
  *   device   a block device; lives until it is destroyed and nobody refers to it any more
  *   session  an open /dev/bdus-control; the driver of at most one device
  *   request  a request of the block layer, from queue_rq() until it is completed
+ *   hwq      a hardware queue of a device with rings
+ *   ring     the memory that a hwq and a session share
  *
- * bdus_registry_mutex is taken before the lock of a device. Nothing sleeps under the latter.
+ * bdus_registry_mutex is taken before the lock of a device, and that before the lock of a hwq.
+ * Nothing sleeps under the latter two.
  */
 #ifndef BDUS_H
 #define BDUS_H
@@ -20,11 +23,15 @@
 #include <linux/workqueue.h>
 
 #include "abi.h"
+#include "abi2.h"
 
 #define BDUS_DEVICES_MAX 4096
 /* Partitions that have minors of their own, the whole device included. */
 #define BDUS_MINORS 256
 #define BDUS_REQUESTS_MAX 256
+#define BDUS_QUEUES_MAX 32
+#define BDUS_DEPTH_DEFAULT 128
+#define BDUS_DEPTH_MAX 4096
 #define BDUS_TRANSFER_DEFAULT (256 * 1024)
 #define BDUS_TRANSFER_MAX (1024 * 1024)
 /* Arguments of ioctl requests are smaller than this. */
@@ -45,14 +52,106 @@ enum bdus_state {
 };
 
 struct bdus_session;
+struct bdus_device;
+
+/**
+ * struct bdus_extras - of a device with rings; zeroes for others
+ * @queues: hardware queues; 0: a device without rings
+ * @io_min: as in &struct bdus_device2, and so are the others
+ * @io_opt: as there
+ * @discard_granularity: as there
+ * @discard_alignment: as there
+ * @max_segments: as there
+ * @timeout_ms: as there
+ * @is_read_only: BDUS_DEVICE_READ_ONLY
+ * @label: as there
+ */
+struct bdus_extras {
+	u32 queues;
+	u32 io_min;
+	u32 io_opt;
+	u32 discard_granularity;
+	u32 discard_alignment;
+	u32 max_segments;
+	u32 timeout_ms;
+	bool is_read_only;
+	char label[BDUS_LABEL_BYTES];
+};
+
+/**
+ * struct bdus_ring - what a session shares with its process for a hwq
+ * @area: all of it; the driver may write to any of it at any time
+ * @header: at its beginning
+ * @items: in it
+ * @payloads: in it
+ * @submissions: in it
+ * @completions: in it
+ * @mask: entries of the latter two, less one
+ * @bytes: size of @area
+ * @mutex: one thread at a time takes completions and submits
+ * @sq_tail: what was written to the header; under the lock of the hwq
+ * @cq_head: completions that were taken; under @mutex
+ */
+struct bdus_ring {
+	void *area;
+	struct bdus_ring_header *header;
+	struct bdus_ring_item *items;
+	__u64 *payloads;
+	u32 *submissions;
+	struct bdus_ring_completion *completions;
+	u32 mask;
+	size_t bytes;
+	struct mutex mutex; /* held while completions are taken and requests submitted */
+	u32 sq_tail;
+	u32 cq_head;
+};
+
+/**
+ * struct bdus_tag - a tag of a hwq
+ * @rq: the request of that number, unless it is being copied or was not started
+ * @is_busy: the driver has the tag, perhaps for a request that has timed out since
+ */
+struct bdus_tag {
+	struct request *rq;
+	bool is_busy;
+};
+
+/**
+ * struct bdus_hwq - a hardware queue of a device with rings
+ * @device: the device
+ * @waiters: drivers wait here for something to do
+ * @lock: of all that follows, and of struct bdus_request
+ * @ring: of the session that drives the device; NULL: there is none
+ * @is_stopped: the driver is to end, and gets nothing any more
+ * @is_dead: every request fails
+ * @sleeps: the driver wants to be woken
+ * @pending: requests that no driver has
+ * @pending_count: how many these are
+ * @tags: by number
+ */
+struct bdus_hwq {
+	struct bdus_device *device;
+	wait_queue_head_t waiters;
+
+	spinlock_t lock; /* of what follows */
+	struct bdus_ring *ring;
+	bool is_stopped;
+	bool is_dead;
+	bool sleeps;
+	struct list_head pending;
+	u32 pending_count;
+	struct bdus_tag *tags;
+};
 
 /**
  * struct bdus_device - a block device
  * @refs: the registry, the session, the disk, and everybody who looked it up
  * @siblings: in the registry
  * @index: its minors begin at BDUS_MINORS times this
- * @config: as adjusted; does not change
- * @tag_set: of the one hardware queue
+ * @config: as adjusted; only its size changes
+ * @extras: of a device with rings
+ * @hwqs: of a device with rings, NULL otherwise
+ * @tag_set: of its hardware queues
  * @disk: the disk
  * @is_added: the disk was added; written by @add_work only
  * @add_work: adds the disk, for which the driver has to work
@@ -74,6 +173,8 @@ struct bdus_device {
 	struct list_head siblings;
 	int index;
 	struct bdus_device_config config;
+	struct bdus_extras extras;
+	struct bdus_hwq *hwqs;
 	struct blk_mq_tag_set tag_set;
 	struct gendisk *disk;
 	bool is_added;
@@ -82,7 +183,7 @@ struct bdus_device {
 	bool is_destroyed;
 	wait_queue_head_t lifecycle;
 
-	spinlock_t lock;
+	spinlock_t lock; /* of what follows */
 	enum bdus_state state;
 	struct bdus_session *driver;
 	struct bdus_session *attacher;
@@ -101,17 +202,23 @@ struct bdus_device {
  * @buffers: where buffers begin in @area
  * @buffer_bytes: size of each
  * @buffer_count: how many there are
+ * @rings: for each hwq of @device, in the place of @area and all that follows
+ * @ring_count: how many there are
+ * @pid: process that made it the driver
  * @is_ending: the driver gets nothing but terminate items; under the lock of the device
  * @flushes_first: ... of which the first tells it to flush as well
  * @is_successful: the driver has said that it ends as it should
  */
 struct bdus_session {
-	struct mutex mutex;
+	struct mutex mutex; /* held while a device is created or attached to */
 	struct bdus_device *device;
 	void *area;
 	void *buffers;
 	size_t buffer_bytes;
 	u32 buffer_count;
+	struct bdus_ring *rings;
+	u32 ring_count;
+	pid_t pid;
 	bool is_ending;
 	bool flushes_first;
 	bool is_successful;
@@ -134,22 +241,27 @@ struct bdus_ioctl {
  * @BDUS_NOWHERE: not started, or completed
  * @BDUS_PENDING: in &bdus_device.pending
  * @BDUS_COPYING: its payload is being copied, outside of the lock
- * @BDUS_HANDED: in &bdus_device.handed
+ * @BDUS_HANDED: in &bdus_device.handed, or in &bdus_hwq.tags and with the driver
+ * @BDUS_BLOCKED: in &bdus_hwq.tags, and the driver has the tag for an older request
  */
 enum bdus_stage {
 	BDUS_NOWHERE,
 	BDUS_PENDING,
 	BDUS_COPYING,
 	BDUS_HANDED,
+	BDUS_BLOCKED,
 };
 
 /**
  * struct bdus_request - what goes with a request of the block layer
- * @siblings: in &bdus_device.pending, or among those that are about to be completed
+ * @siblings: in a list of pending requests, or among those that are about to be completed
  * @stage: where it is
  * @is_doomed: it is to be completed with @status when copying has ended
  * @status: what it is completed with
  * @seqnum: of the last time that it was handed out
+ * @error: what the driver has said, for requests of rings
+ * @type: what it is to the driver, for requests of rings
+ * @payload: where the driver has said that its answer is, for requests of rings
  * @ioctl: set for requests of bdus_disk_ioctl()
  */
 struct bdus_request {
@@ -158,17 +270,31 @@ struct bdus_request {
 	bool is_doomed;
 	blk_status_t status;
 	u64 seqnum;
+	s32 error;
+	u32 type;
+	u64 payload;
 	struct bdus_ioctl *ioctl;
 };
+
+/* main.c */
+extern bool bdus_offers_rings;
 
 /* control.c */
 extern struct miscdevice bdus_control;
 
+/* control2.c */
+long bdus_control2(struct bdus_session *session, unsigned int command, void __user *argument);
+
 /* session.c */
+struct bdus_device *bdus_session_device(struct bdus_session *session);
 struct bdus_session *bdus_session_new(void);
 void bdus_session_free(struct bdus_session *session);
+int bdus_session_adjust(struct bdus_device_config *config, u32 depth_max);
 int bdus_session_create(struct bdus_session *session, struct bdus_config *config);
+int bdus_session_create2(struct bdus_session *session, struct bdus_device_config *config,
+			 const struct bdus_extras *extras);
 int bdus_session_attach(struct bdus_session *session, struct bdus_config *config);
+int bdus_session_attach2(struct bdus_session *session, u64 id);
 int bdus_session_terminate(struct bdus_session *session);
 
 /* device.c */
@@ -177,15 +303,19 @@ extern int bdus_major;
 int bdus_devices_init(unsigned int max_devices);
 void bdus_devices_exit(void);
 struct bdus_device *bdus_device_create(struct bdus_device_config *config,
+				       const struct bdus_extras *extras,
 				       struct bdus_session *driver);
 struct bdus_device *bdus_device_find(u64 id, int *error);
 struct bdus_device *bdus_device_find_minor(int minor);
+struct bdus_device *bdus_device_find_next(u64 id);
 void bdus_device_put(struct bdus_device *device);
+void bdus_device_notify(struct bdus_device *device);
 void bdus_device_destroy(struct bdus_device *device);
 void bdus_device_terminate(struct bdus_device *device);
 int bdus_device_trigger_destruction(u64 id);
 int bdus_device_wait_until_destroyed(u64 id);
 int bdus_device_flush(u64 id);
+int bdus_device_resize(u64 id, u64 capacity);
 
 /* disk.c */
 int bdus_disk_make(struct bdus_device *device);
@@ -193,19 +323,45 @@ void bdus_disk_add(struct work_struct *work);
 void bdus_disk_remove(struct bdus_device *device);
 void bdus_disk_put(struct bdus_device *device);
 
+/* request.c */
+int bdus_request_type(const struct bdus_device_config *config, struct request *rq);
+blk_status_t bdus_request_status(struct request *rq, int error);
+void bdus_request_completed(struct request *rq);
+void bdus_request_finish(struct request *rq, blk_status_t status);
+void bdus_request_finish_all(struct list_head *requests);
+
 /* queue.c */
 extern const struct blk_mq_ops bdus_queue_ops;
 void bdus_queue_fail_all(struct bdus_device *device, struct list_head *failed);
-void bdus_queue_complete(struct list_head *failed);
 void bdus_queue_take_back(struct bdus_device *device);
 bool bdus_queue_has_item(struct bdus_session *session);
 int bdus_queue_receive(struct bdus_session *session, struct bdus_slot *slot, bool waits);
 int bdus_queue_reply(struct bdus_session *session, struct bdus_slot *slot);
+
+/* hwq.c */
+extern const struct blk_mq_ops bdus_hwq_ops;
+struct bdus_hwq *bdus_hwqs_alloc(struct bdus_device *device);
+void bdus_hwqs_free(struct bdus_device *device);
+void bdus_hwqs_connect(struct bdus_device *device, struct bdus_ring *rings);
+void bdus_hwqs_disconnect(struct bdus_device *device);
+void bdus_hwqs_fail_all(struct bdus_device *device, struct list_head *failed);
+void bdus_hwqs_notify(struct bdus_device *device);
+bool bdus_hwq_is_ready(struct bdus_hwq *hwq);
+void bdus_hwq_submit(struct bdus_hwq *hwq, struct request *rq);
+
+/* ring.c */
+int bdus_rings_alloc(struct bdus_session *session, const struct bdus_device *device);
+void bdus_rings_free(struct bdus_session *session);
+int bdus_ring_enter(struct bdus_hwq *hwq, struct bdus_ring *ring, bool waits);
+
+/* ring_file.c */
+int bdus_ring_file_new(struct file *control, u32 queue);
 
 /* payload.c */
 bool bdus_payload_goes_out(struct request *rq);
 bool bdus_payload_comes_in(struct request *rq);
 int bdus_payload_copy(struct bdus_session *session, const struct bdus_slot *place,
 		      struct request *rq, bool out);
+int bdus_payload_copy_user(u64 address, struct request *rq, bool out);
 
 #endif

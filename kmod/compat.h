@@ -5,17 +5,16 @@
 
 #include <linux/blk-mq.h>
 #include <linux/blkdev.h>
-#include <linux/version.h>
 
 /* Since 6.5 block devices are opened with modes of their own. */
 #ifdef BLK_OPEN_READ
-typedef blk_mode_t bdus_mode_t;
+#define bdus_mode_t blk_mode_t
 #else
-typedef fmode_t bdus_mode_t;
+#define bdus_mode_t fmode_t
 #endif
 
-/* Since 6.14 requests are merged unless the queue says otherwise. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 14, 0)
+/* Since 6.14 requests are merged unless the queue says otherwise; Kbuild looks. */
+#ifdef BDUS_HAS_SHOULD_MERGE
 #define BDUS_TAG_SET_FLAGS (BLK_MQ_F_SHOULD_MERGE | BLK_MQ_F_NO_SCHED_BY_DEFAULT)
 #else
 #define BDUS_TAG_SET_FLAGS BLK_MQ_F_NO_SCHED_BY_DEFAULT

@@ -38,7 +38,7 @@ static int bdus_control_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct bdus_session *session = file->private_data;
 
-	if (!smp_load_acquire(&session->device) || !(vma->vm_flags & VM_SHARED))
+	if (!bdus_session_device(session) || !session->area || !(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
 	return remap_vmalloc_range(vma, session->area, vma->vm_pgoff);
 }
@@ -57,18 +57,21 @@ static long bdus_get_version(void __user *argument)
 static long bdus_query(struct bdus_query __user *argument)
 {
 	struct bdus_query query = {
-		.size = sizeof(query),
-		.features = BDUS_FEATURE_POLL,
+		.features = BDUS_FEATURE_POLL |
+			    (bdus_offers_rings ? BDUS_FEATURE_RING : 0),
 		.max_outstanding_reqs = BDUS_REQUESTS_MAX,
 		.max_read_write_size = BDUS_TRANSFER_MAX,
+		.max_queues = BDUS_QUEUES_MAX,
+		.max_depth = BDUS_DEPTH_MAX,
 	};
 	u32 size;
 
 	if (get_user(size, &argument->size))
 		return -EFAULT;
-	if (size < sizeof(query))
+	if (size < BDUS_QUERY_BYTES_MIN)
 		return -EINVAL;
-	return copy_to_user(argument, &query, sizeof(query)) ? -EFAULT : 0;
+	query.size = min_t(u32, size, sizeof(query));
+	return copy_to_user(argument, &query, query.size) ? -EFAULT : 0;
 }
 
 static long bdus_get_device(struct bdus_session *session, void __user *argument,
@@ -170,7 +173,7 @@ static long bdus_control_device(struct bdus_session *session, unsigned int comma
 	case BDUS_WAIT_UNTIL_DEVICE_IS_DESTROYED:
 		return bdus_with_id(argument, bdus_device_wait_until_destroyed);
 	default:
-		return -ENOTTY;
+		return bdus_control2(session, command, argument);
 	}
 }
 
@@ -178,11 +181,11 @@ static long bdus_control_device(struct bdus_session *session, unsigned int comma
 static long bdus_control_items(struct bdus_session *session, unsigned int command,
 			       unsigned long index, bool waits)
 {
-	struct bdus_device *device = smp_load_acquire(&session->device);
+	struct bdus_device *device = bdus_session_device(session);
 	struct bdus_slot *slot;
 	int ret = 0;
 
-	if (!device)
+	if (!device || device->hwqs)
 		return -ENOTTY;
 	if (index >= device->config.max_outstanding_reqs)
 		return -EINVAL;
@@ -204,6 +207,8 @@ static long bdus_control_ioctl(struct file *file, unsigned int command, unsigned
 	case BDUS_SEND_REPLY:
 		return bdus_control_items(session, command, argument,
 					  !(file->f_flags & O_NONBLOCK));
+	case BDUS_GET_QUEUE:
+		return argument > U32_MAX ? -EINVAL : bdus_ring_file_new(file, argument);
 	case BDUS_QUERY:
 		return bdus_query((void __user *)argument);
 	case BDUS_GET_VERSION:
@@ -221,9 +226,9 @@ static long bdus_control_ioctl(struct file *file, unsigned int command, unsigned
 static __poll_t bdus_control_poll(struct file *file, struct poll_table_struct *table)
 {
 	struct bdus_session *session = file->private_data;
-	struct bdus_device *device = smp_load_acquire(&session->device);
+	struct bdus_device *device = bdus_session_device(session);
 
-	if (!device)
+	if (!device || device->hwqs)
 		return EPOLLERR;
 	poll_wait(file, &device->items, table);
 	return bdus_queue_has_item(session) ? EPOLLIN | EPOLLRDNORM : 0;

@@ -43,7 +43,10 @@ void bdus_devices_exit(void)
 
 static void bdus_device_free(struct kref *refs)
 {
-	kfree(container_of(refs, struct bdus_device, refs));
+	struct bdus_device *device = container_of(refs, struct bdus_device, refs);
+
+	bdus_hwqs_free(device);
+	kfree(device);
 }
 
 void bdus_device_put(struct bdus_device *device)
@@ -99,11 +102,13 @@ static int bdus_register(struct bdus_device *device)
 /**
  * bdus_device_create() - makes a device that @driver drives, but does not add its disk yet
  * @config: adjusted; completed with what identifies the device
+ * @extras: of a device with rings; NULL for others
  * @driver: the session
  *
  * Return: the device, with a reference for the session, or an error pointer.
  */
 struct bdus_device *bdus_device_create(struct bdus_device_config *config,
+				       const struct bdus_extras *extras,
 				       struct bdus_session *driver)
 {
 	struct bdus_device *device = kzalloc(sizeof(*device), GFP_KERNEL);
@@ -120,10 +125,12 @@ struct bdus_device *bdus_device_create(struct bdus_device_config *config,
 	INIT_WORK(&device->destroy_work, bdus_destroy_work);
 	device->config = *config;
 	device->driver = driver;
-	ret = bdus_register(device);
+	if (extras)
+		device->extras = *extras;
+	ret = extras && !bdus_hwqs_alloc(device) ? -ENOMEM : bdus_register(device);
 	if (ret) {
 		bdus_device_put(device);
-		return ERR_PTR(ret == -ENOSPC ? -ENOSPC : ret);
+		return ERR_PTR(ret);
 	}
 	/* One for the registry, until it is destroyed, and one for the session. */
 	kref_get(&device->refs);
@@ -163,6 +170,24 @@ struct bdus_device *bdus_device_find(u64 id, int *error)
 	return device;
 }
 
+/* The device with the lowest id that is not below @id, with a reference, or NULL. */
+struct bdus_device *bdus_device_find_next(u64 id)
+{
+	struct bdus_device *device;
+
+	mutex_lock(&bdus_registry_mutex);
+	/* They are in the order of their creation, and of their ids. */
+	list_for_each_entry(device, &bdus_registry, siblings) {
+		if (device->config.id >= id) {
+			kref_get(&device->refs);
+			mutex_unlock(&bdus_registry_mutex);
+			return device;
+		}
+	}
+	mutex_unlock(&bdus_registry_mutex);
+	return NULL;
+}
+
 /* The device whose first minor is @minor, with a reference, or NULL. */
 struct bdus_device *bdus_device_find_minor(int minor)
 {
@@ -176,6 +201,17 @@ struct bdus_device *bdus_device_find_minor(int minor)
 	return device;
 }
 
+/* Has the driver look at the state of its device. */
+void bdus_device_notify(struct bdus_device *device)
+{
+	wake_up_all(&device->items);
+	if (!device->hwqs)
+		return;
+	spin_lock(&device->lock);
+	bdus_hwqs_notify(device);
+	spin_unlock(&device->lock);
+}
+
 /* Fails all requests, those to come as well. The driver, if there is one, is told to end. */
 void bdus_device_terminate(struct bdus_device *device)
 {
@@ -185,8 +221,8 @@ void bdus_device_terminate(struct bdus_device *device)
 	device->state = BDUS_TERMINATED;
 	bdus_queue_fail_all(device, &failed);
 	spin_unlock(&device->lock);
-	bdus_queue_complete(&failed);
-	wake_up_all(&device->items);
+	bdus_request_finish_all(&failed);
+	bdus_device_notify(device);
 	wake_up_all(&device->lifecycle);
 }
 
@@ -264,6 +300,37 @@ static void bdus_flush_work(struct work_struct *work)
 		flush->error = ret;
 	complete_all(&flush->done);
 	kref_put(&flush->refs, bdus_flush_free);
+}
+
+/* Gives the device with rings of that @id another capacity in bytes. */
+int bdus_device_resize(u64 id, u64 capacity)
+{
+	struct bdus_device *device;
+	int ret;
+
+	mutex_lock(&bdus_registry_mutex);
+	device = bdus_find_locked(id, &ret);
+	if (!device) {
+		mutex_unlock(&bdus_registry_mutex);
+		return ret;
+	}
+	if (!device->hwqs) {
+		ret = -EOPNOTSUPP;
+	} else if (READ_ONCE(device->state) == BDUS_UNAVAILABLE) {
+		ret = -EBUSY;
+	} else if (READ_ONCE(device->state) == BDUS_TERMINATED) {
+		ret = -ENODEV;
+	} else if (!capacity || capacity % device->config.physical_block_size ||
+		   capacity > S64_MAX) {
+		ret = -EINVAL;
+	} else {
+		WRITE_ONCE(device->config.size, capacity);
+		set_capacity_and_notify(device->disk, capacity >> SECTOR_SHIFT);
+		ret = 0;
+	}
+	mutex_unlock(&bdus_registry_mutex);
+	bdus_device_put(device);
+	return ret;
 }
 
 /* Writes back what the system holds for the device with that @id, and flushes it. */

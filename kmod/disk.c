@@ -3,8 +3,10 @@
  * The disk of a device: its limits, its way into the system and out of it, ioctls of its clients.
  */
 #include <linux/blkdev.h>
+#include <linux/jiffies.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/sysfs.h>
 #include <linux/uaccess.h>
 
 #include "bdus.h"
@@ -60,7 +62,7 @@ static int bdus_disk_ioctl(struct block_device *bdev, bdus_mode_t mode, unsigned
 		if (!ioctl.argument)
 			return -ENOMEM;
 	}
-	/* Drivers see directions as the client does, not as the kernel: what they "read" goes in. */
+	/* Drivers see directions as the client does, not as the kernel: what is "read" goes in. */
 	if ((_IOC_DIR(command) & _IOC_READ) && copy_from_user(ioctl.argument, user, bytes))
 		ret = -EFAULT;
 	if (!ret)
@@ -98,6 +100,7 @@ static unsigned int bdus_transfer_sectors(const struct bdus_device_config *confi
 static struct gendisk *bdus_alloc_disk(struct bdus_device *device)
 {
 	const struct bdus_device_config *config = &device->config;
+	const struct bdus_extras *extras = &device->extras;
 	unsigned int discard = bdus_sectors(config->max_discard_erase_size);
 	struct queue_limits limits = {
 		.logical_block_size = config->logical_block_size,
@@ -112,8 +115,17 @@ static struct gendisk *bdus_alloc_disk(struct bdus_device *device)
 		limits.max_hw_discard_sectors = discard;
 		limits.discard_granularity = config->logical_block_size;
 	}
+	if (config->supports_discard && device->hwqs) {
+		limits.discard_granularity = extras->discard_granularity;
+		limits.discard_alignment = extras->discard_alignment;
+	}
 	if (config->supports_secure_erase)
 		limits.max_secure_erase_sectors = discard;
+	if (device->hwqs) {
+		limits.max_segments = extras->max_segments;
+		limits.io_min = extras->io_min;
+		limits.io_opt = extras->io_opt;
+	}
 	if (config->supports_flush)
 		limits.features |= BLK_FEAT_WRITE_CACHE;
 	if (config->supports_fua_write)
@@ -126,6 +138,7 @@ static struct gendisk *bdus_alloc_disk(struct bdus_device *device)
 static struct gendisk *bdus_alloc_disk(struct bdus_device *device)
 {
 	const struct bdus_device_config *config = &device->config;
+	const struct bdus_extras *extras = &device->extras;
 	unsigned int discard = bdus_sectors(config->max_discard_erase_size);
 	struct gendisk *disk = blk_mq_alloc_disk(&device->tag_set, device);
 	struct request_queue *queue;
@@ -143,8 +156,18 @@ static struct gendisk *bdus_alloc_disk(struct bdus_device *device)
 		blk_queue_max_discard_sectors(queue, discard);
 		queue->limits.discard_granularity = config->logical_block_size;
 	}
+	if (config->supports_discard && device->hwqs) {
+		queue->limits.discard_granularity = extras->discard_granularity;
+		queue->limits.discard_alignment = extras->discard_alignment;
+	}
 	if (config->supports_secure_erase)
 		blk_queue_max_secure_erase_sectors(queue, discard);
+	if (device->hwqs) {
+		blk_queue_max_segments(queue, extras->max_segments);
+		if (extras->io_min)
+			blk_queue_io_min(queue, extras->io_min);
+		blk_queue_io_opt(queue, extras->io_opt);
+	}
 	blk_queue_write_cache(queue, config->supports_flush, config->supports_fua_write);
 	if (!config->rotational) {
 		blk_queue_flag_set(QUEUE_FLAG_NONROT, queue);
@@ -154,12 +177,40 @@ static struct gendisk *bdus_alloc_disk(struct bdus_device *device)
 }
 #endif
 
-static bool bdus_is_read_only(const struct bdus_device_config *config)
+static bool bdus_is_read_only(const struct bdus_device *device)
 {
+	const struct bdus_device_config *config = &device->config;
+
+	if (device->extras.is_read_only)
+		return true;
 	return !config->supports_write && !config->supports_write_same &&
 	       !config->supports_write_zeros && !config->supports_fua_write &&
 	       !config->supports_discard && !config->supports_secure_erase;
 }
+
+static ssize_t label_show(struct device *dev, struct device_attribute *attribute, char *text)
+{
+	struct bdus_device *device = dev_to_disk(dev)->private_data;
+
+	return sysfs_emit(text, "%s\n", device->extras.label);
+}
+static DEVICE_ATTR_RO(label);
+
+static struct attribute *bdus_disk_attributes[] = {
+	&dev_attr_label.attr,
+	NULL,
+};
+
+/* In /sys/block/bdus-N/bdus. */
+static const struct attribute_group bdus_disk_group = {
+	.name = "bdus",
+	.attrs = bdus_disk_attributes,
+};
+
+static const struct attribute_group *bdus_disk_groups[] = {
+	&bdus_disk_group,
+	NULL,
+};
 
 /* Makes the disk of @device, which takes a reference, without adding it. */
 int bdus_disk_make(struct bdus_device *device)
@@ -169,12 +220,14 @@ int bdus_disk_make(struct bdus_device *device)
 	int ret;
 
 	device->tag_set = (struct blk_mq_tag_set){
-		.ops = &bdus_queue_ops,
-		.nr_hw_queues = 1,
+		.ops = device->hwqs ? &bdus_hwq_ops : &bdus_queue_ops,
+		.nr_hw_queues = device->hwqs ? device->extras.queues : 1,
 		.queue_depth = config->max_outstanding_reqs,
 		.numa_node = NUMA_NO_NODE,
 		.cmd_size = sizeof(struct bdus_request),
 		.flags = BDUS_TAG_SET_FLAGS,
+		.timeout = msecs_to_jiffies(device->extras.timeout_ms),
+		.driver_data = device,
 	};
 	ret = blk_mq_alloc_tag_set(&device->tag_set);
 	if (ret)
@@ -195,7 +248,7 @@ int bdus_disk_make(struct bdus_device *device)
 		disk->flags |= GENHD_FL_NO_PART;
 	snprintf(disk->disk_name, DISK_NAME_LEN, "bdus-%llu", config->id);
 	set_capacity(disk, config->size >> SECTOR_SHIFT);
-	set_disk_ro(disk, bdus_is_read_only(config));
+	set_disk_ro(disk, bdus_is_read_only(device));
 	kref_get(&device->refs);
 	device->disk = disk;
 	return 0;
@@ -206,7 +259,7 @@ void bdus_disk_add(struct work_struct *work)
 {
 	struct bdus_device *device = container_of(work, struct bdus_device, add_work);
 
-	if (add_disk(device->disk)) {
+	if (device_add_disk(NULL, device->disk, bdus_disk_groups)) {
 		bdus_device_terminate(device);
 		return;
 	}
@@ -217,7 +270,7 @@ void bdus_disk_add(struct work_struct *work)
 		device->announces = true;
 	}
 	spin_unlock(&device->lock);
-	wake_up_all(&device->items);
+	bdus_device_notify(device);
 	wake_up_all(&device->lifecycle);
 }
 

@@ -13,6 +13,10 @@ static unsigned int max_devices = BDUS_DEVICES_MAX;
 module_param(max_devices, uint, 0444);
 MODULE_PARM_DESC(max_devices, "Devices that may exist at a time, 1 to 4096 (default 4096)");
 
+bool bdus_offers_rings = true;
+module_param_named(rings, bdus_offers_rings, bool, 0444);
+MODULE_PARM_DESC(rings, "Whether devices may have rings (default Y)");
+
 static int __init bdus_init(void)
 {
 	int ret;
@@ -41,5 +45,5 @@ module_exit(bdus_exit);
 
 MODULE_DESCRIPTION("Block devices in user space");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1.2");
+MODULE_VERSION("0.2.0");
 MODULE_ALIAS("kbdus");

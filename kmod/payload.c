@@ -67,6 +67,35 @@ static int bdus_find_place(struct bdus_session *session, const struct bdus_slot 
 	return 0;
 }
 
+static size_t bdus_payload_bytes(struct request *rq)
+{
+	struct bdus_request *request = blk_mq_rq_to_pdu(rq);
+
+	return request->ioctl ? _IOC_SIZE(request->ioctl->command) : blk_rq_bytes(rq);
+}
+
+static int bdus_copy_request(struct bdus_place *place, struct request *rq, bool out)
+{
+	struct bdus_request *request = blk_mq_rq_to_pdu(rq);
+	struct req_iterator iter;
+	struct bio_vec segment;
+	int ret = 0;
+
+	if (request->ioctl)
+		return bdus_copy(place, request->ioctl->argument, bdus_payload_bytes(rq), out);
+	rq_for_each_segment(segment, rq, iter) {
+		void *data = bvec_kmap_local(&segment);
+
+		ret = bdus_copy(place, data, segment.bv_len, out);
+		if (!out)
+			flush_dcache_page(segment.bv_page);
+		kunmap_local(data);
+		if (ret)
+			break;
+	}
+	return ret;
+}
+
 /**
  * bdus_payload_copy() - copies the payload of a request that is in the stage BDUS_COPYING
  * @session: the driver, whose thread calls this
@@ -79,28 +108,17 @@ static int bdus_find_place(struct bdus_session *session, const struct bdus_slot 
 int bdus_payload_copy(struct bdus_session *session, const struct bdus_slot *slot,
 		      struct request *rq, bool out)
 {
-	struct bdus_request *request = blk_mq_rq_to_pdu(rq);
-	struct bdus_ioctl *ioctl = request->ioctl;
-	size_t bytes = ioctl ? _IOC_SIZE(ioctl->command) : blk_rq_bytes(rq);
 	struct bdus_place place = {};
-	struct req_iterator iter;
-	struct bio_vec segment;
 	int ret;
 
-	ret = bdus_find_place(session, slot, bytes, &place);
-	if (ret)
-		return ret;
-	if (ioctl)
-		return bdus_copy(&place, ioctl->argument, bytes, out);
-	rq_for_each_segment(segment, rq, iter) {
-		void *data = bvec_kmap_local(&segment);
+	ret = bdus_find_place(session, slot, bdus_payload_bytes(rq), &place);
+	return ret ?: bdus_copy_request(&place, rq, out);
+}
 
-		ret = bdus_copy(&place, data, segment.bv_len, out);
-		if (!out)
-			flush_dcache_page(segment.bv_page);
-		kunmap_local(data);
-		if (ret)
-			break;
-	}
-	return ret;
+/* The same for memory at an @address of the driver. */
+int bdus_payload_copy_user(u64 address, struct request *rq, bool out)
+{
+	struct bdus_place place = { .user = u64_to_user_ptr(address) };
+
+	return bdus_copy_request(&place, rq, out);
 }

@@ -8,34 +8,7 @@
 #include <linux/wait.h>
 
 #include "bdus.h"
-
-/* What @rq is to the driver; negative when the driver cannot take it. */
-static int bdus_item_type(const struct bdus_device_config *config, struct request *rq)
-{
-	switch (req_op(rq)) {
-	case REQ_OP_READ:
-		return config->supports_read ? BDUS_ITEM_READ : -1;
-	case REQ_OP_WRITE:
-		if (rq->cmd_flags & REQ_FUA)
-			return config->supports_fua_write ? BDUS_ITEM_FUA_WRITE : -1;
-		return config->supports_write ? BDUS_ITEM_WRITE : -1;
-	case REQ_OP_FLUSH:
-		return config->supports_flush ? BDUS_ITEM_FLUSH : -1;
-	case REQ_OP_DISCARD:
-		return config->supports_discard ? BDUS_ITEM_DISCARD : -1;
-	case REQ_OP_SECURE_ERASE:
-		return config->supports_secure_erase ? BDUS_ITEM_SECURE_ERASE : -1;
-	case REQ_OP_WRITE_ZEROES:
-		if (!config->supports_write_zeros)
-			return -1;
-		return rq->cmd_flags & REQ_NOUNMAP ? BDUS_ITEM_WRITE_ZEROS_NO_UNMAP :
-						     BDUS_ITEM_WRITE_ZEROS_MAY_UNMAP;
-	case REQ_OP_DRV_IN:
-		return BDUS_ITEM_IOCTL;
-	default:
-		return -1;
-	}
-}
+#include "trace.h"
 
 static blk_status_t bdus_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *data)
 {
@@ -44,9 +17,10 @@ static blk_status_t bdus_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_m
 	struct bdus_request *request = blk_mq_rq_to_pdu(rq);
 	bool is_terminated;
 
-	if (bdus_item_type(&device->config, rq) < 0)
+	if (bdus_request_type(&device->config, rq) < 0)
 		return BLK_STS_NOTSUPP;
 	blk_mq_start_request(rq);
+	trace_bdus_queued(rq);
 	spin_lock(&device->lock);
 	is_terminated = device->state == BDUS_TERMINATED;
 	if (!is_terminated) {
@@ -59,22 +33,6 @@ static blk_status_t bdus_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_m
 		return BLK_STS_IOERR;
 	wake_up(&device->items);
 	return BLK_STS_OK;
-}
-
-static void bdus_complete_rq(struct request *rq)
-{
-	struct bdus_request *request = blk_mq_rq_to_pdu(rq);
-
-	blk_mq_end_request(rq, request->status);
-}
-
-/* Ends @rq, which nobody has any more, with @status. */
-static void bdus_finish(struct request *rq, blk_status_t status)
-{
-	struct bdus_request *request = blk_mq_rq_to_pdu(rq);
-
-	request->status = status;
-	blk_mq_complete_request(rq);
 }
 
 /* Takes @rq away from whoever has it. Under the lock. False while its payload is being copied. */
@@ -110,7 +68,7 @@ static enum blk_eh_timer_return bdus_timeout_rq(struct request *rq)
 		is_ours = bdus_withdraw(device, rq, BLK_STS_TIMEOUT);
 	spin_unlock(&device->lock);
 	if (is_ours)
-		bdus_finish(rq, BLK_STS_TIMEOUT);
+		bdus_request_finish(rq, BLK_STS_TIMEOUT);
 	/* Otherwise somebody is about to complete it. */
 	return BLK_EH_DONE;
 }
@@ -118,16 +76,20 @@ static enum blk_eh_timer_return bdus_timeout_rq(struct request *rq)
 /* The bdus_request of each begins as zeroes, which is nowhere. */
 const struct blk_mq_ops bdus_queue_ops = {
 	.queue_rq = bdus_queue_rq,
-	.complete = bdus_complete_rq,
+	.complete = bdus_request_completed,
 	.timeout = bdus_timeout_rq,
 };
 
-/* Moves all requests to @failed, for bdus_queue_complete(). Under the lock. */
+/* Moves all requests to @failed, for bdus_request_finish_all(). Under the lock. */
 void bdus_queue_fail_all(struct bdus_device *device, struct list_head *failed)
 {
 	struct bdus_request *request, *next;
 	unsigned int tag;
 
+	if (device->hwqs) {
+		bdus_hwqs_fail_all(device, failed);
+		return;
+	}
 	list_for_each_entry_safe(request, next, &device->pending, siblings) {
 		bdus_withdraw(device, blk_mq_rq_from_pdu(request), BLK_STS_IOERR);
 		list_add_tail(&request->siblings, failed);
@@ -142,23 +104,17 @@ void bdus_queue_fail_all(struct bdus_device *device, struct list_head *failed)
 	/* Those that are being copied find out by the state of the device. */
 }
 
-void bdus_queue_complete(struct list_head *failed)
-{
-	struct bdus_request *request, *next;
-
-	list_for_each_entry_safe(request, next, failed, siblings) {
-		list_del(&request->siblings);
-		bdus_finish(blk_mq_rq_from_pdu(request), request->status);
-	}
-}
-
-/* What the driver had is for the next one, in the order in which it was handed out. Under the lock. */
+/* What the driver had is for the next one, in the order in which it got it. Under the lock. */
 void bdus_queue_take_back(struct bdus_device *device)
 {
 	struct bdus_request *request, *before;
 	LIST_HEAD(taken);
 	unsigned int tag;
 
+	if (device->hwqs) {
+		bdus_hwqs_disconnect(device);
+		return;
+	}
 	for (tag = 0; tag < BDUS_REQUESTS_MAX; tag++) {
 		if (!device->handed[tag])
 			continue;
@@ -198,9 +154,10 @@ static void bdus_hand_over(struct bdus_device *device, struct request *rq, struc
 	device->handed[rq->tag] = rq;
 	WRITE_ONCE(slot->seqnum, request->seqnum);
 	WRITE_ONCE(slot->index, rq->tag + 1);
-	WRITE_ONCE(slot->type, bdus_item_type(&device->config, rq));
+	WRITE_ONCE(slot->type, bdus_request_type(&device->config, rq));
 	WRITE_ONCE(slot->arg32, request->ioctl ? request->ioctl->command : blk_rq_bytes(rq));
 	WRITE_ONCE(slot->arg64, request->ioctl ? 0 : (u64)blk_rq_pos(rq) << SECTOR_SHIFT);
+	trace_bdus_submitted(rq);
 }
 
 /* Copies what goes out with @rq, and hands it over. -EAGAIN: it has come to an end meanwhile. */
@@ -224,7 +181,7 @@ static int bdus_send(struct bdus_session *session, struct request *rq, struct bd
 	spin_unlock(&device->lock);
 	if (goes_on)
 		return ret;
-	bdus_finish(rq, request->status);
+	bdus_request_finish(rq, request->status);
 	return -EAGAIN;
 }
 
@@ -310,37 +267,14 @@ int bdus_queue_receive(struct bdus_session *session, struct bdus_slot *slot, boo
 		if (!bdus_take_item(session, slot, &rq)) {
 			if (!waits)
 				return -EAGAIN;
-			ret = wait_event_interruptible_exclusive(device->items,
-								 bdus_take_item(session, slot, &rq));
-			if (ret)
+			if (wait_event_interruptible_exclusive(device->items,
+							       bdus_take_item(session, slot, &rq)))
 				return -EINTR;
 		}
 		ret = rq ? bdus_send(session, rq, slot) : 0;
 		/* A request that ended while it was copied: there may be another. */
 	} while (ret == -EAGAIN);
 	return ret;
-}
-
-/* Which errors clients may see; all others are EIO. */
-static blk_status_t bdus_status(int error)
-{
-	switch (error) {
-	case 0:
-		return BLK_STS_OK;
-	case ENOLINK:
-		return BLK_STS_TRANSPORT;
-	case ENOSPC:
-		return BLK_STS_NOSPC;
-	case ETIMEDOUT:
-		return BLK_STS_TIMEOUT;
-	default:
-		return BLK_STS_IOERR;
-	}
-}
-
-static int bdus_ioctl_error(int error)
-{
-	return error < 0 || error > EHWPOISON || error == ENOSYS ? -EIO : -error;
 }
 
 /* The request that @reply is for, which is being copied from then on; NULL if it is not there. */
@@ -395,11 +329,9 @@ int bdus_queue_reply(struct bdus_session *session, struct bdus_slot *slot)
 	if (!rq)
 		return 0;
 	request = blk_mq_rq_to_pdu(rq);
-	if (request->ioctl)
-		request->ioctl->error = bdus_ioctl_error(reply.error);
 	if (!reply.error && bdus_payload_comes_in(rq))
 		ret = bdus_payload_copy(session, slot, rq, false);
-	status = request->ioctl ? BLK_STS_OK : bdus_status(reply.error);
+	status = bdus_request_status(rq, reply.error);
 	spin_lock(&device->lock);
 	goes_on = bdus_goes_on(device, request);
 	if (goes_on && ret) {
@@ -412,6 +344,6 @@ int bdus_queue_reply(struct bdus_session *session, struct bdus_slot *slot)
 	}
 	spin_unlock(&device->lock);
 	if (!goes_on || !ret)
-		bdus_finish(rq, status);
+		bdus_request_finish(rq, status);
 	return ret;
 }

@@ -3,6 +3,7 @@
  * Sessions: how a process becomes the driver of a device, and how it stops being it.
  */
 #include <linux/log2.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
@@ -13,9 +14,24 @@ struct bdus_session *bdus_session_new(void)
 {
 	struct bdus_session *session = kzalloc(sizeof(*session), GFP_KERNEL);
 
-	if (session)
+	if (session) {
 		mutex_init(&session->mutex);
+		session->pid = task_tgid_nr(current);
+	}
 	return session;
+}
+
+/* The device of @session, whose other fields are set then; NULL before. */
+struct bdus_device *bdus_session_device(struct bdus_session *session)
+{
+	/* Pairs with the release in bdus_session_set_device(). */
+	return smp_load_acquire(&session->device);
+}
+
+static void bdus_session_set_device(struct bdus_session *session, struct bdus_device *device)
+{
+	/* Threads that use the same file find all that belongs to the device. */
+	smp_store_release(&session->device, device);
 }
 
 static bool bdus_is_block_size(u32 bytes, u32 minimum)
@@ -49,7 +65,7 @@ static int bdus_adjust_transfer(struct bdus_device_config *config)
 }
 
 /* Checks what a driver wants and fills in what it leaves open. */
-static int bdus_adjust(struct bdus_device_config *config)
+int bdus_session_adjust(struct bdus_device_config *config, u32 depth_max)
 {
 	u32 block = config->logical_block_size;
 
@@ -68,7 +84,7 @@ static int bdus_adjust(struct bdus_device_config *config)
 		return -EINVAL;
 	if (config->supports_fua_write && !config->supports_flush)
 		return -EINVAL;
-	config->max_outstanding_reqs = min_t(u32, config->max_outstanding_reqs, BDUS_REQUESTS_MAX);
+	config->max_outstanding_reqs = min(config->max_outstanding_reqs, depth_max);
 	if (bdus_adjust_transfer(config) ||
 	    bdus_adjust_limit(&config->max_write_same_size, block, config->supports_write_same) ||
 	    bdus_adjust_limit(&config->max_write_zeros_size, block,
@@ -110,6 +126,49 @@ static void bdus_session_unmap(struct bdus_session *session)
 {
 	vfree(session->area);
 	session->area = NULL;
+	bdus_rings_free(session);
+}
+
+/* Whether @device goes on without its driver @session. Under the lock of the device. */
+static bool bdus_outlives(struct bdus_device *device, struct bdus_session *session)
+{
+	if (device->state == BDUS_UNAVAILABLE || device->state == BDUS_TERMINATED)
+		return false;
+	return device->config.recoverable || (device->attacher && session->is_successful);
+}
+
+/* Ends the session of the driver of @device, whose requests and whose reference it gives up. */
+static void bdus_session_leave(struct bdus_session *session, struct bdus_device *device)
+{
+	bool outlives;
+
+	spin_lock(&device->lock);
+	outlives = bdus_outlives(device, session);
+	if (outlives) {
+		bdus_queue_take_back(device);
+		device->state = BDUS_INACTIVE;
+		device->announces = false;
+		device->driver = NULL;
+	}
+	spin_unlock(&device->lock);
+	if (!outlives) {
+		bdus_device_terminate(device);
+		spin_lock(&device->lock);
+		bdus_queue_take_back(device);
+		device->driver = NULL;
+		spin_unlock(&device->lock);
+		bdus_device_destroy(device);
+	}
+	wake_up_all(&device->lifecycle);
+	bdus_device_put(device);
+}
+
+/* From here on @session drives @device, which it has made. */
+static void bdus_session_start(struct bdus_session *session, struct bdus_device *device)
+{
+	bdus_session_set_device(session, device);
+	/* Whatever looks for partitions is answered by this session. */
+	queue_work(bdus_workqueue, &device->add_work);
 }
 
 static int bdus_session_create_locked(struct bdus_session *session, struct bdus_config *config)
@@ -119,20 +178,19 @@ static int bdus_session_create_locked(struct bdus_session *session, struct bdus_
 
 	if (session->device)
 		return -EINVAL;
-	ret = bdus_check_fd(&config->fd) ?: bdus_adjust(&config->device);
+	ret = bdus_check_fd(&config->fd) ?:
+	      bdus_session_adjust(&config->device, BDUS_REQUESTS_MAX);
 	if (ret)
 		return ret;
 	ret = bdus_session_map(session, &config->device, &config->fd);
 	if (ret)
 		return ret;
-	device = bdus_device_create(&config->device, session);
+	device = bdus_device_create(&config->device, NULL, session);
 	if (IS_ERR(device)) {
 		bdus_session_unmap(session);
 		return PTR_ERR(device);
 	}
-	smp_store_release(&session->device, device);
-	/* Whatever looks for partitions is answered by this session. */
-	queue_work(bdus_workqueue, &device->add_work);
+	bdus_session_start(session, device);
 	return 0;
 }
 
@@ -143,6 +201,43 @@ int bdus_session_create(struct bdus_session *session, struct bdus_config *config
 	if (mutex_lock_interruptible(&session->mutex))
 		return -EINTR;
 	ret = bdus_session_create_locked(session, config);
+	mutex_unlock(&session->mutex);
+	return ret;
+}
+
+static int bdus_session_create2_locked(struct bdus_session *session,
+				       struct bdus_device_config *config,
+				       const struct bdus_extras *extras)
+{
+	struct bdus_device *device;
+	int ret;
+
+	if (session->device)
+		return -EINVAL;
+	device = bdus_device_create(config, extras, session);
+	if (IS_ERR(device))
+		return PTR_ERR(device);
+	ret = bdus_rings_alloc(session, device);
+	if (ret) {
+		bdus_session_leave(session, device);
+		return ret;
+	}
+	spin_lock(&device->lock);
+	bdus_hwqs_connect(device, session->rings);
+	spin_unlock(&device->lock);
+	bdus_session_start(session, device);
+	return 0;
+}
+
+/* The same for a device with rings. */
+int bdus_session_create2(struct bdus_session *session, struct bdus_device_config *config,
+			 const struct bdus_extras *extras)
+{
+	int ret;
+
+	if (mutex_lock_interruptible(&session->mutex))
+		return -EINTR;
+	ret = bdus_session_create2_locked(session, config, extras);
 	mutex_unlock(&session->mutex);
 	return ret;
 }
@@ -162,7 +257,6 @@ static int bdus_claim(struct bdus_session *session, struct bdus_device *device)
 	if (driver && !driver->is_ending) {
 		driver->is_ending = true;
 		driver->flushes_first = device->config.supports_flush;
-		wake_up_all(&device->items);
 	}
 	return 0;
 }
@@ -187,6 +281,7 @@ static int bdus_take_over(struct bdus_session *session, struct bdus_device *devi
 	spin_unlock(&device->lock);
 	if (ret)
 		return ret;
+	bdus_device_notify(device);
 	ret = wait_event_interruptible(device->lifecycle, bdus_has_no_driver(device));
 	spin_lock(&device->lock);
 	device->attacher = NULL;
@@ -198,25 +293,32 @@ static int bdus_take_over(struct bdus_session *session, struct bdus_device *devi
 		device->driver = session;
 		device->state = BDUS_ACTIVE;
 		device->announces = true;
+		if (device->hwqs)
+			bdus_hwqs_connect(device, session->rings);
 	}
 	spin_unlock(&device->lock);
+	bdus_device_notify(device);
 	return ret;
 }
 
-static int bdus_session_attach_locked(struct bdus_session *session, struct bdus_config *config)
+/* @fd: what it shares; NULL: rings. Devices are with them or without for all their life. */
+static int bdus_session_attach_locked(struct bdus_session *session, u64 id,
+				      struct bdus_fd_config *fd)
 {
 	struct bdus_device *device;
 	int ret;
 
 	if (session->device)
 		return -EINVAL;
-	ret = bdus_check_fd(&config->fd);
-	if (ret)
-		return ret;
-	device = bdus_device_find(config->device.id, &ret);
+	device = bdus_device_find(id, &ret);
 	if (!device)
 		return ret;
-	ret = bdus_session_map(session, &device->config, &config->fd);
+	if (!device->hwqs != !!fd)
+		ret = -EOPNOTSUPP;
+	else if (fd)
+		ret = bdus_session_map(session, &device->config, fd);
+	else
+		ret = bdus_rings_alloc(session, device);
 	if (ret)
 		goto out_put;
 	ret = bdus_take_over(session, device);
@@ -224,8 +326,7 @@ static int bdus_session_attach_locked(struct bdus_session *session, struct bdus_
 		bdus_session_unmap(session);
 		goto out_put;
 	}
-	config->device = device->config;
-	smp_store_release(&session->device, device);
+	bdus_session_set_device(session, device);
 	return 0;
 
 out_put:
@@ -239,7 +340,22 @@ int bdus_session_attach(struct bdus_session *session, struct bdus_config *config
 
 	if (mutex_lock_interruptible(&session->mutex))
 		return -EINTR;
-	ret = bdus_session_attach_locked(session, config);
+	ret = bdus_check_fd(&config->fd) ?:
+	      bdus_session_attach_locked(session, config->device.id, &config->fd);
+	if (!ret)
+		config->device = session->device->config;
+	mutex_unlock(&session->mutex);
+	return ret;
+}
+
+/* The same for a device with rings. */
+int bdus_session_attach2(struct bdus_session *session, u64 id)
+{
+	int ret;
+
+	if (mutex_lock_interruptible(&session->mutex))
+		return -EINTR;
+	ret = bdus_session_attach_locked(session, id, NULL);
 	mutex_unlock(&session->mutex);
 	return ret;
 }
@@ -247,7 +363,7 @@ int bdus_session_attach(struct bdus_session *session, struct bdus_config *config
 /* The driver wants to end: its device waits for another one, or is terminated. */
 int bdus_session_terminate(struct bdus_session *session)
 {
-	struct bdus_device *device = smp_load_acquire(&session->device);
+	struct bdus_device *device = bdus_session_device(session);
 
 	if (!device)
 		return -EINVAL;
@@ -256,46 +372,17 @@ int bdus_session_terminate(struct bdus_session *session)
 	session->flushes_first = false;
 	spin_unlock(&device->lock);
 	if (device->config.recoverable)
-		wake_up_all(&device->items);
+		bdus_device_notify(device);
 	else
 		bdus_device_terminate(device);
 	return 0;
 }
 
-/* Whether @device goes on without its driver @session. Under the lock of the device. */
-static bool bdus_outlives(struct bdus_device *device, struct bdus_session *session)
-{
-	if (device->state == BDUS_UNAVAILABLE || device->state == BDUS_TERMINATED)
-		return false;
-	return device->config.recoverable || (device->attacher && session->is_successful);
-}
-
 /* The file is closed, and nothing of it is mapped any more. */
 void bdus_session_free(struct bdus_session *session)
 {
-	struct bdus_device *device = session->device;
-	bool outlives;
-
-	if (device) {
-		spin_lock(&device->lock);
-		outlives = bdus_outlives(device, session);
-		if (outlives) {
-			bdus_queue_take_back(device);
-			device->state = BDUS_INACTIVE;
-			device->announces = false;
-			device->driver = NULL;
-		}
-		spin_unlock(&device->lock);
-		if (!outlives) {
-			bdus_device_terminate(device);
-			spin_lock(&device->lock);
-			device->driver = NULL;
-			spin_unlock(&device->lock);
-			bdus_device_destroy(device);
-		}
-		wake_up_all(&device->lifecycle);
-		bdus_device_put(device);
-	}
+	if (session->device)
+		bdus_session_leave(session, session->device);
 	bdus_session_unmap(session);
 	kfree(session);
 }

@@ -67,12 +67,17 @@ export interface UblkQueueOptions {
   exportName: string;
 }
 
-/** The requests of a BDUS device (docs/kernel.md) that a reactor is to serve. */
+/** Requests of a BDUS device (docs/kernel.md) that a reactor is to serve. */
 export interface BdusQueueOptions {
-  /** Open control device, which does not make anybody wait. The reactor closes it. */
+  /**
+   * With rings the file of a queue, otherwise the control device, which does not make anybody wait. The
+   * reactor closes it.
+   */
   fd: number;
+  rings: boolean;
   /** Number of the device: /dev/bdus-N. */
   device: number;
+  queue: number;
   /** Requests that the kernel has under way at the most. */
   depth: number;
   /** Largest request with data. */

@@ -5,7 +5,7 @@
 
 import type { OpenExport } from "../block/device.ts";
 import { Errno } from "../block/errno.ts";
-import { Command, type Request, RequestFlag, type RequestSink, Status } from "../block/request.ts";
+import { Command, type Request, type RequestSink, Status } from "../block/request.ts";
 import type { BdusQueueOptions } from "../control/options.ts";
 import type { Guard } from "../policy/guard.ts";
 import type { DeviceContext } from "../reactor/device_context.ts";
@@ -18,6 +18,7 @@ import {
 import { ioctlWith } from "../../native/ioctl.ts";
 import { type Mapping, mapShared, PAGE_BYTES, unmap } from "../../native/mmap.ts";
 import { BdusItem, BdusRequest, Slot, SLOT_BYTES } from "./bdus_abi.ts";
+import { commandOfItem, flagsOfItem } from "./bdus_items.ts";
 import { placeAnswer, reserveTag, type TagRequest } from "./tag_request.ts";
 
 const HIGH = 4294967296;
@@ -167,8 +168,8 @@ export class BdusQueue implements SourcePhase, RequestSink {
     }
     const request = this.#requests[slot]!;
     request.clear();
-    request.command = commandOf(type);
-    request.flags = flagsOf(type);
+    request.command = commandOfItem(type);
+    request.flags = flagsOfItem(type);
     if (request.command < 0) return Errno.EOPNOTSUPP;
     const isFlush = request.command === Command.Flush;
     const words = this.#words;
@@ -236,20 +237,4 @@ export class BdusQueue implements SourcePhase, RequestSink {
       this.#host.log("error", `${this.exportName}: ${(error as Error).message}`);
     }
   }
-}
-
-function commandOf(type: number): number {
-  if (type === BdusItem.Read) return Command.Read;
-  if (type === BdusItem.Write || type === BdusItem.FuaWrite) return Command.Write;
-  if (type === BdusItem.Flush || type === BdusItem.FlushAndTerminate) return Command.Flush;
-  if (type === BdusItem.Discard) return Command.Trim;
-  if (type === BdusItem.WriteZeroesMayUnmap || type === BdusItem.WriteZeroesNoUnmap) {
-    return Command.WriteZeroes;
-  }
-  return -1;
-}
-
-function flagsOf(type: number): number {
-  if (type === BdusItem.FuaWrite) return RequestFlag.Fua;
-  return type === BdusItem.WriteZeroesNoUnmap ? RequestFlag.NoHole : 0;
 }

@@ -45,6 +45,23 @@ export function reserveTag(context: DeviceContext, tag: number, bytes: number): 
   return new TagRequest(tag, block, device.memory.address + block.pointer, arena);
 }
 
+/** Makes the requests of all tags below `count`, with room for `bytes` each in one block. Throws BlockError. */
+export function reserveTags(context: DeviceContext, count: number, bytes: number): TagRequest[] {
+  const { pool, arena, device } = context;
+  const block = pool.take(count * bytes);
+  if (block === null) {
+    throw new BlockError(
+      Errno.ENOMEM,
+      `cannot reserve memory for ${count} requests of ${bytes} bytes; use a smaller --depth`,
+    );
+  }
+  const address = device.memory.address + block.pointer;
+  return Array.from(
+    { length: count },
+    (_, tag) => new TagRequest(tag, block, address + tag * bytes, arena),
+  );
+}
+
 /** Brings the pieces of the answer to a read to where the kernel takes it from. 0, or a positive errno. */
 export function placeAnswer(request: TagRequest): number {
   const { memory, address } = request;

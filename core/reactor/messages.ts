@@ -97,7 +97,7 @@ export type ReactorQuestion =
   | { kind: "connect"; connection: InheritedConnection }
   /** Serve a queue of a ublk device. */
   | { kind: "ublk"; queue: UblkQueueOptions }
-  /** Serve the requests of a BDUS device. */
+  /** Serve requests of a BDUS device. */
   | { kind: "bdus"; queue: BdusQueueOptions }
   /** What its devices count, in the order of ReactorStart. */
   | { kind: "metrics" };

@@ -8,6 +8,7 @@ import { buildDevice } from "../graph/build.ts";
 import { clearEvent } from "../../native/descriptor.ts";
 import type { UblkQueueOptions } from "../control/options.ts";
 import { BdusQueue } from "../kernel/bdus_queue.ts";
+import { BdusRingQueue } from "../kernel/bdus_ring_queue.ts";
 import { UblkQueue } from "../kernel/ublk_queue.ts";
 import { threadId } from "../../native/priority.ts";
 import type { LogLevel } from "../plugin/instance.ts";
@@ -141,7 +142,9 @@ function carryOut(
   else if (question.kind === "reopen") reactor.reopen(question.name);
   else if (question.kind === "connect") reactor.inherit(question.connection);
   else if (question.kind === "bdus") {
-    reactor.attach((surroundings) => new BdusQueue(question.queue, surroundings), question.queue);
+    const { queue } = question;
+    const Queue = queue.rings ? BdusRingQueue : BdusQueue;
+    reactor.attach((surroundings) => new Queue(queue, surroundings), queue);
   } else serveQueue(reactor, question.queue);
   return null;
 }

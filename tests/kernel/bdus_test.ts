@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The kernel module of kmod/: devices of sandblock through it, and drivers that know only BDUS 0.1.
 
-import { runOrExplain } from "../support/private_apt.ts";
 import { kernelTest } from "./chosen.ts";
 import { succeedInGuest } from "./guest.ts";
 import { kernel as kernelOf } from "./kernels.ts";
-import { BUILDABLE, builtModule, kernelHeaders } from "./module.ts";
+import { BUILDABLE, builtModule, builtProgram, kernelHeaders } from "./module.ts";
 import { prelude } from "./script.ts";
 
-const DRIVER = new URL("bdus_driver.c", import.meta.url).pathname;
 const memoryMegabytes = 1536;
 /** Two builds in a guest take their time. */
 const INSTALLATION_MS = 900_000;
@@ -25,6 +23,33 @@ function bdusTest(
       memoryMegabytes,
     });
   }, { among: BUILDABLE, thorough });
+}
+
+/** The same for a device of the test's own driver, which may be killed. */
+function ringTest(
+  name: string,
+  how: string,
+  queues: number,
+  script: (device: string) => string,
+): void {
+  kernelTest(`bdus: ${name}`, async (kernel) => {
+    const module = await builtModule(kernel);
+    const driver = await builtProgram(module, "bdus_ring_driver");
+    await succeedInGuest(
+      `${prelude()}
+insmod ${module}
+${driver} 67108864 ${queues} 2048 ${how} > id 2> record & driver=$!
+eventually 10 test -s id
+dev=/dev/bdus-$(cat id)
+eventually 10 test -b $dev
+${script("$dev")}
+pkill -9 bdus_ring; wait $driver || true
+eventually 20 sh -c "! test -e /sys/block/\${dev#/dev/}"
+eventually 10 rmmod bdus
+all_gone`,
+      { kernel, memoryMegabytes },
+    );
+  }, { among: BUILDABLE, thorough: true });
 }
 
 bdusTest("a file system lives on an attached device", (module) => `
@@ -66,11 +91,59 @@ cmp -n 4194304 -i 1048576:0 disk.img /dev/zero
 sandblock detach $dev
 rmmod bdus`, { thorough: false });
 
+bdusTest("a device is resized while a file system on it is in use, and taken over", () => `
+truncate -s 64M disk.img
+dev=$(sandblock attach --via bdus --depth 1500 file disk.img)
+[ "$(cat /sys/block/bdus-0/queue/nr_requests)" = 1500 ]
+mkfs.ext4 -q $dev 32M; mkdir m; mount $dev m
+cp /usr/bin/gcc* m/; sha256sum m/gcc* > before
+truncate -s 96M disk.img
+[ "$(sandblock resize $dev)" = 100663296 ]
+[ "$(blockdev --getsize64 $dev)" = 100663296 ]
+resize2fs $dev 96M
+sandblock attach --replace $dev --filter cow file disk.img
+sha256sum -c --quiet before; cp /usr/bin/gcc* m/again 2>/dev/null || cp /bin/bash m/again; sync
+umount m; fsck.ext4 -fn $dev
+fio --name=v --filename=$dev --direct=1 --ioengine=libaio --iodepth=1400 --rw=randrw --bs=4k \\
+  --size=32M --verify=crc32c --verify_fatal=1 --output-format=terse > fio.log 2>&1 || { cat fio.log; false; }
+sandblock detach $dev
+rmmod bdus`, { thorough: true });
+
+ringTest("a driver with two queues has more than 1,024 requests at a time", "slowly", 2, (dev) => `
+queue=/sys/block/\${dev#/dev/}/queue
+[ "$(cd $queue; cat minimum_io_size optimal_io_size discard_granularity max_segments max_sectors_kb)" = "8192
+32768
+8192
+64
+64" ]
+[ "$(cat /sys/block/\${dev#/dev/}/bdus/label)" = a-test ]
+[ "$(ls -d /sys/block/\${dev#/dev/}/mq/*| wc -l)" = 2 ]
+fio --filename=${dev} --direct=1 --ioengine=libaio --iodepth=1800 --rw=randwrite --bs=4k --size=8M \\
+  --verify=crc32c --verify_fatal=1 --output-format=terse \\
+  --name=a --cpus_allowed=0 --name=b --cpus_allowed=1 --offset=32M > fio.log 2>&1 || { cat fio.log; false; }
+cat record; [ "$(sed 's/ .*//' record | sort -n | tail -1)" -gt 1024 ]
+python3 - ${dev} <<'PY'
+import fcntl, os, struct, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+assert struct.unpack("I", fcntl.ioctl(fd, 0xc0042a01, struct.pack("I", 41)))[0] == 42
+PY
+if blkdiscard -f -l 65536 ${dev} 2> text; then false; fi; grep "No space left" text
+blkdiscard -z -o 1M -l 4M ${dev}
+cmp -n 4194304 -i 1048576:0 ${dev} /dev/zero`);
+
+ringTest("a driver that scribbles over its rings harms nobody else", "badly", 1, (dev) => `
+good=$(sandblock attach --via bdus memory 16M)
+timeout 20 fio --name=x --filename=${dev} --direct=1 --ioengine=libaio --iodepth=32 --rw=randrw --bs=4k --size=8M \\
+  --continue_on_error=all --time_based --runtime=10 > bad.log 2>&1 &
+fio --name=v --filename=$good --direct=1 --ioengine=libaio --iodepth=16 --rw=randrw --bs=4k --size=4M \\
+  --verify=crc32c --verify_fatal=1 --output-format=terse > fio.log 2>&1 || { cat fio.log; false; }
+wait $! || true
+grep -E "err=|issued" bad.log || true
+sandblock detach $good`);
+
 kernelTest("bdus: a driver that knows only BDUS 0.1 finds all as it was there", async (kernel) => {
   const module = await builtModule(kernel);
-  // Guests have a /tmp of their own.
-  const driver = module.replace("bdus.ko", "bdus_driver");
-  await runOrExplain(["gcc", "-O2", "-Wall", "-Werror", "-o", driver, DRIVER]);
+  const driver = await builtProgram(module, "bdus_driver");
   await succeedInGuest(
     `${prelude()}
 insmod ${module}
@@ -121,7 +194,7 @@ refused "it exists; name a new folder" sandblock kmod build /tmp/bdus
 sandblock kmod install
 sandblock kmod status | grep -E "^ *Installed +yes"
 dev=$(sandblock attach --via bdus memory 1M)
-sandblock kmod status | grep -E "^ *Loaded +yes, version 0.1"
+sandblock kmod status | grep -E "^ *Loaded +yes, version 0.2"
 sandblock detach $dev
 rmmod bdus
 all_gone`,

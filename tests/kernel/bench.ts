@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // How fast devices of sandblock are in the kernel, beside others of the same size in the same guest:
-// deno task bench:kernel [--kernel 6.1|6.12|7.2] [--count] [--seconds N]
+// deno task bench:kernel [--kernel 6.1|6.12|7.2] [--count] [--seconds N] [--only PATTERN]
 // With --count the clock of the guest counts instructions, so that other work of the host does not show:
 // figures are then for a processor of one instruction per nanosecond, and include fio's own.
 
 import { succeedInGuest } from "./guest.ts";
 import { isKernelVersion, type KernelVersion } from "./kernels.ts";
 import { prepareGuests } from "./main.ts";
+import { BUILDABLE, builtModule, builtProgram } from "./module.ts";
 import { prelude } from "./script.ts";
 
 /** What is measured: name, and fio's options. */
@@ -27,6 +28,23 @@ interface Target {
 
 const ALL: readonly KernelVersion[] = ["6.1", "6.12", "7.2"];
 
+/** Devices of our module, whose parameters are `parameters`: "$module" is its path. */
+function bdus(name: string, parameters: string, attach: string, detach: string): Target {
+  return {
+    name,
+    begin: `insmod $module ${parameters}; ${attach}`,
+    end: `${detach}; eventually 20 rmmod bdus`,
+    kernels: BUILDABLE,
+  };
+}
+
+const ATTACH_BDUS = "dev=$(sandblock attach --via bdus memory 64M)";
+/** A driver in C, which is in a process of its own. */
+const driverInC = (command: string) =>
+  `${command} > id 2> /dev/null & driver=$!; eventually 10 test -s id; ` +
+  "dev=/dev/bdus-$(cat id); eventually 10 test -b $dev";
+const END_DRIVER = "pkill -9 bdus_; wait $driver || true";
+
 const TARGETS: readonly Target[] = [
   {
     name: "null_blk",
@@ -40,6 +58,10 @@ const TARGETS: readonly Target[] = [
     end: "sandblock detach $dev",
     kernels: ["6.12", "7.2"],
   },
+  bdus("sandblock, bdus", "", ATTACH_BDUS, "sandblock detach $dev"),
+  bdus("sandblock, BDUS 0.1", "rings=n", ATTACH_BDUS, "sandblock detach $dev"),
+  bdus("C, rings", "", driverInC("$folder/bdus_ring_driver 67108864 1 128 well"), END_DRIVER),
+  bdus("C, BDUS 0.1", "", driverInC("$folder/bdus_driver 67108864 0"), END_DRIVER),
   {
     name: "sandblock, nbd",
     begin: "dev=$(sandblock attach --via nbd memory 64M)",
@@ -55,8 +77,11 @@ const TARGETS: readonly Target[] = [
   },
 ];
 
-function script(kernel: KernelVersion, seconds: number): string {
-  const parts = TARGETS.filter(({ kernels }) => kernels.includes(kernel)).map((target) =>
+async function script(kernel: KernelVersion, seconds: number, only: RegExp): Promise<string> {
+  const targets = TARGETS.filter(({ name, kernels }) =>
+    kernels.includes(kernel) && only.test(name)
+  );
+  const parts = targets.map((target) =>
     `start=$(date +%s%N)
 ${target.begin}
 echo "RESULT|${target.name}|until usable, ms|$((($(date +%s%N) - start) / 1000000))"
@@ -65,7 +90,15 @@ dd if=/dev/urandom of=$dev bs=1M count=64 oflag=direct status=none
 ${ROWS.map(([row, options]) => measure(target.name, row, options, seconds)).join("\n")}
 ${target.end}`
   );
-  return prelude() + parts.join("\n");
+  return prelude() + await paths(kernel) + parts.join("\n");
+}
+
+/** What is built for this: $module, and the $folder that has drivers in C, too. */
+async function paths(kernel: KernelVersion): Promise<string> {
+  if (!BUILDABLE.includes(kernel)) return "";
+  const module = await builtModule(kernel);
+  for (const name of ["bdus_driver", "bdus_ring_driver"]) await builtProgram(module, name);
+  return `module=${module}; folder=${module.replace(/\/[^/]*$/, "")}\n`;
 }
 
 /** Fields 8 and 49 of fio's terse output are IOPS of reads and writes. */
@@ -79,16 +112,18 @@ async function main(args: readonly string[]): Promise<void> {
   let kernel: KernelVersion = "6.12";
   let seconds = 3;
   let countInstructions = false;
+  let only = /^/;
   for (let at = 0; at < args.length; at++) {
     const word = args[at]!;
     if (word === "--count") countInstructions = true;
     else if (word === "--seconds") seconds = Number(args[++at]);
+    else if (word === "--only") only = new RegExp(args[++at] ?? "");
     else if (word === "--kernel" && isKernelVersion(args[at + 1] ?? "")) {
       kernel = args[++at] as KernelVersion;
     } else throw new Error(`cannot use "${args.slice(at).join(" ")}"`);
   }
   await prepareGuests([kernel]);
-  const output = await succeedInGuest(script(kernel, seconds), {
+  const output = await succeedInGuest(await script(kernel, seconds, only), {
     kernel,
     countInstructions,
     memoryMegabytes: 2560,

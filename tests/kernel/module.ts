@@ -35,6 +35,14 @@ export async function builtModule(version: KernelVersion): Promise<string> {
   return file;
 }
 
+/** Path of a C program of this folder, built beside a module: guests have a /tmp of their own. */
+export async function builtProgram(module: string, name: string): Promise<string> {
+  const program = module.replace("bdus.ko", name);
+  const source = new URL(`${name}.c`, import.meta.url).pathname;
+  await runOrExplain(["gcc", "-O2", "-Wall", "-Werror", "-pthread", "-o", program, source]);
+  return program;
+}
+
 /** The folder with Debian's headers of a kernel. Throws Error. */
 export function kernelHeaders(version: KernelVersion): Promise<string> {
   return fetchHeaders(version, kernel(version).release);
