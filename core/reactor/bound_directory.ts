@@ -13,6 +13,8 @@ export interface Binding {
   peer: string;
   /** What clients call the default export of the device; undefined: its own name. */
   alias: string | undefined;
+  /** Is told why an export could not be opened, which not every client shows. */
+  refused?(why: string): void;
 }
 
 /** See the top of this file. */
@@ -42,6 +44,15 @@ export class BoundDirectory implements ExportDirectory {
   }
 
   open(name: string): OpenExport {
+    try {
+      return this.#openNamed(name);
+    } catch (error) {
+      if (error instanceof BlockError) this.#binding.refused?.(error.message);
+      throw error;
+    }
+  }
+
+  #openNamed(name: string): OpenExport {
     this.#admit();
     const alias = this.#binding.alias;
     if (this.#renamed === null || name !== alias) return this.#open(this.#original(name));

@@ -8,12 +8,16 @@ import type { LogLevel } from "../plugin/instance.ts";
 import { connectionFacts } from "../policy/connection.ts";
 import { Guard, PolicyInstance } from "../policy/guard.ts";
 import type { Policy } from "../policy/loaded.ts";
+import { coarseMs } from "../../native/file_data.ts";
 import { BoundDirectory } from "./bound_directory.ts";
 import { DeviceContext } from "./device_context.ts";
 import type { DeviceStart } from "./messages.ts";
 
 /** How far a device is with what it had put off until the end. */
 export const Finish = { Done: 0, GettingOn: 1, Waiting: 2 } as const;
+
+/** That exports cannot be opened is told at most so often. */
+const REFUSAL_INTERVAL_MS = 1000;
 
 /** See the top of this file. */
 export class Served {
@@ -26,6 +30,7 @@ export class Served {
   readonly #log: (level: LogLevel, text: string) => void;
   #policy: PolicyInstance | null = null;
   #finishSteps = 0;
+  #refusedMs = coarseMs() - REFUSAL_INTERVAL_MS;
 
   constructor(
     device: Device,
@@ -44,7 +49,16 @@ export class Served {
   /** Its exports for the client `peer`. */
   directory(peer: string): BoundDirectory {
     const { name: alias, context } = this;
-    return new BoundDirectory(context.device, { readOnly: this.#readOnly, peer, alias });
+    const refused = (why: string) => this.#logRefusal(`${peer}: ${why}`);
+    return new BoundDirectory(context.device, { readOnly: this.#readOnly, peer, alias, refused });
+  }
+
+  /** Clients may ask for whatever they like as often as they like. */
+  #logRefusal(text: string): void {
+    const now = coarseMs();
+    const isSoon = (now - this.#refusedMs) >>> 0 < REFUSAL_INTERVAL_MS;
+    if (!isSoon) this.#refusedMs = now;
+    this.#log(isSoon ? "debug" : "warning", text);
   }
 
   /** The same, of which only the default export counts. Throws BlockError where there is none. */
