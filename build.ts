@@ -6,6 +6,7 @@
 import * as esbuild from "esbuild";
 import config from "./deno.json" with { type: "json" };
 import { checkedInStub, compileStub, type Stub } from "./native/selfrun/compile.ts";
+import { type CodeCaches, makeCodeCaches } from "./native/selfrun/code_cache.ts";
 import { asScript, loader, MODULE_LINE } from "./native/selfrun/loader.ts";
 import { pack } from "./native/selfrun/pack.ts";
 
@@ -150,21 +151,64 @@ function compile(): string {
   return "dist/sandblock, made by deno compile";
 }
 
+/** Arguments of Deno that run a module. */
+const RUN_MODULE = ["run", ...RUN, "--ext=js"];
+
 /** A copy of this Deno with the program inside. */
-function selfrun(): string {
+async function selfrun(): Promise<string> {
   const stub = newStub();
-  const script = new TextEncoder().encode(asScript(Deno.readTextFileSync(PROGRAM), "sandblock.js"));
+  const script = asScript(Deno.readTextFileSync(PROGRAM));
+  const { main, worker } = await codeCaches(script);
+  const program = [new TextEncoder().encode(script), main, worker];
+  const [scriptLength, mainCache, workerCache] = program.map(({ length }) => length);
+  const lengths = { script: scriptLength!, mainCache: mainCache!, workerCache: workerCache! };
   const bytes = pack({
     runtime: Deno.readFileSync(Deno.execPath()),
     stub: stub.bytes,
-    attachment: joined([script, ...assets.map((name) => Deno.readFileSync(`${ASSETS}/${name}`))]),
-    program: (offset) => loader(offset, script.length),
-    runtimeArguments: ["run", ...RUN, "--ext=js"],
+    attachment: joined([
+      ...program,
+      ...assets.map((name) => Deno.readFileSync(`${ASSETS}/${name}`)),
+    ]),
+    program: (offset) => loader(offset, lengths),
+    runtimeArguments: RUN_MODULE,
     addedVariables: ADDED,
     droppedPrefixes: DROPPED,
   });
   Deno.writeFileSync(NEW_EXECUTABLE, bytes, { mode: 0o755 });
   return `dist/sandblock, self-running form, stub by ${stub.compiler}`;
+}
+
+/** What V8 makes of the program when it serves a disk to one client. */
+async function codeCaches(script: string): Promise<CodeCaches> {
+  const directory = Deno.makeTempDirSync({ prefix: "sandblock-build-" });
+  const socket = `${directory}/socket`;
+  try {
+    return await makeCodeCaches(script, {
+      runtime: Deno.execPath(),
+      runtimeArguments: RUN_MODULE,
+      assets: ASSETS,
+      args: ["serve", "--unix", socket, "memory", "1M"],
+      async exercise(server) {
+        await useDisk(socket);
+        server.kill("SIGTERM");
+      },
+    });
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+/** Waits for a server on `socket` and does with its disk what most clients do. */
+async function useDisk(socket: string): Promise<void> {
+  const { WireClient } = await import("./tests/support/wire_client.ts");
+  for (const end = Date.now() + 20_000; !exists(socket);) {
+    if (Date.now() > end) throw new Error("cannot run the program once: it does not listen");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await using client = await WireClient.connect(socket);
+  await client.negotiate({});
+  await client.write(0, new Uint8Array(4096).fill(1));
+  await client.read(0, 8192);
 }
 
 function joined(parts: Uint8Array[]): Uint8Array {

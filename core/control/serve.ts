@@ -203,18 +203,10 @@ class RunningServer implements Server {
     return [new ReactorThread(first, events), ...others];
   }
 
-  /** Starts the threads. Resolves when clients can be served. */
+  /** Starts the threads. Resolves when all can serve clients. */
   async #begin(): Promise<void> {
-    const [first, ...others] = this.#reactors;
-    if (this.#placement.exports !== null) {
-      for (const reactor of this.#reactors) reactor.begin();
-      await Promise.all(this.#reactors.map((reactor) => reactor.started));
-      return;
-    }
-    first!.begin();
-    await first!.started;
-    // One is enough to begin with. Connections wait for the others, whose failure ends the server.
-    if (!this.#stopping) { for (const other of others) other.begin(); }
+    for (const reactor of this.#reactors) reactor.begin();
+    await Promise.all(this.#reactors.map((reactor) => reactor.started));
   }
 
   #start(index: number): Omit<ReactorStart, "wakeFd"> {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // How a program gets from its executable into Deno. As a module, Deno would read all of it with a
 // parser of its own, in every thread, to look for imports that it has not: longer than V8 takes for
-// it. So the module is a few lines that read the program and evaluate it as a script.
+// it. So the module is a few lines that read the program and evaluate it as a script, together with
+// what V8 made of it when the executable was built, which saves most of the rest.
 
 /**
  * First line of a program that can be loaded: the one use of `import.meta`. The rest of it neither
@@ -9,26 +10,34 @@
  */
 export const MODULE_LINE = "const moduleUrl = import.meta.url, assetsAt = null;";
 
+/** Lengths in bytes of what lies in the executable one behind the other; the assets follow. */
+export interface ProgramLengths {
+  script: number;
+  /** V8's code caches (`v8::ScriptCompiler::CachedData`) of the main thread and of other threads. */
+  mainCache: number;
+  workerCache: number;
+}
+
 /**
  * The program as a script that gives a function of the module's URL and of where in the executable
  * the assets begin. Lines keep their numbers.
  */
-export function asScript(program: string, name: string): string {
+export function asScript(program: string): string {
   if (!program.startsWith(MODULE_LINE)) {
     throw new SyntaxError(`cannot load the program: it does not begin with "${MODULE_LINE}"`);
   }
   const rest = program.slice(MODULE_LINE.length);
-  return `(async (moduleUrl, assetsAt) => { "use strict";${rest}\n})\n//# sourceURL=${name}\n`;
+  return `(async (moduleUrl, assetsAt) => { "use strict";${rest}\n})\n`;
 }
 
-/**
- * The module that evaluates the script of `length` bytes at `offset` in this executable, behind which
- * the assets are.
- */
-export function loader(offset: number, length: number): string {
-  return `const file = Deno.openSync("/proc/self/exe");
+/** The module that evaluates the program at `offset` in this executable. */
+export function loader(offset: number, lengths: ProgramLengths): string {
+  const { script, mainCache, workerCache } = lengths;
+  const all = script + mainCache + workerCache;
+  return `import { Script } from "node:vm";
+const file = Deno.openSync("/proc/self/exe");
 file.seekSync(${offset}, Deno.SeekMode.Start);
-const bytes = new Uint8Array(${length});
+const bytes = new Uint8Array(${all});
 let end = 0;
 while (end < bytes.length) {
   const count = file.readSync(bytes.subarray(end));
@@ -36,6 +45,10 @@ while (end < bytes.length) {
   end += count;
 }
 file.close();
-await (0, eval)(new TextDecoder().decode(bytes))(import.meta.url, ${offset + length});
+const isWorker = typeof WorkerGlobalScope !== "undefined" && self instanceof WorkerGlobalScope;
+const cache = isWorker ? [${script + mainCache}, ${all}] : [${script}, ${script + mainCache}];
+const text = new TextDecoder().decode(bytes.subarray(0, ${script}));
+const options = { filename: "sandblock.js", cachedData: bytes.subarray(...cache) };
+await new Script(text, options).runInThisContext()(import.meta.url, ${offset + all});
 `;
 }
