@@ -27,6 +27,12 @@ export function findPlugin(name: string): Source {
   if (name === FILE_MANIFEST.name) return { kind: "backend", manifest: FILE_MANIFEST };
   if (name.includes("/") || name.endsWith(".wasm")) {
     const bytes = readFile("plugin", name, PLUGIN_FILE_BYTES_MAX);
+    if (!isWebAssembly(bytes)) {
+      throw new Error(
+        `cannot load plugin "${name}": not a WebAssembly module; ` +
+          `"file ${name}" is what serves a file as a disk`,
+      );
+    }
     return withReason(
       name,
       () => ({ kind: "plugin", manifest: readManifest(bytes), path: name, bytes }),
@@ -54,10 +60,15 @@ function unknown(name: string): Error {
   const list = '"sandblock plugin list" names those there are';
   if (name === "") return new Error(`cannot find plugin "": the name is empty; ${list}`);
   const right = isFile(name)
-    ? `; write "./${name}" for the file`
+    ? `; write "file ${name}" to serve that file as a disk, or "./${name}" if it is a plugin`
     : didYouMean(name, knownNames()) ||
       `; ${list}; write one of your own as a path, such as ./${name}.wasm`;
   return new Error(`cannot find plugin "${name}": there is none of this name${right}`);
+}
+
+/** Whether it begins like a module. */
+function isWebAssembly(bytes: Uint8Array): boolean {
+  return [0, 0x61, 0x73, 0x6d].every((byte, index) => bytes[index] === byte);
 }
 
 function isFile(name: string): boolean {

@@ -106,5 +106,7 @@ function explainUnknownOption(flag: string, options: OptionTable): string {
   if (flag.includes("=") && known.includes(name)) {
     return `cannot use option "${flag}": "${name}" takes no value`;
   }
-  return `cannot use option "${name}": there is no such option${didYouMean(name, known)}`;
+  // Every other letter is as near to a letter.
+  const right = /^-.$/.test(name) ? "" : didYouMean(name, known);
+  return `cannot use option "${name}": there is no such option${right}`;
 }

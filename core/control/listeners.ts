@@ -56,7 +56,7 @@ export function listenerUri(listener: Listener, exportName: string): string {
 function openListener(address: ListenAddress): Listener {
   if (address.kind === "fd") return inheritListener(address.fd);
   if (address.kind === "tcp") {
-    const fd = listenOn(address);
+    const fd = listenOnPort(address);
     return { fd, address: localAddress(fd), removeFile() {} };
   }
   const fd = listenOnPath(address.path);
@@ -76,6 +76,23 @@ function inheritListener(fd: number): Listener {
   return { fd, address: localAddress(fd), removeFile() {} };
 }
 
+function listenOnPort(address: SocketAddress): number {
+  try {
+    return listenOn(address);
+  } catch (error) {
+    if (!(error instanceof SystemError)) throw error;
+    const right = PORT_ADVICE.get(error.errno);
+    throw right === undefined ? error : new BlockError(error.errno, `${error.message}; ${right}`);
+  }
+}
+
+/** What would be right where a port cannot be had. */
+const PORT_ADVICE: ReadonlyMap<number, string> = new Map([
+  [Errno.EADDRINUSE, "another server may be running there, and --port chooses another port"],
+  [Errno.EADDRNOTAVAIL, "it has to be an address of this machine"],
+  [Errno.EACCES, "ports below 1024 are for root"],
+]);
+
 /** Listens on a path; a socket file that a dead server has left behind is replaced. */
 function listenOnPath(path: string): number {
   const address: SocketAddress = { kind: "unix", path };
@@ -83,7 +100,11 @@ function listenOnPath(path: string): number {
     return listenOn(address);
   } catch (error) {
     if (!(error instanceof SystemError) || error.errno !== Errno.EADDRINUSE) throw error;
-    if (path.startsWith("@") || !Deno.lstatSync(path).isSocket || isAlive(address)) {
+    if (!path.startsWith("@") && !Deno.lstatSync(path).isSocket) {
+      const right = "it is no socket, so it is not replaced; choose another path";
+      throw new BlockError(error.errno, `cannot listen on "${path}": ${right}`);
+    }
+    if (path.startsWith("@") || isAlive(address)) {
       throw new BlockError(error.errno, `${error.message}; another server may be running there`);
     }
     Deno.removeSync(path);

@@ -52,7 +52,7 @@ export function parseInteger(text: string): bigint {
  * with or without `iB`; `s` counts sectors of 512 bytes. Throws ParameterError with a fact.
  */
 export function parseSize(text: string): bigint {
-  const { digits, scale, unit } = splitNumber(text, "a size");
+  const { digits, scale, unit } = splitNumber(text, "a size; write one such as 512, 64K or 1.5G");
   const factor = SIZE_UNITS.get(unit.toLowerCase());
   if (factor === undefined) {
     throw new ParameterError(
@@ -67,7 +67,10 @@ export function parseSize(text: string): bigint {
  * fact.
  */
 export function parseDuration(text: string): bigint {
-  const { digits, scale, unit } = splitNumber(text, "a duration");
+  const { digits, scale, unit } = splitNumber(
+    text,
+    "a duration; write one such as 10ms, 1.5s or 2m",
+  );
   const factor = DURATION_UNITS.get(unit);
   if (factor === undefined) {
     throw new ParameterError(`unknown unit ${quoted(unit)}; use one of ns us ms s m h d`);
@@ -77,7 +80,7 @@ export function parseDuration(text: string): bigint {
 
 /** Parts per million: `50%`, `0.1%`; the sign may be left out. Throws ParameterError with a fact. */
 export function parsePercentage(text: string): bigint {
-  const { digits, scale, unit } = splitNumber(text, "a percentage");
+  const { digits, scale, unit } = splitNumber(text, "a percentage; write one such as 50%");
   if (unit !== "" && unit !== "%") throw new ParameterError(`${quoted(unit)} follows it; use %`);
   return exact(digits * PERCENT, scale, "a multiple of 0.0001%");
 }

@@ -139,6 +139,9 @@ const WRONG: readonly (readonly [RegExp, ...string[]])[] = [
     "null",
   ],
   [/"\[" before "null" has no "\]"/, "serve", "mirror", "[", "null"],
+  [/"-z": there is no such option; see "sandblock serve --help"/, "serve", "-z", "null"],
+  [/"deno\.json".*write "file deno\.json"/, "serve", "deno.json"],
+  [/not a WebAssembly module; "file \.\/deno\.json"/, "serve", "./deno.json"],
   [/does-not-exist\.yaml.*No such file/, "serve", "--config", "does-not-exist.yaml"],
   [/does-not-exist\.policy.*No such file/, "policy", "check", "does-not-exist.policy"],
   [/"sieve": there is no such page/, "man", "sieve"],
@@ -150,7 +153,7 @@ const WRONG: readonly (readonly [RegExp, ...string[]])[] = [
 ];
 for (const [pattern, ...args] of WRONG) {
   Deno.test(`wrong: sandblock ${args.join(" ")}`, async () => {
-    const { code, stdout, stderr } = await run([...sandblock(), ...args]);
+    const { code, stdout, stderr } = await run([...sandblock(), ...args], { cwd: ROOT });
     assert.equal(code, 1);
     assert.equal(stdout, "");
     assert.equal(stderr.trimEnd().split("\n").length, 1, stderr);
