@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `sandblock help`: the same as --help, for those who type it the other way round.
 
+import { didYouMean } from "../../core/plugin/suggest.ts";
 import { command, findCommand } from "../declare/declaration.ts";
 import { helpText } from "../declare/help.ts";
 import { UsageError } from "../errors.ts";
@@ -16,8 +17,9 @@ export const help = command({
   run(_values, names, root) {
     if (!findCommand(root, names)) {
       const typed = names.join(" ");
+      const known = (root.commands ?? []).map(({ name }) => name);
       throw new UsageError(
-        `cannot help on "${typed}": there is no such command`,
+        `cannot help on "${typed}": there is no such command${didYouMean(typed, known)}`,
         `${root.name} --help`,
       );
     }

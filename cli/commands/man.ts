@@ -47,7 +47,9 @@ function findPage(pages: readonly Page[], topic: string | undefined): Page {
   if (page) return page;
   const topics = pages.map(({ name }) => name.replace(/^sandblock-?|-(plugin|filter)$/g, ""))
     .filter((name) => name !== "");
-  const right = didYouMean(topic!, topics) || `; the pages are ${topics.join(", ")}`;
+  const right = didYouMean(topic!, topics) ||
+    '; there is one for each name of "sandblock plugin list", and for serve, attach, plugin, policy, ' +
+      "config and graph";
   throw new UsageError(
     `cannot show the manual of "${topic}": there is no such page${right}`,
     "sandblock man --help",

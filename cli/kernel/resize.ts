@@ -15,7 +15,9 @@ export async function runResize(text: string, size: string | undefined): Promise
   const wanted = size === undefined ? null : `${exactSize("SIZE", size)}`;
   const answer = await askAdmin(socketPath(device.name), { command: "resize", size: wanted });
   if (answer === null) {
-    throw new Error(`cannot resize ${device.path}: no process of sandblock serves it`);
+    throw new Error(
+      `cannot resize ${device.path}: no process of sandblock serves it; see "sandblock list"`,
+    );
   }
   print(`${answer["size"]}\n`);
   return 0;

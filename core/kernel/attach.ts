@@ -32,7 +32,9 @@ export async function bestVia(): Promise<Via> {
     // Many kernels have no ublk, and io_uring may be switched off.
   }
   if (hasModule("bdus") || isLoadable("bdus")) return "bdus";
-  await loadModule("nbd");
+  await loadModule("nbd").catch((error) => {
+    throw new Error(`${error.message}; "sandblock doctor" looks at the other ways`);
+  });
   return "nbd";
 }
 

@@ -145,6 +145,7 @@ const WRONG: readonly (readonly [RegExp, ...string[]])[] = [
   [/does-not-exist\.yaml.*No such file/, "serve", "--config", "does-not-exist.yaml"],
   [/does-not-exist\.policy.*No such file/, "policy", "check", "does-not-exist.policy"],
   [/"sieve": there is no such page/, "man", "sieve"],
+  [/help on "serv": .*did you mean "serve"\?/, "help", "serv"],
   [/"--lang"|--lang: the languages are/, "plugin", "new", "x"],
   [/"cobol": it is not known; the languages are/, "plugin", "new", "--lang", "cobol", "x"],
   [/"\.\/nothing\.wasm": No such file/, "plugin", "show", "./nothing.wasm"],
