@@ -33,7 +33,9 @@ export const man = command({
   async run(_values, [topic], root) {
     const plugins = knownNames().map((name) => findPlugin(name).manifest);
     const pages = manualPages(root, plugins, pluginManual);
-    const page = findPage(pages, topic);
+    // Small commands are described on the page of the whole.
+    const isSmall = root.commands!.some(({ name, ownPage }) => name === topic && !ownPage);
+    const page = findPage(pages, isSmall ? undefined : topic);
     if (!Deno.stdout.isTerminal()) print(roff(page));
     else if (!await showWithMan(page)) print(plain(page));
     return 0;
