@@ -4,6 +4,7 @@
 
 import { within } from "../support/deadline.ts";
 import { TestDirectory } from "../support/directory.ts";
+import { exists } from "../support/private_apt.ts";
 import { complaints } from "./complaints.ts";
 import { type Kernel, kernel, type KernelVersion } from "./kernels.ts";
 
@@ -17,6 +18,10 @@ export interface GuestOptions {
   timeoutMs?: number;
   /** A host directory that it may write to, at the same path. */
   share?: string;
+  /** A file of the host that is its disk /dev/vda. */
+  disk?: string;
+  /** The guest is killed when this file of the host appears, as if its power were cut. */
+  cutWhenExists?: string;
   /** One processor whose clock advances by a nanosecond with each instruction. */
   countInstructions?: boolean;
   /** More words for the kernel's command line. */
@@ -38,6 +43,10 @@ export interface GuestResult {
 const MEMORY_MEGABYTES = 1024;
 const PROCESSORS = 2;
 const TIMEOUT_MS = 240_000;
+/** The debug kernel checks each access to memory, and keeps books of them. */
+const DEBUG_SLOWNESS = 6;
+const DEBUG_MEMORY_MEGABYTES_MIN = 2048;
+const CUT_POLL_MS = 20;
 const MODULE_FOLDER = "/lib/modules";
 
 /**
@@ -65,9 +74,9 @@ export async function runGuest(script: string, options: GuestOptions): Promise<G
     stderr: "piped",
   }).spawn();
   const ended = child.output();
+  using _watch = watchForCut(child, options.cutWhenExists);
   try {
-    const { timeoutMs = TIMEOUT_MS } = options;
-    const { stdout, stderr } = await within(ended, "the end of the guest", timeoutMs);
+    const { stdout, stderr } = await within(ended, "the end of the guest", patienceMs(options));
     const text = new TextDecoder();
     const kernelLog = Deno.readTextFileSync(log);
     return {
@@ -97,6 +106,20 @@ export async function succeedInGuest(script: string, options: GuestOptions): Pro
   );
 }
 
+function patienceMs({ kernel: version, timeoutMs = TIMEOUT_MS }: GuestOptions): number {
+  return version === "debug" ? timeoutMs * DEBUG_SLOWNESS : timeoutMs;
+}
+
+/** Kills `child` when `path` appears. */
+function watchForCut(child: Deno.ChildProcess, path: string | undefined): Disposable {
+  const timer = setInterval(() => {
+    if (path === undefined || !exists(path)) return;
+    clearInterval(timer);
+    child.kill("SIGKILL");
+  }, CUT_POLL_MS);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
 function status(path: string): number | null {
   try {
     return Number(Deno.readTextFileSync(path));
@@ -124,6 +147,7 @@ function startScript({ modules, release }: Kernel, options: GuestOptions): strin
     ...share === undefined
       ? []
       : [`$B mkdir -p '${share}'; $B mount -t 9p -o ${virtio} share '${share}'`],
+    ...options.disk === undefined ? [] : ["modprobe -q virtio_blk"],
     ...load.map((name) => `modprobe ${name} || echo "guest: cannot load ${name}"`),
     "cd /tmp; bash /run/guest/script; echo $? > /run/guest/status",
     // The device isa-debug-exit ends QEMU at once.
@@ -133,12 +157,13 @@ function startScript({ modules, release }: Kernel, options: GuestOptions): strin
 }
 
 function qemuArguments(
-  { image, initramfs }: Kernel,
+  { image, initramfs, version }: Kernel,
   options: GuestOptions,
   directory: string,
 ): string[] {
-  const { memoryMegabytes = MEMORY_MEGABYTES, processors = PROCESSORS, countInstructions } =
+  const { memoryMegabytes: asked = MEMORY_MEGABYTES, processors = PROCESSORS, countInstructions } =
     options;
+  const memoryMegabytes = version === "debug" ? Math.max(asked, DEBUG_MEMORY_MEGABYTES_MIN) : asked;
   const emulation = countInstructions
     ? ["-accel", "tcg,thread=single,tb-size=512", "-smp", "1", "-icount", "shift=0"]
     : ["-accel", "tcg,thread=multi,tb-size=512", "-smp", `${processors}`];
@@ -146,6 +171,10 @@ function qemuArguments(
   const share = options.share === undefined ? [] : [
     "-virtfs",
     `local,path=${options.share},mount_tag=share,security_model=none,multidevs=remap`,
+  ];
+  const disk = options.disk === undefined ? [] : [
+    ...["-drive", `file=${options.disk},format=raw,if=none,id=disk`],
+    ...["-device", "virtio-blk-pci,drive=disk"],
   ];
   // Without a PIT the clock is calibrated with the HPET, which a busy host disturbs less.
   // Nehalem is the smallest processor whose vector instructions suffice for WebAssembly.
@@ -159,6 +188,7 @@ function qemuArguments(
     ...["-virtfs", host],
     ...["-virtfs", `local,path=${directory}/run,mount_tag=run,security_model=none`],
     ...share,
+    ...disk,
     ..."-device isa-debug-exit,iobase=0xf4,iosize=0x04 -device virtio-rng-pci".split(" "),
     ...["-chardev", `file,id=log,path=${directory}/kernel.log`, "-serial", "chardev:log"],
     ...["-serial", "stdio"],

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: MIT
-// Runs the tests in guests: deno task test:kernel [--kernel 6.1|6.12|7.2]... [FILE...]
+// Runs the tests in guests: deno task test:kernel [--kernel 6.1|6.12|7.2|debug]... [FILE...]
 // Needs dist/sandblock (deno task build); installs and downloads whatever else is missing.
 
 import { CHOICE_VARIABLE } from "./chosen.ts";
-import { fetchKernel, isKernelVersion, KERNEL_VERSIONS, type KernelVersion } from "./kernels.ts";
+import {
+  DEBIAN_KERNELS,
+  fetchKernel,
+  isKernelVersion,
+  KERNEL_VERSIONS,
+  type KernelVersion,
+} from "./kernels.ts";
 import { prepareMachine } from "./machine.ts";
 
 const FOLDER = import.meta.dirname!;
 
 interface Choice {
-  kernels: KernelVersion[];
+  kernels: readonly KernelVersion[];
   files: string[];
 }
 
@@ -33,7 +39,7 @@ function parse(args: readonly string[]): Choice {
     }
     kernels.push(version);
   }
-  return { kernels: kernels.length > 0 ? kernels : KERNEL_VERSIONS, files };
+  return { kernels: kernels.length > 0 ? kernels : DEBIAN_KERNELS, files };
 }
 
 /** Gets machine and kernels ready. Throws Error that says what is missing. */
