@@ -9,11 +9,11 @@ export function prelude(): string {
   return `
 program=(${shellWords(sandblock())})
 sandblock() { "\${program[@]}" "$@"; }
-# refused PATTERN COMMAND...: the command fails, and says why in one line.
+# refused PATTERN COMMAND...: the command fails, and says why in one line. That it is slow may be said, too.
 refused() {
   local pattern=$1 text; shift
   if text=$("$@" 2>&1); then echo "not refused: $*"; return 1; fi
-  text=$(grep -v '^Try "' <<< "$text") || true
+  text=$(grep -vE '^(Try "|sandblock: waiting for )' <<< "$text") || true
   [ "$(wc -l <<< "$text")" = 1 ] && grep -E "^sandblock: error: .*$pattern" <<< "$text" && return 0
   echo "refused in other words: $text"; return 1
 }
