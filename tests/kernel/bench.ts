@@ -7,7 +7,8 @@
 import { succeedInGuest } from "./guest.ts";
 import { isKernelVersion, type KernelVersion } from "./kernels.ts";
 import { prepareGuests } from "./main.ts";
-import { BUILDABLE, builtModule, builtProgram } from "./module.ts";
+import { builtModule } from "./module.ts";
+import { builtProgram } from "./programs.ts";
 import { prelude } from "./script.ts";
 
 /** What is measured: name, and fio's options. */
@@ -34,7 +35,7 @@ function bdus(name: string, parameters: string, attach: string, detach: string):
     name,
     begin: `insmod $module ${parameters}; ${attach}`,
     end: `${detach}; eventually 20 rmmod bdus`,
-    kernels: BUILDABLE,
+    kernels: ALL,
   };
 }
 
@@ -60,8 +61,8 @@ const TARGETS: readonly Target[] = [
   },
   bdus("sandblock, bdus", "", ATTACH_BDUS, "sandblock detach $dev"),
   bdus("sandblock, BDUS 0.1", "rings=n", ATTACH_BDUS, "sandblock detach $dev"),
-  bdus("C, rings", "", driverInC("$folder/bdus_ring_driver 67108864 1 128 well"), END_DRIVER),
-  bdus("C, BDUS 0.1", "", driverInC("$folder/bdus_driver 67108864 0"), END_DRIVER),
+  bdus("C, rings", "", driverInC("$bdus_ring_driver 67108864 1 128 well"), END_DRIVER),
+  bdus("C, BDUS 0.1", "", driverInC("$bdus_driver 67108864 0"), END_DRIVER),
   {
     name: "sandblock, nbd",
     begin: "dev=$(sandblock attach --via nbd memory 64M)",
@@ -93,12 +94,13 @@ ${target.end}`
   return prelude() + await paths(kernel) + parts.join("\n");
 }
 
-/** What is built for this: $module, and the $folder that has drivers in C, too. */
+/** What is built for this: $module, and the drivers in C. */
 async function paths(kernel: KernelVersion): Promise<string> {
-  if (!BUILDABLE.includes(kernel)) return "";
-  const module = await builtModule(kernel);
-  for (const name of ["bdus_driver", "bdus_ring_driver"]) await builtProgram(module, name);
-  return `module=${module}; folder=${module.replace(/\/[^/]*$/, "")}\n`;
+  const drivers: string[] = [];
+  for (const name of ["bdus_driver", "bdus_ring_driver"]) {
+    drivers.push(`${name}=${await builtProgram(name)}`);
+  }
+  return `module=${await builtModule(kernel)}; ${drivers.join("; ")}\n`;
 }
 
 /** Fields 8 and 49 of fio's terse output are IOPS of reads and writes. */
