@@ -12,6 +12,7 @@ const { symbols } = Deno.dlopen("libc.so.6", {
   fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
   ioctl: { parameters: ["i32", "u32", "buffer"], result: "i32" },
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
+  flock: { parameters: ["i32", "i32"], result: "i32" },
 });
 const { symbols: raw } = Deno.dlopen("libc.so.6", {
   syscall: { parameters: ["i32", "i32", "buffer", "buffer", "usize"], result: "i32" },
@@ -37,6 +38,8 @@ const O_NOFOLLOW = 0o400000;
 const O_CLOEXEC = 0o2000000;
 const AT_FDCWD = -100;
 const AT_EMPTY_PATH = 0x1000;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const SYS_OPENAT2 = 437;
@@ -129,6 +132,11 @@ export function openBelow(directoryFd: number, path: string, flags: number): num
   }
   // Without openat2 (before Linux 5.6) nothing here could keep the promise.
   throw new SystemError(`open "${path}"`, errno);
+}
+
+/** flock(2) for oneself alone, as long as the descriptor is open. Returns 0 or the negative errno. */
+export function lockFile(fd: number): number {
+  return symbols.flock(fd, LOCK_EX | LOCK_NB) === 0 ? 0 : -lastErrno();
 }
 
 /** ftruncate(2). Returns 0 or the negative errno. */

@@ -56,6 +56,15 @@ export class BlockingQueue implements OperationQueue {
     if (operation !== null) operation.owner!.finished(operation, perform(operation));
   }
 
+  /** Whether nothing waits. */
+  get isIdle(): boolean {
+    return this.#waiting.isEmpty;
+  }
+
+  drain(): void {
+    while (!this.#waiting.isEmpty) this.reap();
+  }
+
   close(): void {
     if (this.#ownsEvent) closeDescriptor(this.completionFd);
   }

@@ -2,7 +2,7 @@
 // The files that a plugin was granted. The kernel sees to it that no path leads out of a granted
 // directory (openat2 with RESOLVE_BENEATH); what would wait for the disk is queued.
 
-import { BlockError, Errno } from "../block/errno.ts";
+import { BlockError, Errno, errnoName } from "../block/errno.ts";
 import { FileFlag } from "../plugin/abi.ts";
 import type { FileStore, GrantedFile } from "../plugin/files.ts";
 import type { FileGrant } from "../plugin/grants.ts";
@@ -11,7 +11,7 @@ import { absolutePath } from "../plugin/path.ts";
 import { quoted } from "../plugin/text.ts";
 import { closeDescriptor } from "../../native/descriptor.ts";
 import { SystemError } from "../../native/errno.ts";
-import { describeFile, Open, openBelow, openFile, reopen } from "../../native/file.ts";
+import { describeFile, lockFile, Open, openBelow, openFile, reopen, resizeFile } from "../../native/file.ts";
 import { createQueue } from "./create_queue.ts";
 import { OpenedFile } from "./granted_file.ts";
 import type { OperationQueue } from "./operation.ts";
@@ -55,6 +55,7 @@ export class GrantedFiles implements FileStore {
     const { grant, rest } = found;
     const fd = openIn(grant, rest, flags, path);
     const { kind } = describe(fd);
+    if ((flags & FileFlag.Lock) !== 0) lock(fd, kind === "regular", flags, path);
     if (kind === "regular" || kind === "block") return new OpenedFile(fd, path, kind, this.#queue);
     closeDescriptor(fd);
     throw new BlockError(
@@ -72,6 +73,8 @@ export class GrantedFiles implements FileStore {
   }
 
   close(): void {
+    // What a plugin has written is to be written, also where it did not wait for that.
+    this.#queue.drain();
     this.#queue.close();
     this.#closeGrants();
   }
@@ -95,6 +98,19 @@ export class GrantedFiles implements FileStore {
     if (best === null) return null;
     return { grant: best, rest: path.slice(asPrefix(best.path).length) };
   }
+}
+
+/** Takes the file for this plugin alone, and empties it if that was wanted. Throws BlockError. */
+function lock(fd: number, isRegular: boolean, flags: number, path: string): void {
+  let errno = -lockFile(fd);
+  const truncate = FileFlag.Write | FileFlag.Truncate;
+  if (errno === 0 && isRegular && (flags & truncate) === truncate) errno = -resizeFile(fd, 0, 0);
+  if (errno === 0) return;
+  closeDescriptor(fd);
+  if (errno !== Errno.EAGAIN) {
+    throw new BlockError(errno, `cannot open ${quoted(path)}: ${errnoName(errno)}`);
+  }
+  throw new BlockError(Errno.EBUSY, `cannot open ${quoted(path)}: it is in use`);
 }
 
 function asPrefix(path: string): string {
@@ -138,7 +154,9 @@ function openIn(grant: Opened, rest: string, flags: number, path: string): numbe
   let how: number = write ? Open.ReadWrite : Open.ReadOnly;
   if (write && (flags & FileFlag.Create) !== 0) how |= O_CREAT;
   if (write && (flags & FileFlag.Exclusive) !== 0) how |= O_EXCL;
-  if (write && (flags & FileFlag.Truncate) !== 0) how |= O_TRUNC;
+  // What somebody else has locked is left as it is.
+  const truncate = (flags & (FileFlag.Truncate | FileFlag.Lock)) === FileFlag.Truncate;
+  if (write && truncate) how |= O_TRUNC;
   try {
     if (!grant.isDirectory) {
       if (rest !== "") throw new BlockError(Errno.ENOTDIR, `${quoted(grant.path)} is a file`);

@@ -94,6 +94,8 @@ export interface OperationQueue {
   submit(): void;
   /** Tells owners what is finished. */
   reap(): void;
+  /** Waits until nothing is under way any more, owners being told; gives up when nothing moves on. */
+  drain(): void;
   /** Nothing may be under way. */
   close(): void;
 }

@@ -3,6 +3,7 @@
 // wait in order.
 
 import { FSYNC_DATASYNC, IoUring, Uring } from "../../native/io_uring.ts";
+import { Epoll, Poll } from "../../native/epoll.ts";
 import { clearEvent, closeDescriptor, createEvent, signalEvent } from "../../native/descriptor.ts";
 import { Errno } from "../block/errno.ts";
 import { BlockingQueue, perform } from "./blocking_queue.ts";
@@ -10,6 +11,10 @@ import { type Operation, OperationKind, OperationList, type OperationQueue } fro
 
 /** Operations that the kernel works on at a time, per device. */
 export const RING_ENTRIES = 256;
+
+/** A queue that is drained is given up when the kernel has finished nothing for so long. */
+const DRAIN_MS_MAX = 30_000;
+const DRAIN_STEP_MS = 100;
 
 /** What a kernel must offer: all of it is there since Linux 5.6. */
 const NEEDED = [Uring.Read, Uring.Write, Uring.Fsync, Uring.Fallocate, Uring.Fadvise];
@@ -72,6 +77,19 @@ export class UringQueue implements OperationQueue {
     if (count > 0) this.#ring.consume(count);
     while (this.#freeCount > 0 && !this.#waiting.isEmpty) this.#fill(this.#waiting.shift()!);
     this.#blocking.reap();
+  }
+
+  drain(): void {
+    const epoll = new Epoll(1);
+    epoll.add(this.completionFd, Poll.In);
+    let movedMs = performance.now();
+    while (this.#freeCount < RING_ENTRIES || !this.#waiting.isEmpty || !this.#blocking.isIdle) {
+      this.submit();
+      if (epoll.wait(DRAIN_STEP_MS) > 0) movedMs = performance.now();
+      else if (performance.now() - movedMs > DRAIN_MS_MAX) break;
+      this.reap();
+    }
+    epoll.close();
   }
 
   close(): void {

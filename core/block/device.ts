@@ -40,6 +40,11 @@ export interface Device {
   /** Called at the end of each turn: hands queued work to the kernel. */
   submitQueued(): void;
   /**
+   * Called before a request that may make something else of memory that answers lie in (trim, zeroes):
+   * copies what of it is in answers that it has not delivered. Absent where none ever is.
+   */
+  settle?(): void;
+  /**
    * Called again and again once no export is open and none will be: does what has to be done before
    * `close`. Returns -1 when that is all done, else a number that grows while it gets on.
    */

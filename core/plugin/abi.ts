@@ -158,7 +158,7 @@ export const CallFlag = { Fua: 1, MayTrim: 2, FastZero: 4, ReqOne: 8, Whole: 16 
 /** Flag of sb_open. */
 export const OpenFlag = { ReadOnly: 1 } as const;
 /** Flags of file_open. Those after the first need it. */
-export const FileFlag = { Write: 1, Create: 2, Exclusive: 4, Truncate: 8 } as const;
+export const FileFlag = { Write: 1, Create: 2, Exclusive: 4, Truncate: 8, Lock: 16 } as const;
 /** Flag of reply_data: the bytes stay until the next call that changes the device. */
 export const DataFlag = { Stable: 1 } as const;
 /** Flag of reply_zero: the zeroes take no space. */

@@ -2,7 +2,9 @@
 // What the nodes of a device still have to do on its reactor: answers to deliver, timers to fire, tasks.
 // All wait here until no plugin is being called, so that nobody is called from within a call.
 
+import { Errno } from "../block/errno.ts";
 import type { Request, RequestSink } from "../block/request.ts";
+import { settleData } from "./settle.ts";
 
 /** Timers that one node may have set. */
 export const TIMERS_MAX = 4096;
@@ -44,6 +46,14 @@ export class Agenda {
     this.#sinks.push(sink);
     this.#requests.push(request);
     this.#errnos.push(errno);
+  }
+
+  /** Copies stable data of the answers that are to be delivered; see settle.ts. */
+  settle(): void {
+    for (let i = 0; i < this.#requests.length; i++) {
+      const request = this.#requests[i]!;
+      if (this.#errnos[i] === 0 && !settleData(request, request)) this.#errnos[i] = Errno.ENOMEM;
+    }
   }
 
   /** Runs `task`, soon: something that may not be done from within a call. */

@@ -7,6 +7,7 @@ import type { Request, RequestSink } from "../block/request.ts";
 import { AnswerPieces, Expect } from "./answer_pieces.ts";
 import type { NextHandle } from "./next_handle.ts";
 import type { Part } from "./part.ts";
+import { settleData } from "./settle.ts";
 
 /** What has become of the call for a request. */
 export const State = {
@@ -107,6 +108,13 @@ export class Answer extends AnswerPieces {
     const pointer = this.loans.lend(length, 0);
     if (pointer === 0) this.failure = Errno.ENOMEM;
     return pointer;
+  }
+
+  /** Copies the stable data of the answer so far, before what it lies in may become something else. */
+  settle(): void {
+    const request = this.request!;
+    if (this.expect !== Expect.Data) return;
+    if (!settleData(request, request) || !this.parts.settle(request)) this.failure = Errno.ENOMEM;
   }
 
   /** Forgets the request. */

@@ -4,6 +4,7 @@
 
 import { PIECES_MAX, type Request } from "../block/request.ts";
 import type { Part, PartPool } from "./part.ts";
+import { settleData } from "./settle.ts";
 
 /** See the top of this file. */
 export class AnswerParts {
@@ -86,6 +87,12 @@ export class AnswerParts {
       if (extents && part.stopsShort) return "";
     }
     return "";
+  }
+
+  /** Copies the stable data that has come already to room of `request`. False without memory. */
+  settle(request: Request): boolean {
+    for (const part of this.#list) if (!settleData(part, request)) return false;
+    return true;
   }
 
   /** Forgets everything. */

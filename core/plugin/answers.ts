@@ -74,6 +74,12 @@ export class Answers {
       : `${call}: request ${id} is not the one under way, ${this.current.id}`;
   }
 
+  /** Copies stable data of all answers that are under way; see settle.ts. */
+  settle(): void {
+    if (this.count === 0) return;
+    for (const answer of this.#table) if (answer.request !== null) answer.settle();
+  }
+
   /** Calls `use` with every answer to a request that is under way. */
   each(use: (answer: Answer) => void): void {
     for (const answer of [...this.#table]) if (answer.request !== null) use(answer);

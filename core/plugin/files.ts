@@ -232,7 +232,8 @@ export class Files implements FileJobSink {
   }
 }
 
-const FILE_FLAGS = FileFlag.Write | FileFlag.Create | FileFlag.Exclusive | FileFlag.Truncate;
+const FILE_FLAGS = FileFlag.Write | FileFlag.Create | FileFlag.Exclusive | FileFlag.Truncate |
+  FileFlag.Lock;
 
 /** Flags that each kind of call may have. */
 const FLAGS: Readonly<Record<number, number>> = {

@@ -79,6 +79,12 @@ export class Host extends Caller implements TimerOwner {
     return errno;
   }
 
+  /** Memory of stable data may become something else: copies what of it is in answers. */
+  settleStable(): void {
+    this.answers.settle();
+    this.agenda.settle();
+  }
+
   /** The request `id` for a call of `call`; null, which is a lie, where it is not under way. */
   find(call: string, id: number): Answer | null {
     const { current } = this.answers;

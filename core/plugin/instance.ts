@@ -299,6 +299,11 @@ export class PluginDevice implements Device {
     if (this.#runsAgenda) this.#agenda.run(performance.now());
   }
 
+  settle(): void {
+    this.#host.settleStable();
+    for (const child of this.#children) child.settle?.();
+  }
+
   submitQueued(): void {
     for (const child of this.#children) child.submitQueued();
     this.#store?.submit();

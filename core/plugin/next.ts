@@ -13,6 +13,7 @@ import type { NextHandle } from "./next_handle.ts";
 import { NextSpace } from "./next_space.ts";
 import type { Part } from "./part.ts";
 import { refusal } from "./next_check.ts";
+import { settleData } from "./settle.ts";
 import { NOT_WHOLE, WholeRequests } from "./whole.ts";
 
 /** Requests of its own that one filter may have under way below it. */
@@ -230,7 +231,7 @@ export class Next implements RequestSink {
   /** Copies what would change under the answer when the filter changes what is below it. */
   #settle(answer: Answer, part: Part): number {
     if (answer.expect !== Expect.Data) return 0;
-    return part.settle() ? 0 : Errno.ENOMEM;
+    return settleData(part, part) ? 0 : Errno.ENOMEM;
   }
 
   #child(call: string, handle: number, child: number): NextHandle | null {

@@ -229,6 +229,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     if (this.info.can.trim === Support.None) return unsupported(request, "trim");
     const flags = this.#fuaFlag(request);
     const rest = this.#flushRest(request);
+    this.host.settleStable();
     const status = this.#range("sb_trim", this.#trim, request, Expect.Nothing, flags, rest);
     return status === 0 ? this.#flushIfForced(request) : status;
   }
@@ -248,6 +249,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
       const hole = (request.flags & RequestFlag.NoHole) === 0 ? CallFlag.MayTrim : 0;
       const flags = this.#fuaFlag(request) | hole | (fast ? CallFlag.FastZero : 0);
       const then = emulate ? rest | Rest.Zeroes : rest;
+      this.host.settleStable();
       status = this.#range("sb_zero", this.#zero, request, Expect.Nothing, flags, then);
     }
     if (status === Errno.EOPNOTSUPP && emulate) {

@@ -109,6 +109,8 @@ export class Opening {
       passes: (command) => {
         const call = CALLS[command];
         if (passable === undefined || call === undefined) return false;
+        // Answers have to be copied on their way; see Next.
+        if (command === Command.Read && this.#below.next.copiesStable) return false;
         // What a filter writes by other means, nothing below knows of.
         if (this.#itself && NOT_PAST_WRITES.includes(call)) return false;
         return !this.#exports.has(`sb_${call}`);

@@ -2,7 +2,6 @@
 // A request that a filter makes to what is below it: a part of the request that it was called for,
 // whose answer becomes part of that one's, or one of its own, for data in its own memory.
 
-import { copyFrom } from "../block/memory.ts";
 import { ExtentFlag, Piece, PIECES_MAX, Request } from "../block/request.ts";
 import { toNumber } from "../block/uint64.ts";
 import type { Answer } from "./answer.ts";
@@ -63,21 +62,6 @@ export class Part extends Request {
           break;
         }
       }
-    }
-    return true;
-  }
-
-  /** Copies stable data to room of this answer's own. False when there is no memory. */
-  settle(): boolean {
-    for (let index = 0; index < this.pieceCount; index++) {
-      if (this.pieceKind(index) !== Piece.StableData) continue;
-      const length = this.pieceLength(index);
-      const address = this.space.take(this, length);
-      if (address === 0) return false;
-      const { memory } = this.space;
-      const to = address - memory.address;
-      copyFrom(this.pieceValue(index), memory.bytes.subarray(to, to + length));
-      this.replaceData(index, address);
     }
     return true;
   }

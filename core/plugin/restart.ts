@@ -130,6 +130,10 @@ export class RestartingDevice implements Device, TimerOwner {
     if (this.#options.runsAgenda) this.#options.agenda.run(performance.now());
   }
 
+  settle(): void {
+    this.#instance.settle();
+  }
+
   submitQueued(): void {
     this.#instance.submitQueued();
   }

@@ -40,8 +40,9 @@ export class DeviceContext {
     this.#busyGathers.add(gather);
   }
 
-  /** Copies stable data of the device that is still to be sent, before the device reuses it. */
+  /** Copies stable data of the device that is still to be sent or delivered, before it is reused. */
   settle(): void {
+    this.device.settle?.();
     for (const gather of this.#busyGathers) gather.settle();
   }
 }

@@ -184,6 +184,8 @@ export class Transmission implements ServingPhase, RequestSink {
     this.#context.pending--;
     if (inflight.payloadBlock !== null) this.#received.unpin(inflight.payloadBlock);
     this.#finish(inflight, errno);
+    // Others may have their turns before this one, and must be able to settle what it is to send.
+    if (this.#gather !== null) this.#context.keepUnsent(this.#gather);
     this.#host.answered(this);
   }
 

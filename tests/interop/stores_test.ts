@@ -231,5 +231,5 @@ Deno.test("retry: clients do not notice that every fourth request fails", async 
   await using server = await TestServer.start([...filters, "file", image, ...parameters]);
   await python(server, RANDOM_WORK);
   assertSameBytes(await contents(server), await Deno.readFile(image));
-  assert.match(server.log.text, /failed with error 5; trying again in 1 ms, 1 of 20/);
+  assert.match(server.log.text, /failed with EIO; trying again in 1 ms, 1 of 20/);
 });

@@ -119,6 +119,7 @@ Deno.test("flags have the same numbers in the header and in the host", () => {
     FILE_CREATE: FileFlag.Create,
     FILE_EXCLUSIVE: FileFlag.Exclusive,
     FILE_TRUNCATE: FileFlag.Truncate,
+    FILE_LOCK: FileFlag.Lock,
     PENDING: -1,
   };
   for (const [name, value] of Object.entries(flags)) assert.equal(numbers[name], value, name);

@@ -182,7 +182,13 @@ enum { SB_CLOCK_REAL = 0, SB_CLOCK_MONOTONIC = 1 };
 SB_C SB_IMPORT("clock") int64_t sb_clock(int32_t which);
 SB_C SB_IMPORT("random") int32_t sb_random(void *memory, size_t length);
 /* Flags of sb_file_open; the others only together with SB_FILE_WRITE. */
-enum { SB_FILE_WRITE = 1, SB_FILE_CREATE = 2, SB_FILE_EXCLUSIVE = 4, SB_FILE_TRUNCATE = 8 };
+enum {
+  SB_FILE_WRITE = 1,
+  SB_FILE_CREATE = 2,
+  SB_FILE_EXCLUSIVE = 4,
+  SB_FILE_TRUNCATE = 8,
+  SB_FILE_LOCK = 16
+};
 /* A number for the functions below, or a negative error number. */
 SB_C SB_IMPORT("file_open") int32_t sb_file_open(const char *path, size_t length, int32_t flags);
 SB_C SB_IMPORT("file_close") void sb_file_close(int32_t file);

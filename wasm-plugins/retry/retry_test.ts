@@ -66,7 +66,7 @@ Deno.test("retry tries as often as it is told, and waits twice as long each time
     assert.equal(errnoOf(() => disk.read(0, 4096)), 5);
     times.push(performance.now() - began);
     assert.deepEqual(metricsOf(disk), [3, 3, 1]);
-    assert.match(log.join("\n"), /failed with error 5; trying again in 20 ms, 1 of 3/);
+    assert.match(log.join("\n"), /failed with EIO; trying again in 20 ms, 1 of 3/);
     disk.write(0, fill(4096, 1));
     disk.close();
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A cache in memory in front of a device (README.md beside this folder). What is written stays here until
-// a flush, a while has passed, or room is needed; what was not used for longest goes first.
+// A cache in front of a device, in memory or in a file (README.md beside this folder). What is written stays
+// here until a flush, a while has passed, or room is needed; what was not used for longest goes first.
 
 import {
   alloc,
@@ -34,18 +34,12 @@ import {
   token,
 } from "../../sdk/assemblyscript/assembly";
 import { entryOf, spanEnd } from "../../lib/blocks/assembly/map";
-import { unitsMax, unitsUsed } from "../../lib/blocks/assembly/units";
-import {
-  answer,
-  cutsAbsent,
-  fetchesReads,
-  flush,
-  isInTheWay,
-  Kind,
-  operate,
-  put,
-  setUpOperations,
-} from "./operations";
+import { setUpFetches } from "./fetches";
+import { closeFile, hasFile, openFile, setPath, stopWaiting } from "./file";
+import { flush, setUpFlushes } from "./flushes";
+import { isInTheWay, Kind, operate } from "./operations";
+import { answer, fetchesReads, setUpReads } from "./reads";
+import { SLOTS_MAX } from "./slots";
 import {
   blockBits,
   createStore,
@@ -53,9 +47,12 @@ import {
   dirtyCount,
   evict,
   FETCHING,
-  fetching,
+  limit,
+  onDisk,
+  used,
   WRITING,
 } from "./store";
+import { cutsAbsent, put } from "./writes";
 import { Metric, setUpWriteBack, writeAll } from "./writeback";
 
 export { sb_alloc, sb_done, sb_free } from "../../sdk/assemblyscript/assembly";
@@ -72,9 +69,15 @@ const EXTENTS_MAX: i32 = 1024;
 /** Blocks that one request takes out at most when there are too many. */
 const RECLAIM: i32 = 64;
 
+/** What of the parameters is bound by the address space of a cache in memory. */
+const MEMORY_MAX: u64 = 3221225472;
+const BLOCK_MIN: u64 = 4096;
+const BLOCK_MAX: u64 = 1048576;
+
 let mode: i32 = Mode.WriteBack;
-let blockSize: u64 = 4096;
-let bytesMax: u64 = 64 << 20;
+/** 0: not given. */
+let blockSize: u64 = 0;
+let bytesMax: u64 = 0;
 let highPpm: u64 = 950000;
 let lowPpm: u64 = 800000;
 let onRead = false;
@@ -84,9 +87,10 @@ let size: i64 = -1;
 let exportName: usize = 0;
 let exportNameLength: usize = 0;
 let opened: i32 = 0;
-/** Units in use from which on, and down to which, blocks are taken out. */
+/** Units in use from which on, and down to which, blocks are taken out, where `bound` units may be. */
 let high: u64 = 0;
 let low: u64 = 0;
+let bound: u64 = 0;
 let reclaiming = false;
 /** Token of the timer that will have changes written back; 0: none is set. */
 let ticking: i32 = 0;
@@ -109,11 +113,23 @@ export function sb_ready(): i32 {
     sayNumber(blockSize);
     return failWith(Errno.EINVAL, " bytes: cache-min-block-size must be a power of two");
   }
-  if (lowPpm < highPpm) return 0;
+  if (lowPpm >= highPpm) {
+    return failWith(
+      Errno.EINVAL,
+      "cannot reclaim: cache-low-threshold must be less than cache-high-threshold",
+    );
+  }
+  if (!bytesMax) bytesMax = hasFile() ? 1 << 30 : 64 << 20;
+  if (hasFile()) return openFile();
+  if (bytesMax <= MEMORY_MAX) return 0;
   return failWith(
     Errno.EINVAL,
-    "cannot reclaim: cache-low-threshold must be less than cache-high-threshold",
+    "cannot keep more than 3G in memory; with cache-file the cache can be larger",
   );
+}
+
+export function sb_param_bytes(index: i32, pointer: usize, length: usize): void {
+  setPath(pointer, length);
 }
 
 export function sb_open(name: usize, nameLength: usize, flags: i32): i32 {
@@ -151,7 +167,7 @@ function setUp(handle: i32): i32 {
   const below = nextSize(handle, 0);
   const info = infoOf(handle, 0);
   const maximum = info.blockMaximum;
-  const bytes = max(blockSize, <u64>info.blockMinimum);
+  const bytes = max(blockSize ? blockSize : usualBlock(), <u64>info.blockMinimum);
   if (bytes > <u64>maximum || bytes > bytesMax) {
     say("cannot cache blocks of ");
     sayNumber(bytes);
@@ -161,18 +177,34 @@ function setUp(handle: i32): i32 {
     sayNumber(bytesMax);
     return fail(Errno.EINVAL);
   }
+  if (hasFile() && bytesMax / bytes > SLOTS_MAX) {
+    say("cannot cache blocks of ");
+    sayNumber(bytes);
+    say(" bytes in ");
+    sayNumber(bytesMax);
+    say(": that is more than ");
+    sayNumber(SLOTS_MAX);
+    return failWith(Errno.EINVAL, " blocks; larger ones are needed (cache-min-block-size)");
+  }
   let own = nextOpen(exportName, exportNameLength, 0);
   if (own < 0) own = nextOpen(exportName, exportNameLength, OpenFlag.ReadOnly);
   if (own < 0) return -own;
-  if (!createStore(below, <u32>ctz(bytes), bytesMax)) {
+  if (!createStore(below, <u32>ctz(bytes), bytesMax, hasFile())) {
     return failWith(Errno.ENOMEM, "cannot set up the cache: no memory");
   }
-  high = unitsMax() * highPpm / 1_000_000;
-  low = unitsMax() * lowPpm / 1_000_000;
-  setUpOperations(own, infoOf(own, 0).flush != Support.None, maximum, onRead);
+  setUpFetches(own, maximum);
+  setUpReads(onRead);
+  setUpFlushes(own, infoOf(own, 0).flush != Support.None);
   setUpWriteBack(own, maximum);
   size = below;
   return 0;
+}
+
+/** The size of a block where none is given: in a file so large that there are not too many. */
+function usualBlock(): u64 {
+  let bytes = BLOCK_MIN;
+  while (hasFile() && bytes < BLOCK_MAX && bytesMax / bytes > SLOTS_MAX) bytes <<= 1;
+  return bytes;
 }
 
 export function sb_info(handle: i32, out: usize): i32 {
@@ -190,7 +222,7 @@ export function sb_info(handle: i32, out: usize): i32 {
 }
 
 export function sb_pread(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
-  if (isPlain(offset, count)) {
+  if (isPlain(offset, count) && !onDisk) {
     return answer(request, count, offset, flags, 0, null);
   }
   const status = operate(Kind.Read, handle, request, 0, count, offset, flags);
@@ -226,11 +258,11 @@ export function sb_pwrite(
   const first = offset >> blockBits;
   const last = (offset + count - 1) >> blockBits;
   // Mostly nothing is in the way.
-  const plain = last - first < unitsMax() >> 1 && !isInTheWay(first, last) &&
+  const plain = !onDisk && last - first < limit() >> 1 && !isInTheWay(first, last) &&
     !cutsAbsent(first, last, offset, count) && put(offset, count, data, true);
   const status = plain ? 0 : operate(Kind.Write, handle, request, data, count, offset, flags);
   if (!ticking && dirtyCount) tick();
-  if (unitsUsed() > high || reclaiming) reclaim();
+  if (reclaiming || isFull()) reclaim();
   return status;
 }
 
@@ -283,16 +315,31 @@ function isChanged(offset: u64): bool {
 /** No client is left: what has changed is to be below before the server ends. */
 export function sb_finish(): void {
   if (ticking && cancel(ticking)) end(taskOf<Task>(ticking));
+  stopWaiting();
   flush(-1);
+}
+
+/** Whether there are so many blocks that some are to be taken out. */
+// @ts-ignore: decorator
+@inline
+function isFull(): bool {
+  if (limit() != bound) setBound(limit());
+  return used() > high;
+}
+
+function setBound(units: u64): void {
+  bound = units;
+  high = units * highPpm / 1_000_000;
+  low = units * lowPpm / 1_000_000;
 }
 
 /** Takes blocks out when there are too many, until there are few enough. */
 function reclaim(): void {
-  if (unitsUsed() > high) reclaiming = true;
+  if (isFull()) reclaiming = true;
   if (!reclaiming) return;
-  const excess = unitsUsed() > low ? unitsUsed() - low : 0;
+  const excess = used() > low ? used() - low : 0;
   const evicted = evict(<i32>min(excess, <u64>RECLAIM));
-  if (unitsUsed() <= low) reclaiming = false;
+  if (used() <= low) reclaiming = false;
   else if (!evicted && dirtyCount) writeAll();
 }
 
@@ -317,13 +364,14 @@ function ticked(at: i32, result: i32): void {
 
 /** Brings the metrics up to date. */
 function tell(): void {
-  metric(Metric.Cached, unitsUsed() << blockBits);
+  metric(Metric.Cached, used() << blockBits);
   metric(Metric.Dirty, dirtyCount << blockBits);
   metric(Metric.Hits, hits);
   metric(Metric.Misses, misses);
 }
 
 export function sb_stop(): void {
+  closeFile();
   if (!dirtyCount) return;
   say("the changes in ");
   sayNumber(dirtyCount << blockBits);

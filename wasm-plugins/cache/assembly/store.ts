@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What is cached: a map from blocks to units of memory, each in a list by last use, and those with
-// changes in a list by when the change came.
+// What is cached: a map from blocks to units of memory, or of the cache file (slots.ts), each in a list by
+// last use, and those with changes in a list by when the change came.
 
 import { reserve } from "../../sdk/assemblyscript/assembly";
 import { ABSENT, createMap, entryOf, prune, slotOf, spanEnd } from "../../lib/blocks/assembly/map";
@@ -12,6 +12,15 @@ import {
   unitsMax,
   unitsUsed,
 } from "../../lib/blocks/assembly/units";
+import {
+  createSlots,
+  extraOfSlot,
+  giveSlot,
+  SLOT_STEP,
+  slotsLimit,
+  slotsUsed,
+  takeSlot,
+} from "./slots";
 
 /** Flags of an entry. The block is on its way from below, and not there yet. */
 export const FETCHING: u32 = 2;
@@ -35,12 +44,22 @@ export class Item {
   dirtyAfter: usize;
   /** Which flush the first of its changes came before. */
   age: u32;
-  /** Fills up to ITEM_BYTES. */
-  spare: u32;
+  /** Of a slot: how many read it now, and the flags below. */
+  pins: u32;
 }
 
 /** Bytes of an Item. */
 const ITEM_BYTES: u32 = 32;
+/** Flag in `pins`: the slot has room on the disk of the file. */
+const WRITTEN: u32 = 0x80000000;
+/** Flag in `pins`: its block was taken out; it is free when nobody reads it any more. */
+const DROPPED: u32 = 0x40000000;
+const FLAGS_OF_PINS: u32 = 0xc0000000;
+
+/** Units are slots of a file. */
+export let onDisk = false;
+/** How far apart units are that lie side by side. */
+export let unitStep: usize = 4096;
 
 export let blockBits: u32 = 12;
 export let blockMask: u64 = 4095;
@@ -58,20 +77,67 @@ let oldest: usize = 0;
 /** Changes from now on are of this age. */
 export let age: u32 = 0;
 
-/** Sets up an empty cache of at most `bytesMax` bytes. False when there is no memory. */
-export function createStore(size: u64, bits: u32, bytesMax: u64): bool {
+/** Sets up an empty cache of at most `bytesMax` bytes, in memory or not. False when there is no memory. */
+export function createStore(size: u64, bits: u32, bytesMax: u64, inFile: bool): bool {
   blockBits = bits;
   blockMask = ((<u64>1) << bits) - 1;
   diskSize = size;
   reserve(HOST_RESERVE);
-  createUnits(bits, max(bytesMax >> bits, 1), ITEM_BYTES);
+  const units = max(bytesMax >> bits, 1);
+  onDisk = inFile;
+  unitStep = inFile ? SLOT_STEP : (<usize>1) << bits;
+  if (!inFile) createUnits(bits, units, ITEM_BYTES);
+  else if (!createSlots(units, ITEM_BYTES)) return false;
   return createMap(max((size + blockMask) >> bits, 1));
 }
 
 // @ts-ignore: decorator
 @inline
 export function itemOf(unit: usize): Item {
-  return changetype<Item>(extraOf(unit));
+  return changetype<Item>(onDisk ? extraOfSlot(unit) : extraOf(unit));
+}
+
+/** Units in use. */
+// @ts-ignore: decorator
+@inline
+export function used(): u64 {
+  return onDisk ? slotsUsed() : unitsUsed();
+}
+
+/** Units that may be in use. */
+// @ts-ignore: decorator
+@inline
+export function limit(): u64 {
+  return onDisk ? slotsLimit() : unitsMax();
+}
+
+function take(previous: usize): usize {
+  return onDisk ? takeSlot(previous) : takeUnit(previous);
+}
+
+function give(unit: usize): void {
+  if (!onDisk) return giveUnit(unit);
+  const item = itemOf(unit);
+  const written = (item.pins & WRITTEN) != 0;
+  // Somebody reads it still.
+  if (item.pins & ~FLAGS_OF_PINS) item.pins |= DROPPED;
+  else giveSlot(unit, written);
+}
+
+/** Keeps `count` slots from `unit` on from being used for other blocks. */
+export function pin(unit: usize, count: u64): void {
+  for (; count; count--, unit += SLOT_STEP) itemOf(unit).pins++;
+}
+
+/** Takes back `pin`. */
+export function unpin(unit: usize, count: u64): void {
+  for (; count; count--, unit += SLOT_STEP) {
+    const item = itemOf(unit);
+    item.pins--;
+    if (item.pins & ~FLAGS_OF_PINS || !(item.pins & DROPPED)) continue;
+    item.pins &= WRITTEN;
+    giveSlot(unit, item.pins != 0);
+  }
 }
 
 /** The unit of an entry, also where it is being fetched; 0 where there is none. */
@@ -122,12 +188,12 @@ function unlink(unit: usize): void {
 
 /** A unit for a block that has none, with `flags`. 0 where none can be had without waiting. */
 export function insert(block: u64, flags: u32, previous: usize): usize {
-  let unit = unitsUsed() < unitsMax() ? takeUnit(previous) : 0;
-  if (!unit && evict(1)) unit = takeUnit(previous);
+  let unit = used() < limit() ? take(previous) : 0;
+  if (!unit && evict(1)) unit = take(previous);
   if (!unit) return 0;
   const slot = slotOf(block);
   if (!slot) {
-    giveUnit(unit);
+    give(unit);
     return 0;
   }
   store<u32>(slot, <u32>unit | flags);
@@ -145,7 +211,7 @@ export function remove(block: u64): void {
   if (entry & DIRTY) unlinkDirty(unit);
   unlink(unit);
   store<u32>(slot, ABSENT);
-  giveUnit(unit);
+  give(unit);
   prune(block);
 }
 
@@ -162,7 +228,8 @@ export function evict(count: i32): i32 {
   for (let step = 0; unit && evicted < count && step < STEPS_MAX; step++) {
     const next = itemOf(unit).newer;
     const block = itemOf(unit).block;
-    if (!(entryOf(block) & (FETCHING | DIRTY | WRITING))) {
+    const busy = (entryOf(block) & (FETCHING | DIRTY | WRITING)) != 0 || isPinned(unit);
+    if (!busy) {
       remove(block);
       evicted++;
     }
@@ -171,21 +238,26 @@ export function evict(count: i32): i32 {
   return evicted;
 }
 
-/** The unit that was not used for longest; 0 where there is none. */
-export function oldestUnit(): usize {
-  return oldest;
+// @ts-ignore: decorator
+@inline
+function isPinned(unit: usize): bool {
+  return onDisk && (itemOf(unit).pins & ~FLAGS_OF_PINS) != 0;
 }
 
-/** A block that was fetched is there. */
+/** A block that was on its way is there. */
 export function arrive(block: u64): void {
   const slot = slotOf(block);
-  store<u32>(slot, load<u32>(slot) & ~FETCHING);
+  const entry = load<u32>(slot);
+  store<u32>(slot, entry & ~FETCHING);
+  if (onDisk) itemOf(unitOf(entry)).pins |= WRITTEN;
   fetching--;
 }
 
-/** A block that was fetched did not come. */
+/** A block that was on its way did not come. */
 export function forsake(block: u64): void {
-  arrive(block);
+  const slot = slotOf(block);
+  store<u32>(slot, load<u32>(slot) & ~FETCHING);
+  fetching--;
   remove(block);
 }
 

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: MIT
-// Brings changes below, the oldest first, a few at a time, neighbours together.
+// Brings changes below, the oldest first, a few at a time, neighbours together. Those in the cache file
+// are read into memory first.
 
 import {
+  alloc,
   begin,
   end,
+  Errno,
+  filePread,
+  free,
   logLine,
   LogLevel,
   metric,
   nextPwrite,
   PENDING,
   say,
+  sayErrno,
   sayNumber,
   Task,
   taskOf,
@@ -17,6 +23,7 @@ import {
   token,
 } from "../../sdk/assemblyscript/assembly";
 import { entryOf } from "../../lib/blocks/assembly/map";
+import { file, placeOf } from "./file";
 import {
   age,
   blockBits,
@@ -29,8 +36,10 @@ import {
   itemOf,
   land,
   nextAge,
+  onDisk,
   sendOff,
   unitOf,
+  unitStep,
   WRITING,
 } from "./store";
 import { isPassing, movesEnded } from "./operations";
@@ -50,6 +59,10 @@ class Move extends Task {
   age: u32;
   from: u64;
   to: u64;
+  /** With a cache file: memory that the bytes pass through, and whether they are still to be read. */
+  buffer: usize;
+  bytes: usize;
+  reading: bool;
 }
 
 const moves = memory.data(64);
@@ -154,7 +167,7 @@ function isNeighbour(block: u64, unit: usize): bool {
 function send(unit: usize): u64 {
   const move = begin<Move>(arrived);
   if (!move) return 0;
-  const bytes = <usize>blockMask + 1;
+  const bytes = unitStep;
   const most = moveBytesMax >> blockBits;
   let from = itemOf(unit).block;
   let first = unit;
@@ -179,13 +192,35 @@ function send(unit: usize): u64 {
   moving++;
   const offset = from << blockBits;
   const count = min(to << blockBits, diskSize) - offset;
-  const status = nextPwrite(handle, 0, first, count, offset, 0, token(move));
+  move.bytes = <usize>count;
+  const status = onDisk ? readFirst(move, first) : write(move, first);
   if (status != PENDING) finish(move, status);
   return count;
 }
 
+function write(move: Move, data: usize): i32 {
+  return nextPwrite(handle, 0, data, move.bytes, move.from << blockBits, 0, token(move));
+}
+
+/** Reads the changes from the cache file, `slot` being the first, and then writes them. */
+function readFirst(move: Move, slot: usize): i32 {
+  move.reading = true;
+  move.buffer = alloc(move.bytes, 4096);
+  if (!move.buffer) return Errno.ENOMEM;
+  const status = filePread(file, move.buffer, move.bytes, placeOf(slot, 0), 0, token(move));
+  return status ? status : writeRead(move);
+}
+
+function writeRead(move: Move): i32 {
+  move.reading = false;
+  return write(move, move.buffer);
+}
+
 function arrived(at: i32, result: i32): void {
-  finish(taskOf<Move>(at), result);
+  const move = taskOf<Move>(at);
+  if (move.reading && !result) result = writeRead(move);
+  if (result == PENDING) return;
+  finish(move, result);
   pump();
   movesEnded();
 }
@@ -199,6 +234,7 @@ function finish(move: Move, errno: i32): void {
     metric(Metric.Written, written);
   }
   for (let block = move.from; block < move.to; block++) land(block, !errno);
+  if (move.buffer) free(move.buffer, move.bytes);
   end(move);
 }
 
@@ -209,8 +245,8 @@ function tell(move: Move, errno: i32): void {
     sayNumber((move.to - move.from) << blockBits);
     say(" bytes at ");
     sayNumber(move.from << blockBits);
-    say(": the device below failed with error ");
-    sayNumber(errno);
+    say(move.reading ? ": reading them from the cache failed with " : ": the device below failed with ");
+    sayErrno(errno);
     say("; they stay in the cache");
     logLine(LogLevel.Error);
     failure = errno;

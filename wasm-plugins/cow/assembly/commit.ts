@@ -14,6 +14,7 @@ import {
   nextZero,
   PENDING,
   say,
+  sayErrno,
   sayNumber,
   Task,
   taskOf,
@@ -194,8 +195,8 @@ function arrived(move: Move, errno: i32): void {
     sayNumber((move.to - move.from) << blockBits);
     say(" bytes at ");
     sayNumber(move.from << blockBits);
-    say(": the device below failed with error ");
-    sayNumber(errno);
+    say(": the device below failed with ");
+    sayErrno(errno);
     say("; they stay in memory");
     logLine(LogLevel.Error);
   } else {
@@ -222,8 +223,8 @@ function conclude(): void {
 function flushed(at: i32, result: i32): void {
   end(taskOf<Task>(at));
   if (result) {
-    say("cannot flush what was committed: the device below failed with error ");
-    sayNumber(result);
+    say("cannot flush what was committed: the device below failed with ");
+    sayErrno(result);
     logLine(LogLevel.Error);
     bytes = 0;
   }

@@ -19,6 +19,7 @@ import {
   peer,
   PENDING,
   say,
+  sayErrno,
   sayByte,
   sayBytes,
   sayHex,
@@ -28,7 +29,6 @@ import {
   taskOf,
   token,
 } from "../../sdk/assemblyscript/assembly";
-import { sayErrno } from "./errnos";
 import { closeSink, endLine, openSink, setPath } from "./sink";
 import { sayNow } from "./time";
 

@@ -17,6 +17,7 @@ import {
   say,
   sayByte,
   sayBytes,
+  sayErrno,
   sayNumber,
   takeMessage,
   Task,
@@ -60,8 +61,8 @@ export function openSink(appends: bool): i32 {
     if (file == -Errno.EACCES || file == -Errno.EPERM) {
       say("\": it is not allowed; --allow log:write=DIR allows the directory that it is in");
     } else {
-      say("\": error ");
-      sayNumber(-file);
+      say("\": ");
+      sayErrno(-file);
     }
     return fail(-file);
   }
@@ -113,8 +114,8 @@ function written(token: i32, result: i32): void {
 function complain(errno: i32): void {
   if (failed) return;
   failed = true;
-  say("lines are lost: the log file cannot be written, error ");
-  sayNumber(errno);
+  say("lines are lost: the log file cannot be written: ");
+  sayErrno(errno);
   logLine(LogLevel.Error);
 }
 

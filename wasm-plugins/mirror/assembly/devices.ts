@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What is known about each device: whether it is in use, what of it is out of date, and how busy it is.
 
-import { logLine, LogLevel, metric, nextCount, say, sayNumber } from "../../sdk/assemblyscript/assembly";
+import { logLine, LogLevel, metric, nextCount, say, sayErrno, sayNumber } from "../../sdk/assemblyscript/assembly";
 import { addRange, addSet, clearSet, makeSet, sizeOf, touches } from "./regions";
 
 export const enum State {
@@ -123,8 +123,8 @@ export function lose(index: i32, errno: i32, what: string): void {
   sayNumber(index);
   say(" is left out from now on: ");
   say(what);
-  say(" failed with error ");
-  sayNumber(errno);
+  say(" failed with ");
+  sayErrno(errno);
   say("; devices in use: ");
   sayNumber(popcnt(upTo(State.Behind)));
   logLine(LogLevel.Error);

@@ -13,6 +13,7 @@ import {
   nextForward,
   PENDING,
   say,
+  sayErrno,
   sayNumber,
   Task,
 } from "../../sdk/assemblyscript/assembly";
@@ -83,8 +84,8 @@ function failed(one: Reading, child: i32, errno: i32): void {
   sayNumber(one.count);
   say(" bytes at ");
   sayNumber(one.offset);
-  say(": error ");
-  sayNumber(errno);
+  say(": ");
+  sayErrno(errno);
   logLine(LogLevel.Warning);
 }
 

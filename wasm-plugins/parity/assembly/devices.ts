@@ -9,6 +9,7 @@ import {
   metric,
   nextCount,
   say,
+  sayErrno,
   sayNumber,
   Support,
 } from "../../sdk/assemblyscript/assembly";
@@ -106,8 +107,8 @@ function loseDevice(device: i32, errno: i32, what: string): void {
   sayNumber(device);
   say(" is left out from now on: ");
   say(what);
-  say(" failed with error ");
-  sayNumber(errno);
+  say(" failed with ");
+  sayErrno(errno);
   if (absent >= 0 && absent != device) {
     phase = Phase.Failed;
     say("; device ");

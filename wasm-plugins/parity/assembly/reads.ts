@@ -18,6 +18,7 @@ import {
   replyBuffer,
   replyRestart,
   say,
+  sayErrno,
   sayNumber,
   Task,
 } from "../../sdk/assemblyscript/assembly";
@@ -145,8 +146,8 @@ function haveDirect(pointer: usize): void {
   sayNumber(work.high - work.low);
   say(" bytes at ");
   sayNumber(offsetOf(work.row) + work.low);
-  say(": error ");
-  sayNumber(work.errno);
+  say(": ");
+  sayErrno(work.errno);
   logLine(LogLevel.Warning);
   countFailure();
   restore(work);

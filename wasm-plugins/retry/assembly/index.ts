@@ -25,6 +25,7 @@ import {
   PENDING,
   say,
   sayBytes,
+  sayErrno,
   sayNumber,
   Task,
   taskOf,
@@ -196,8 +197,8 @@ function again(one: Attempt, errno: i32): i32 {
   if (timer(nanoseconds, token(one))) return giveUp(errno);
   one.tries++;
   metric(Metric.Retries, ++retryCount);
-  say("a request has failed with error ");
-  sayNumber(errno);
+  say("a request has failed with ");
+  sayErrno(errno);
   say("; trying again in ");
   sayNumber(nanoseconds / 1_000_000);
   say(" ms, ");

@@ -23,7 +23,7 @@ import {
   pass,
   PENDING,
   say,
-  sayNumber,
+  sayErrno,
   Support,
   Task,
   taskOf,
@@ -156,8 +156,8 @@ function arrived(at: i32, result: i32): void {
   end(taskOf<Task>(at));
   underWay = false;
   if (result && !failed) {
-    say("cannot get everything ready: the device below failed with error ");
-    sayNumber(result);
+    say("cannot get everything ready: the device below failed with ");
+    sayErrno(result);
     logLine(LogLevel.Warning);
     failed = true;
   }

@@ -10,6 +10,8 @@ export const enum FileFlag {
   /** With Create: fail where there is a file. */
   Exclusive = 4,
   Truncate = 8,
+  /** Fail with EBUSY where somebody has it open with this flag. */
+  Lock = 16,
 }
 
 /** Fills memory, at most 65,536 bytes, with random numbers. Returns 0 or an errno. */

@@ -38,6 +38,7 @@ export {
   sayPadded,
   takeMessage,
 } from "./message";
+export { sayErrno } from "./errnos";
 export { getSize, sb_open, sb_size, setSize } from "./single";
 export { declareImmediate, sb_cache, sb_flush } from "./immediate";
 export {
