@@ -42,8 +42,10 @@ export function node(line: string, ...children: DeviceOptions[]): DeviceOptions 
   return { kind: "plugin", prepared: plugin, values, children, grants };
 }
 
-/** The running graph. `log` gets the lines that its nodes log, as `level: text`. */
-export function start(graph: DeviceOptions, log: string[] = []): Device {
+/**
+ * The running graph. `log` gets the lines that its nodes log, as `level: text`. `asksFirst`: see NodeServices.
+ */
+export function start(graph: DeviceOptions, log: string[] = [], asksFirst = true): Device {
   const watchdog = new Watchdog();
   const watches = pluginNodes(graph).map(() => watchdog.watch(10_000));
   watchdog.stop();
@@ -51,13 +53,19 @@ export function start(graph: DeviceOptions, log: string[] = []): Device {
     watches,
     log: (level, text) => void log.push(`${level}: ${text}`),
     instances: 1,
+    asksFirst,
   });
 }
 
 /** A client of a graph that runs for it alone; `close` ends both. */
 export function client(graph: DeviceOptions, log: string[] = [], peer = "test"): TestClient {
   const device = start(graph, log);
-  return open(device, "", peer);
+  try {
+    return open(device, "", peer);
+  } catch (error) {
+    device.close();
+    throw error;
+  }
 }
 
 /** A client of a running graph. */

@@ -37,9 +37,16 @@ export class OpenedFile implements GrantedFile, OperationOwner {
   readonly #queue: OperationQueue;
   readonly #idle: JobOperation[] = [];
   /** Not every filesystem can say that it would have to wait. */
-  #asksFirst = true;
+  #asksFirst: boolean;
 
-  constructor(fd: number, path: string, kind: "regular" | "block", queue: OperationQueue) {
+  constructor(
+    fd: number,
+    path: string,
+    kind: "regular" | "block",
+    queue: OperationQueue,
+    asksFirst = true,
+  ) {
+    this.#asksFirst = asksFirst;
     this.#fd = fd;
     this.#path = path;
     this.#kind = kind;

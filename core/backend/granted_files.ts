@@ -11,7 +11,15 @@ import { absolutePath } from "../plugin/path.ts";
 import { quoted } from "../plugin/text.ts";
 import { closeDescriptor } from "../../native/descriptor.ts";
 import { SystemError } from "../../native/errno.ts";
-import { describeFile, lockFile, Open, openBelow, openFile, reopen, resizeFile } from "../../native/file.ts";
+import {
+  describeFile,
+  lockFile,
+  Open,
+  openBelow,
+  openFile,
+  reopen,
+  resizeFile,
+} from "../../native/file.ts";
 import { createQueue } from "./create_queue.ts";
 import { OpenedFile } from "./granted_file.ts";
 import type { OperationQueue } from "./operation.ts";
@@ -28,13 +36,20 @@ interface Opened {
 export class GrantedFiles implements FileStore {
   readonly completionFds: readonly number[];
   readonly #queue: OperationQueue;
+  readonly #asksFirst: boolean;
   readonly #grants: Opened[] = [];
 
   /** Throws BlockError when a granted path does not exist. To be called on the thread that uses it. */
   constructor(
     grants: readonly FileGrant[],
-    options: { log(level: LogLevel, text: string): void; ioUring?: boolean },
+    options: {
+      log(level: LogLevel, text: string): void;
+      ioUring?: boolean;
+      /** False: everything is queued, as if nothing could be done without waiting. */
+      asksFirst?: boolean;
+    },
   ) {
+    this.#asksFirst = options.asksFirst ?? true;
     try {
       for (const grant of grants) this.#grants.push(openGrant(grant));
       this.#queue = createQueue(options);
@@ -56,7 +71,9 @@ export class GrantedFiles implements FileStore {
     const fd = openIn(grant, rest, flags, path);
     const { kind } = describe(fd);
     if ((flags & FileFlag.Lock) !== 0) lock(fd, kind === "regular", flags, path);
-    if (kind === "regular" || kind === "block") return new OpenedFile(fd, path, kind, this.#queue);
+    if (kind === "regular" || kind === "block") {
+      return new OpenedFile(fd, path, kind, this.#queue, this.#asksFirst);
+    }
     closeDescriptor(fd);
     throw new BlockError(
       kind === "directory" ? Errno.EISDIR : Errno.EACCES,

@@ -3,8 +3,9 @@
 
 import assert from "node:assert/strict";
 import { BlockError, Errno, errnoName } from "../block/errno.ts";
-import { RequestFlag } from "../block/request.ts";
+import { RequestFlag, Status } from "../block/request.ts";
 import { FileFlag } from "../plugin/abi.ts";
+import { FileJobKind, FileJobPool } from "../plugin/file_job.ts";
 import { parseGrants } from "../plugin/grants.ts";
 import { PluginDevice } from "../plugin/instance.ts";
 import { preparePlugin } from "../plugin/prepare.ts";
@@ -283,4 +284,41 @@ Deno.test("calls on files that break a rule fail their request and nothing else"
   assert.match(wrong(pread(file, "0", "-1", "0", token)), /counts and offsets have 63 bits/);
   assert.match(wrong(pread(file, "0", "1", "64", token)), /unknown flags 0x40/);
   assert.match(wrong(pread(file, "0", "1", "0", "(i32.const 0)")), /the token 0 means to wait/);
+});
+
+Deno.test("what a plugin has begun to write is written when its files are closed", () => {
+  using place = new Place();
+  for (const ioUring of [true, false]) {
+    const { files: grants } = parseGrants(["write=in"], place.root);
+    const files = new GrantedFiles(grants, { log: () => {}, ioUring, asksFirst: false });
+    const name = `written-${ioUring}`;
+    const file = files.open(name, FileFlag.Write | FileFlag.Create);
+    const bytes = new TextEncoder().encode("all of it");
+    const job = new FileJobPool().take();
+    let errno = -1;
+    Object.assign(job, {
+      kind: FileJobKind.Write,
+      address: Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes))),
+      lengthLow: bytes.length,
+      sink: { finished: (_job: unknown, result: number) => (file.close(), errno = result) },
+    });
+    assert.equal(file.run(job, false), Status.Pending);
+    files.close();
+    assert.equal(errno, 0);
+    assert.equal(Deno.readTextFileSync(`${place.root}/in/${name}`), "all of it");
+  }
+});
+
+Deno.test("a file that somebody has locked is left as it is", () => {
+  using place = new Place();
+  const files = place.granted("write=in");
+  const flags = FileFlag.Write | FileFlag.Truncate | FileFlag.Lock;
+  const first = files.open("deep/er/file", FileFlag.Write | FileFlag.Lock);
+  assert.equal(attempt(files, "deep/er/file", flags), "EBUSY");
+  assert.equal(attempt(files, "deep/er/file", FileFlag.Write), "opened");
+  assert.equal(first.size(), 15n);
+  first.close();
+  assert.equal(attempt(files, "deep/er/file", flags), "opened");
+  assert.equal(Deno.statSync(`${place.root}/in/deep/er/file`).size, 0);
+  files.close();
 });

@@ -33,6 +33,8 @@ export interface NodeServices {
   memoryRelease?: MemoryRelease;
   /** Memory of each device of the host's own. */
   hostMemoryBytesMax?: number;
+  /** False: plugins never find what they want of files in the page cache; for tests. */
+  asksFirst?: boolean;
 }
 
 /** Makes the device. Throws BlockError or ParameterError, with nothing left open. */
@@ -69,7 +71,8 @@ function buildNode(
     }
     const { log, instances, memoryRelease } = services;
     if (grants !== undefined && grants.files.length > 0) {
-      files = new GrantedFiles(grants.files, { log });
+      const { asksFirst = true } = services;
+      files = new GrantedFiles(grants.files, { log, asksFirst });
     }
     if (grants !== undefined && grants.net.length > 0) streams = new GrantedStreams(grants.net);
     const own: PluginOptions = {

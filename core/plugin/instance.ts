@@ -185,20 +185,31 @@ export class PluginDevice implements Device {
     options: PluginOptions,
   ): PluginDevice {
     const device = new PluginDevice(prepared, options);
-    const host = device.#host;
+    try {
+      device.#begin(values);
+    } catch (error) {
+      device.#files.closeAll();
+      device.#streams.closeAll();
+      throw error;
+    }
+    return device;
+  }
+
+  /** Gives it its parameters and asks whether it is ready. Throws BlockError. */
+  #begin(values: readonly ParameterValue[]): void {
+    const host = this.#host;
     // What it has said about a parameter is why it is not ready, unless it says more then.
     let text = "";
     for (const value of values) {
-      const fact = deliver(host, device.#calls, value);
+      const fact = deliver(host, this.#calls, value);
       text ||= fact;
     }
-    const { sb_ready: ready } = device.#calls;
-    if (!ready) return device;
-    host.controlStatus("sb_ready", `start plugin "${prepared.manifest.name}"`, () => {
+    const { sb_ready: ready } = this.#calls;
+    if (!ready) return;
+    host.controlStatus("sb_ready", `start plugin "${this.#prepared.manifest.name}"`, () => {
       host.errorText = text;
       return ready();
     });
-    return device;
   }
 
   list(): ExportEntry[] {

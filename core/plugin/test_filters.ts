@@ -44,8 +44,8 @@ export function filter(
   return new TestPlugin(wat, { ...options, manifest, children });
 }
 
-/** A disk that answers reads and writes later, when `reap` is called. */
-export function lateDisk(agenda: Agenda): TestPlugin {
+/** A disk that answers reads and writes later, when `reap` is called; `more`: further functions. */
+export function lateDisk(agenda: Agenda, more = ""): TestPlugin {
   const wat = laterWat(
     `(func (export "sb_open") (param i32 i32 i32) (result i32) ${OK})
      (func (export "sb_size") (param i32) (result i64) (i64.const 65536))
@@ -57,7 +57,8 @@ export function lateDisk(agenda: Agenda): TestPlugin {
        (drop (call $timer (i64.const 0) ${req})) (i32.const -1))
      (func (export "sb_flush") (param i32 i32 i32) (result i32)
        (drop (call $timer (i64.const 0) (local.get 1))) (i32.const -1))
-     (func (export "sb_done") (param i32 i32) (call $complete (local.get 0) ${OK}))`,
+     (func (export "sb_done") (param i32 i32) (call $complete (local.get 0) ${OK}))
+     ${more}`,
     ["reply_data", "timer", "complete"],
   );
   return new TestPlugin(wat, { manifest: { abi: "3.1" }, agenda });

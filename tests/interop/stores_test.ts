@@ -147,6 +147,38 @@ h.flush()
   assert.match(server.log.text, /cannot write back \d+ bytes at 4194304/);
 });
 
+/** fio's random reads and writes, each block checked by the sum that it carries. */
+async function verify(server: TestServer, ...more: string[]): Promise<void> {
+  using directory = new TestDirectory();
+  const job = ["--name=test", "--ioengine=nbd", `--uri=${server.uri()}`, "--randseed=42"];
+  const checks = ["--verify=crc32c", "--verify_fatal=1", "--verify_backlog=64"];
+  await succeed([...requires("fio"), ...job, ...checks, ...more], { cwd: directory.path });
+}
+
+for (
+  const [disk, wrapper, complaint] of [
+    ["with room", [], null],
+    // Nothing that the server writes may become longer than this.
+    ["that is full", ["prlimit", "--fsize=3000000"], /"\/.*\/cache" cannot grow: EFBIG/],
+  ] as const
+) {
+  Deno.test(`cache: fio verifies through a cache in a file on a disk ${disk}`, async () => {
+    using directory = new TestDirectory();
+    const file = directory.file("cache");
+    const allow = ["--allow", `cache:write=${directory.path}`, `cache-file=${file}`];
+    const options = ["cache-max-size=24M", "cache-on-read=yes", "cache-write-delay=50ms"];
+    const args = ["--filter", "cache", "memory", "64M", ...allow, ...options];
+    await using server = await TestServer.start(args, { wrapper: [...wrapper] });
+    await verify(server, "--rw=randrw", "--bs=4k", "--size=24M", "--iodepth=32");
+    const sizes = ["--bsrange=512-256k", "--bs_unaligned=0", "--size=32M", "--fsync=100"];
+    await verify(server, "--rw=randwrite", ...sizes, "--iodepth=16");
+    const { size } = await Deno.stat(file);
+    assert.ok(size > 2_000_000 && size <= (complaint === null ? 24 * MEBIBYTE : 3_000_000));
+    if (complaint === null) assert.doesNotMatch(server.log.text, /cannot|warning|error/);
+    else assert.match(server.log.text, complaint);
+  });
+}
+
 Deno.test("cache: qemu-img converts through a cache that is smaller than the disk", async () => {
   const qemu = requires("qemu-img", "newer");
   using directory = new TestDirectory();

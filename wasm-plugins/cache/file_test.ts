@@ -3,11 +3,14 @@
 // becomes of the file.
 
 import assert from "node:assert/strict";
+import { OpenedFile } from "../../core/backend/granted_file.ts";
 import { Refused } from "../../core/backend/testing.ts";
+import { Errno } from "../../core/block/errno.ts";
 import { RequestFlag } from "../../core/block/request.ts";
 import type { DeviceOptions } from "../../core/control/options.ts";
+import { FileJobKind } from "../../core/plugin/file_job.ts";
 import { compareWithArray } from "../test_array.ts";
-import { client, fill, node, useNodes, withFile } from "../test_graph.ts";
+import { client, fill, node, open, start, useNodes, withFile } from "../test_graph.ts";
 import { assertSameBytes } from "../test_nodes.ts";
 
 await useNodes("cache", "cow", "delay", "memory", "stats");
@@ -50,10 +53,10 @@ for (
           const file = node(`file ${path}`);
           const below = late ? node("delay rdelay=1ms wdelay=1ms", file) : file;
           const log: string[] = [];
-          const disk = client(cache(options, below), log);
+          const disk = open(start(cache(options, below), log, !late));
           const model = before.slice();
           compareWithArray(disk, model, {
-            rounds: late ? 60 : 120,
+            rounds: late ? 40 : 60,
             seed: 2,
             together: 6,
             lengthMax: 40_000,
@@ -125,6 +128,43 @@ Deno.test("cache in a file writes through what has to be durable, and zeroes bes
     });
   });
 });
+
+/** Calls `use` while files of plugins cannot become longer than `bytes`. */
+function withFullDisk(bytes: number, use: () => void): void {
+  const { run } = OpenedFile.prototype;
+  OpenedFile.prototype.run = function (job, wait) {
+    const end = job.offsetLow + job.lengthLow;
+    return job.kind === FileJobKind.Write && end > bytes ? Errno.ENOSPC : run.call(this, job, wait);
+  };
+  try {
+    use();
+  } finally {
+    OpenedFile.prototype.run = run;
+  }
+}
+
+for (const bytes of [0, 65536, 131_072]) {
+  Deno.test(`cache in a file goes on when there is room for ${bytes} bytes only`, () => {
+    const before = fill(SIZE, 3);
+    withFile(before, (path) => {
+      withCache((cache, cacheFile) => {
+        withFullDisk(bytes, () => {
+          const log: string[] = [];
+          const below = node("delay wdelay=1ms", node(`file ${path}`));
+          const options = "cache-on-read=yes cache-min-block-size=8K";
+          const disk = open(start(cache(options, below), log, false));
+          const model = before.slice();
+          compareWithArray(disk, model, { rounds: 40, seed: 3, together: 6, lengthMax: 40_000 });
+          assert(Deno.statSync(cacheFile).size <= bytes);
+          disk.finish();
+          assertSameBytes(Deno.readFileSync(path), model);
+          assert.equal(log.length, 1);
+          assert.match(log[0]!, /warning: .*cannot grow: ENOSPC; the cache goes on with \d+ bytes/);
+        });
+      });
+    });
+  });
+}
 
 Deno.test("cache in a file that is damaged reads what is below, and loses changes loudly", () => {
   withFile(fill(MIB, 2), (path) => {
