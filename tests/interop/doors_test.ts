@@ -192,6 +192,7 @@ for (const type of ["gpt", "mbr"]) {
       "partition=9",
     ]);
     assert.match(await refusal(server.uri()), /partition 9: there is no such partition/);
+    await server.log.match(/warning: .*partition 9: there is no such partition/);
   });
 }
 

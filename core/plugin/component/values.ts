@@ -28,12 +28,14 @@ export interface FileFlags {
   create?: boolean;
   exclusive?: boolean;
   truncate?: boolean;
+  lock?: boolean;
 }
 
 /** The flags as those of file_open. */
-export function fileFlagsNumber({ write, create, exclusive, truncate }: FileFlags): number {
+export function fileFlagsNumber({ write, create, exclusive, truncate, lock }: FileFlags): number {
   return (write ? FileFlag.Write : 0) | (create ? FileFlag.Create : 0) |
-    (exclusive ? FileFlag.Exclusive : 0) | (truncate ? FileFlag.Truncate : 0);
+    (exclusive ? FileFlag.Exclusive : 0) | (truncate ? FileFlag.Truncate : 0) |
+    (lock ? FileFlag.Lock : 0);
 }
 
 /** Enum `progress`. */

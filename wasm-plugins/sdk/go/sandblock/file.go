@@ -33,13 +33,14 @@ func hostFileSync(file, flags, token int32) int32
 //go:wasmimport sandblock:v3 file_zero
 func hostFileZero(file int32, count, offset uint64, flags, token int32) int32
 
-// How a file is opened. All but FileRead are for writing and reading; they can be combined.
+// How a file is opened. All but FileRead and FileLock are for writing and reading; they can be combined.
 const (
 	FileRead      = 0
 	FileWrite     = 1
 	FileCreate    = FileWrite | 2  // made where there is none
 	FileExclusive = FileCreate | 4 // fails with EEXIST where there is one
 	FileTruncate  = FileWrite | 8  // made empty
+	FileLock      = 16             // fails with EBUSY where somebody has it open like this
 )
 
 // File is a file that the user has granted: the manifest asks for the capability read or write. In

@@ -10,7 +10,7 @@ const NOW = 0;
 
 /**
  * Opens a file: to read, or with { write: true }, and with `create`, `exclusive`, `truncate`, which need
- * `write`. A relative path starts at the first directory that was granted.
+ * `write`; `lock` keeps out whoever opens it like this, too. A relative path starts at the first directory that was granted.
  */
 export function openFile(path, how = {}) {
   return new File(guarded(() => files.open(path, how)));

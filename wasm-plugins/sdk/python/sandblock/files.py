@@ -13,8 +13,9 @@ _MAY_TRIM = CallFlags.MAY_TRIM
 _NOW = 0
 
 
-def open_file(path, write=False, create=False, exclusive=False, truncate=False):
-    """Opens a file, to read or also to write. The others need `write`. A relative path starts at the first
+def open_file(path, write=False, create=False, exclusive=False, truncate=False, lock=False):
+    """Opens a file, to read or also to write. The others but `lock`, which keeps out
+    whoever opens it like this, too, need `write`. A relative path starts at the first
     directory that was granted."""
     how = files.FileFlags(0)
     for wanted, flag in [
@@ -22,6 +23,7 @@ def open_file(path, write=False, create=False, exclusive=False, truncate=False):
         (create, files.FileFlags.CREATE),
         (exclusive, files.FileFlags.EXCLUSIVE),
         (truncate, files.FileFlags.TRUNCATE),
+        (lock, files.FileFlags.LOCK),
     ]:
         if wanted:
             how |= flag
