@@ -49,6 +49,9 @@ export interface ExportInfo {
   sizeLow: number;
   readOnly: boolean;
   rotational: boolean;
+  /** What requests have to keep to. */
   blockSize: BlockSize;
+  /** What clients are told where that is something else: advice that nobody is held to. */
+  advertised?: BlockSize;
   can: Capabilities;
 }

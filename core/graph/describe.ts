@@ -18,6 +18,8 @@ export interface GraphView {
   size: string;
   readOnly: boolean;
   blockSize: ExportInfo["blockSize"];
+  /** What clients are told instead, without being held to it. */
+  advertised?: ExportInfo["blockSize"];
   /** Buffers that it gets begin at multiples of this. */
   alignment: number;
   can: Record<keyof Capabilities, "none" | "emulate" | "native">;
@@ -52,6 +54,7 @@ export function viewGraph(options: DeviceOptions, opened: OpenExport): GraphView
     size: `${toBigInt(info.sizeHigh, info.sizeLow)}`,
     readOnly: info.readOnly,
     blockSize: info.blockSize,
+    ...info.advertised !== undefined && { advertised: info.advertised },
     alignment: options.kind === "file" ? 1 : options.prepared.manifest.node?.alignment ?? 1,
     can: can as GraphView["can"],
     allowed: options.kind === "file" ? [] : grantTexts(options.grants ?? NO_GRANTS),
@@ -83,12 +86,19 @@ function factLines(view: GraphView): string[] {
   const lines = [
     `size ${size}${readOnly ? ", read-only" : ""}`,
     `blocks ${minimum} to ${maximum}, preferably ${preferred}`,
+    ...adviceLines(view),
     `can ${able.length > 0 ? able.join(", ") : "read only"}`,
   ];
   if (alignment > 1) lines.push(`buffers at multiples of ${alignment}`);
   if (allowed.length > 0) lines.push(`allowed ${allowed.join(", ")}`);
   if (limits.length > 0) lines.push(`limits: ${limits.join("; ")}`);
   return lines.map((line) => `${bar}${line}`);
+}
+
+function adviceLines({ advertised }: GraphView): string[] {
+  if (advertised === undefined) return [];
+  const { minimum, preferred, maximum } = advertised;
+  return [`advises blocks ${minimum} to ${maximum}, preferably ${preferred}`];
 }
 
 function limitsOf(info: ExportInfo, below: readonly ExportInfo[]): string[] {

@@ -87,11 +87,12 @@ function answer(haggle: Haggle, request: InfoRequest, opened: OpenedExport): boo
   if (request.wanted.has(Info.Description) && info.description !== "") {
     replyText(haggle, Info.Description, info.description);
   }
-  const { minimum, preferred } = info.blockSize;
+  const { minimum, preferred, maximum } = info.advertised ?? info.blockSize;
   const asked = request.wanted.has(Info.BlockSize);
-  if (asked || !hasDefaultBlockSize(info) || preferred !== BLOCK_SIZE_DEFAULT.preferred) {
+  const unusual = info.advertised !== undefined || preferred !== BLOCK_SIZE_DEFAULT.preferred;
+  if (asked || !hasDefaultBlockSize(info) || unusual) {
     const sizes = new ByteWriter(14).u16(Info.BlockSize);
-    sizes.u32(minimum).u32(preferred).u32(payloadMaximum(info));
+    sizes.u32(minimum).u32(preferred).u32(Math.min(maximum, payloadMaximum(info)));
     haggle.reply(Reply.Info, sizes.finish());
   }
   if (!asked && !hasDefaultBlockSize(info)) {

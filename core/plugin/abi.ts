@@ -64,6 +64,7 @@ export const IMPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   metric: abi([I32, Count]),
   resize: abi([I32, Count], I32),
   feature: abi([Pointer, Pointer], I32),
+  block_advice: abi([I32, I32, I32]),
   next_count: abi([], I32),
   next_size: abi([I32, I32], Big),
   next_info: abi([I32, I32, Pointer], I32),

@@ -3,7 +3,7 @@
 // "Info").
 
 import { BlockError, Errno } from "../block/errno.ts";
-import { type ExportInfo, Support } from "../block/export.ts";
+import { type BlockSize, type ExportInfo, Support } from "../block/export.ts";
 import { highOf, lowOf } from "../block/uint64.ts";
 import { withBytes } from "./allocate.ts";
 import type { Below } from "./below.ts";
@@ -61,6 +61,7 @@ export class Describing {
   /** What the open export `handle` is. Throws BlockError. */
   describe(handle: number, name: string, readOnly: boolean): ExportInfo {
     const info = this.#info(handle);
+    const advertised = this.#host.advice ?? this.#adviceBelow(handle, info);
     const size = this.#size(handle);
     const can = capabilitiesOf(info, readOnly);
     return {
@@ -71,6 +72,7 @@ export class Describing {
       readOnly: readOnly || can.write === Support.None,
       rotational: info.rotational === 1,
       blockSize: blockSizeOf(info),
+      ...advertised !== undefined && { advertised },
       can,
     };
   }
@@ -88,8 +90,20 @@ export class Describing {
     return size;
   }
 
+  /** What is advised below a filter that says nothing about block sizes itself. */
+  #adviceBelow(handle: number, info: Info): BlockSize | undefined {
+    const children = this.#below.next.handles.get(handle)?.children ?? [];
+    const [only] = children.length === 1 ? children : [];
+    if (only === undefined) return undefined;
+    const { minimum, preferred, maximum } = only.info.blockSize;
+    const same = info.blockMinimum === minimum && info.blockPreferred === preferred &&
+      info.blockMaximum === maximum;
+    return same ? only.info.advertised : undefined;
+  }
+
   #info(handle: number): Info {
     const host = this.#host;
+    host.advice = null;
     const below = this.#below.next.handles.get(handle);
     const info = below === undefined
       ? defaultInfo(this.#exports, this.#instances)
@@ -98,9 +112,14 @@ export class Describing {
     if (!getInfo) return info;
     return withBytes(host, new Uint8Array(INFO_BYTES), (pointer) => {
       writeInfo(host.memory.view, pointer, info);
-      host.controlStatus("sb_info", "get the capabilities of an export", () => {
-        return getInfo(handle, pointer);
-      });
+      host.takesAdvice = true;
+      try {
+        host.controlStatus("sb_info", "get the capabilities of an export", () => {
+          return getInfo(handle, pointer);
+        });
+      } finally {
+        host.takesAdvice = false;
+      }
       const got = readInfo(host.memory.view, pointer);
       const fault = infoFault(got, this.#exports, below === undefined ? null : info);
       if (fault !== "") throw host.broken("sb_info", fault);

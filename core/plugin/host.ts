@@ -3,6 +3,7 @@
 // the plugin finishes them later, when the last part of them has ended, or when the instance fails.
 
 import { Errno } from "../block/errno.ts";
+import type { BlockSize } from "../block/export.ts";
 import type { PayloadMemory } from "../block/memory.ts";
 import { Status } from "../block/request.ts";
 import type { Agenda, TimerOwner } from "./agenda.ts";
@@ -28,6 +29,9 @@ export class Host extends Caller implements TimerOwner {
   /** Called when the plugin has failed: what it was doing is lost. */
   onFailure: () => void = () => {};
   timers = 0;
+  /** Block sizes that clients are to be told, while they can be said (in sb_info); null: those of the struct. */
+  advice: BlockSize | null = null;
+  takesAdvice = false;
   /** Who the export is opened for, while it is being opened. */
   peer = "";
 

@@ -138,7 +138,13 @@ export function infoFault(
   return blockSizeFault(info);
 }
 
-function blockSizeFault({ blockMinimum, blockPreferred, blockMaximum }: Info): string {
+/** What is wrong with block sizes; "" if nothing is. */
+export function blockSizeFault(
+  { blockMinimum, blockPreferred, blockMaximum }: Pick<
+    Info,
+    "blockMinimum" | "blockPreferred" | "blockMaximum"
+  >,
+): string {
   if (!isPowerOfTwo(blockMinimum) || blockMinimum > BLOCK_MINIMUM_MAX) {
     return `block_minimum is ${blockMinimum}; it must be a power of two, 1 to ${BLOCK_MINIMUM_MAX}`;
   }

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { Errno } from "../block/errno.ts";
 import { Support } from "../block/export.ts";
 import { fails, TestPlugin } from "./test_device.ts";
-import { diskWat } from "./test_plugins.ts";
+import { diskWat, laterWat, RANGE } from "./test_plugins.ts";
 
 const OK = "(i32.const 0)";
 
@@ -115,4 +115,31 @@ Deno.test("what sb_info may not say is told by name", () => {
     /fastZero is native, but zero is not$/,
   );
   assert.equal(informed({ 3: -1 }).opened.info.blockSize.maximum, 0xffffffff);
+});
+
+Deno.test("clients can be told block sizes that they are not held to", () => {
+  const info = (advice: string, more = "") => {
+    const wat = laterWat(
+      `(func (export "sb_open") (param i32 i32 i32) (result i32) ${OK} ${more})
+       (func (export "sb_size") (param i32) (result i64) (i64.const 65536))
+       (func (export "sb_pread") ${RANGE} ${OK})
+       (func (export "sb_info") (param i32 i32) (result i32) (call $block_advice ${advice}) ${OK})`,
+      ["block_advice"],
+    );
+    return new TestPlugin(wat, { manifest: { abi: "3.1" } }).opened.info;
+  };
+  const sizes = "(i32.const 4096) (i32.const 8192) (i32.const -1)";
+  const { blockSize, advertised } = info(sizes);
+  assert.deepEqual(blockSize, { minimum: 1, preferred: 4096, maximum: 33554432 });
+  assert.deepEqual(advertised, { minimum: 4096, preferred: 8192, maximum: 0xffffffff });
+  fails(
+    () => info("(i32.const 3) (i32.const 4096) (i32.const 4096)"),
+    Errno.EIO,
+    /block_advice: block_minimum is 3; it must be a power of two/,
+  );
+  fails(
+    () => info(sizes, `(call $block_advice ${sizes})`),
+    Errno.EIO,
+    /block_advice: it was not asked for block sizes/,
+  );
 });

@@ -8,6 +8,7 @@ import { copyFrom } from "../block/memory.ts";
 import { Command, Status } from "../block/request.ts";
 import { joined } from "./answer_pieces.ts";
 import type { Host } from "./host.ts";
+import { blockSizeFault } from "./info.ts";
 import { nameAt, textBytes } from "./imports.ts";
 import { giveBytes, listBytes } from "./next_exports.ts";
 import type { Next } from "./next.ts";
@@ -92,11 +93,23 @@ function tellImports(host: Host, node: NodeServices): WebAssembly.ModuleImports 
       host.lied("resize: a size has 63 bits");
       return Errno.EINVAL;
     },
+    block_advice: (minimum: number, preferred: number, maximum: number) => {
+      takeAdvice(host, minimum >>> 0, preferred >>> 0, maximum >>> 0);
+    },
     feature: (ph: number, pl: number, lh: number, ll: number) => {
       const bytes = textBytes(host, "feature", joined(ph, pl), joined(lh, ll));
       return bytes !== null && node.hasFeature(new TextDecoder().decode(bytes)) ? 1 : 0;
     },
   };
+}
+
+/** Remembers block sizes that clients are told and not held to. */
+function takeAdvice(host: Host, minimum: number, preferred: number, maximum: number): void {
+  if (!host.takesAdvice) return host.lied("block_advice: it was not asked for block sizes");
+  const sizes = { blockMinimum: minimum, blockPreferred: preferred, blockMaximum: maximum };
+  const fault = blockSizeFault(sizes);
+  if (fault !== "") return host.lied(`block_advice: ${fault}`);
+  host.advice = { minimum, preferred, maximum };
 }
 
 /** Copies part of what is written to the plugin's memory, wherever the payload lies. Returns 0 or an errno. */

@@ -109,6 +109,7 @@ export const LATER_IMPORTS = {
   sleep: "(param i64) (result i32)",
   metric: "(param i32 i64)",
   resize: "(param i32 i64) (result i32)",
+  block_advice: "(param i32 i32 i32)",
   feature: "(param i32 i32) (result i32)",
   clock: "(param i32) (result i64)",
   random: "(param i32 i32) (result i32)",

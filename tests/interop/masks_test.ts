@@ -164,3 +164,20 @@ for length, at in [(512, 0), (4096, 512)]:
 `,
   );
 });
+
+Deno.test("blocksize-policy: clients can be told and do otherwise", async () => {
+  const sizes = ["blocksize-minimum=4K", "blocksize-preferred=64K", "blocksize-maximum=256K"];
+  const filters = ["--filter", "log", "--filter", "blocksize-policy"];
+  const args = [...filters, "memory", "1M", ...sizes, "blocksize-error-policy=allow"];
+  await using server = await TestServer.start(args);
+  await python(
+    server,
+    `
+sizes = [nbd.SIZE_MINIMUM, nbd.SIZE_PREFERRED, nbd.SIZE_MAXIMUM]
+assert [h.get_block_size(one) for one in sizes] == [4096, 65536, 262144]
+h.set_strict_mode(0)
+h.pwrite(b"x" * 300000, 100)
+assert h.pread(3, 99) == b"\\0xx"
+`,
+  );
+});

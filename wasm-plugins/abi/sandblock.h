@@ -125,6 +125,9 @@ SB_C SB_IMPORT("cancel") int32_t sb_cancel(int32_t token);
 SB_C SB_IMPORT("sleep") int32_t sb_sleep(uint64_t nanoseconds);
 SB_C SB_IMPORT("metric") void sb_metric(int32_t index, int64_t value);
 SB_C SB_IMPORT("resize") int32_t sb_resize(int32_t handle, uint64_t size);
+/* In sb_info: block sizes that clients are told, while they are held to those of the struct. */
+SB_C SB_IMPORT("block_advice")
+void sb_block_advice(uint32_t minimum, uint32_t preferred, uint32_t maximum);
 SB_C SB_IMPORT("feature") int32_t sb_feature(const char *name, size_t length);
 
 /* For filters, "kind": "filter": what is below. All return 0, an error number or SB_PENDING; then

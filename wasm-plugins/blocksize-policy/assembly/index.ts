@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Advertises other block sizes (README.md beside this folder). The server keeps clients to them; requests
-// go past this filter.
+// Advertises other block sizes (README.md beside this folder). The server keeps clients to them, or to what
+// is below; requests go past this filter.
 
-import { Errno, fail, failWith, Info, say, sayNumber } from "../../sdk/assemblyscript/assembly";
+import { blockAdvice, Errno, fail, failWith, Info, say, sayNumber } from "../../sdk/assemblyscript/assembly";
 
 export { sb_alloc, sb_free } from "../../sdk/assemblyscript/assembly";
 
@@ -49,6 +49,7 @@ function notAPower(which: string, value: u64): i32 {
 
 export function sb_info(handle: i32, out: usize): i32 {
   const info = changetype<Info>(out);
+  if (allow) return advise(info);
   if (minimum && minimum < info.blockMinimum) {
     say("cannot advertise blocks of ");
     sayNumber(minimum);
@@ -65,17 +66,31 @@ export function sb_info(handle: i32, out: usize): i32 {
     say("; put the filter blocksize below this one");
     return fail(Errno.EINVAL);
   }
-  if (preferred) info.blockPreferred = <u32>preferred;
-  // What is only recommended is what is preferred.
-  if (allow) {
-    if (minimum > info.blockPreferred) info.blockPreferred = max(<u32>minimum, PREFERRED_MIN);
-    return 0;
-  }
   if (minimum) info.blockMinimum = <u32>minimum;
-  if (maximum) info.blockMaximum = maximum >= MAXIMUM_NONE ? MAXIMUM_NONE : <u32>maximum;
-  if (!preferred && maximum && maximum < info.blockPreferred) {
-    info.blockPreferred = max(1 << (31 - clz(<u32>maximum)), PREFERRED_MIN);
-  }
-  info.blockPreferred = min(max(info.blockPreferred, info.blockMinimum), PREFERRED_MAX);
+  if (maximum) info.blockMaximum = <u32>maximum;
+  info.blockPreferred = preferredOf(info, info.blockMinimum, info.blockMaximum);
   return 0;
+}
+
+/** Tells clients what they should keep to, and keeps them to what is below. */
+function advise(info: Info): i32 {
+  const least = minimum ? <u32>minimum : info.blockMinimum;
+  let most = maximum ? <u32>min(maximum, <u64>MAXIMUM_NONE) : info.blockMaximum;
+  if (most != MAXIMUM_NONE) most -= most % least;
+  if (most < max(least, PREFERRED_MIN)) {
+    say("cannot advertise requests of at most ");
+    sayNumber(most);
+    say(" bytes in blocks of ");
+    sayNumber(least);
+    return fail(Errno.EINVAL);
+  }
+  blockAdvice(least, preferredOf(info, least, most), most);
+  return 0;
+}
+
+/** The preferred size: what was given, or else that of the device as far as it fits between the two others. */
+function preferredOf(info: Info, least: u32, most: u32): u32 {
+  let size = preferred ? <u32>preferred : info.blockPreferred;
+  if (size > most) size = max(1 << (31 - clz(most)), PREFERRED_MIN);
+  return min(max(size, least), PREFERRED_MAX);
 }

@@ -42,6 +42,7 @@ export { sayErrno } from "./errnos";
 export { getSize, sb_open, sb_size, setSize } from "./single";
 export { declareImmediate, sb_cache, sb_flush } from "./immediate";
 export {
+  blockAdvice,
   cancel,
   clock,
   complete,

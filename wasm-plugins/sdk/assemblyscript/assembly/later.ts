@@ -25,6 +25,11 @@ export declare function timer(nanoseconds: u64, token: i32): i32;
 @external("sandblock:v3", "cancel")
 export declare function cancel(token: i32): i32;
 
+/** In `sb_info`: block sizes that clients are told, while they are held to those of the struct. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "block_advice")
+export declare function blockAdvice(minimum: i32, preferred: i32, maximum: i32): void;
+
 /** Whether the host has a feature: 1 or 0. `hasFeature` takes a string. */
 // @ts-ignore: decorator
 @external("sandblock:v3", "feature")

@@ -64,6 +64,9 @@ func hostMetric(index int32, value int64)
 //go:wasmimport sandblock:v3 resize
 func hostResize(handle int32, size uint64) int32
 
+//go:wasmimport sandblock:v3 block_advice
+func hostBlockAdvice(minimum, preferred, maximum int32)
+
 //go:wasmimport sandblock:v3 feature
 func hostFeature(name unsafe.Pointer, length uint32) int32
 

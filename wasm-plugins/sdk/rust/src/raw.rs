@@ -26,6 +26,7 @@ extern "C" {
     pub fn cancel(token: i32) -> i32;
     pub fn metric(index: i32, value: u64);
     pub fn resize(handle: i32, size: u64) -> i32;
+    pub fn block_advice(minimum: i32, preferred: i32, maximum: i32);
     pub fn feature(name: usize, length: usize) -> i32;
     pub fn next_count() -> i32;
     pub fn next_size(handle: i32, child: i32) -> i64;
