@@ -3,9 +3,12 @@
 // wrongly: one line, and status 1.
 
 import assert from "node:assert/strict";
+import { Errno } from "../../core/block/errno.ts";
+import { assertSameBytes, noise } from "../support/bytes.ts";
 import { output, run } from "../support/command.ts";
 import { TestDirectory } from "../support/directory.ts";
 import { sandblock } from "../support/program.ts";
+import { TestServer } from "../support/server.ts";
 import { watPlugin } from "../support/wat_plugin.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -73,6 +76,21 @@ Deno.test("the example policies are right, do what their tables say, and can be 
     await shows("policy", "show", path, "-o", module);
     assert.ok(WebAssembly.validate(Deno.readFileSync(module)));
   }
+});
+
+Deno.test("bundled filters, one's own, a policy and a plugin are served together", async () => {
+  using directory = new TestDirectory();
+  const mine = directory.file("mine.wasm");
+  Deno.copyFileSync(`${ROOT}dist/plugins/xor.wasm`, mine);
+  const policy = `${ROOT}docs/policies/aligned-writes.policy`;
+  const args = ["--filter", "cow", "--filter", mine, "--policy", policy, "memory", "1G"];
+  await using server = await TestServer.start([...args, "xor-key=5a"]);
+  await using client = await server.client();
+  const data = noise(4096);
+  assert.equal(await client.write(4096, data), 0);
+  assertSameBytes(await client.read(4096, 4096), data);
+  assert.equal((await client.read(0, 512))[0], 0x5a);
+  assert.equal(await client.write(512, data), Errno.EINVAL);
 });
 
 Deno.test("a policy with a mistake is told with its line, and a table that does not hold with its case", async () => {
