@@ -7,8 +7,13 @@ import { printError } from "../output.ts";
 const PATIENCE_MS = 2000;
 
 /** The result of `promise`; what it waits for is told on standard error when that is not soon. */
-export async function tellIfSlow<T>(promise: Promise<T>, what: string): Promise<T> {
-  const timer = setTimeout(() => printError(`sandblock: waiting for ${what}\n`), PATIENCE_MS);
+export async function tellIfSlow<T>(
+  promise: Promise<T>,
+  what: string,
+  tell = printError,
+  patienceMs = PATIENCE_MS,
+): Promise<T> {
+  const timer = setTimeout(() => tell(`sandblock: waiting for ${what}\n`), patienceMs);
   try {
     return await promise;
   } finally {
