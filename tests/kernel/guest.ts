@@ -51,12 +51,12 @@ const MODULE_FOLDER = "/lib/modules";
 
 /**
  * Everything that would only slow the start down or differ from run to run is off. A processor that
- * stands still is the host's doing, which RCU cannot know.
+ * stands still is the host's doing, which RCU and the watchdog cannot know.
  */
 const KERNEL_ARGUMENTS = [
   "console=ttyS0 panic=-1 oops=panic quiet loglevel=5 mitigations=off nokaslr audit=0 apparmor=0",
   "random.trust_cpu=on tsc=reliable no_timer_check cryptomgr.notests raid=noautodetect",
-  "rcupdate.rcu_cpu_stall_suppress=1",
+  "rcupdate.rcu_cpu_stall_suppress=1 nosoftlockup",
 ].join(" ");
 
 /** Boots a guest and runs `script` (for bash) in it. Throws Error when it does not end in time. */

@@ -36,7 +36,9 @@ export async function adaptTools(root: string, target: string): Promise<void> {
   for (const path of await programsBelow(`${root}/usr/lib`)) {
     await Deno.rename(path, `${path}.real`);
     const real = `${target}${path.slice(root.length)}.real`;
-    await Deno.writeTextFile(path, `#!/bin/sh\nexec ${start} "${real}" "$@"\n`, { mode: 0o755 });
+    // Some find others by their own name.
+    const script = `#!/bin/sh\nexec ${start} --argv0 "$0" "${real}" "$@"\n`;
+    await Deno.writeTextFile(path, script, { mode: 0o755 });
   }
 }
 
