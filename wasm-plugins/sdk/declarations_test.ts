@@ -106,7 +106,9 @@ Deno.test("the AssemblyScript SDK declares every function of the host as it is",
 
 Deno.test("the Go SDK declares every function of the host as it is", () => {
   const pattern = /\/\/go:wasmimport sandblock:v3 (\w+)\nfunc \w+\(([^)]*)\) ?([\w.]+)?/g;
-  compare(found(sources("go/sandblock", ".go"), pattern, goTypes, GO), IMPORTS);
+  // A plugin with calls that wait may not export sb_done, which every plugin in Go does: it has goroutines.
+  const offered = new Map([...IMPORTS].filter(([name]) => name !== "sleep"));
+  compare(found(sources("go/sandblock", ".go"), pattern, goTypes, GO), offered);
 });
 
 Deno.test("the Go SDK defines every function of a plugin as it is called", () => {

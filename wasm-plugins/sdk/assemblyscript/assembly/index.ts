@@ -54,6 +54,7 @@ export {
   replyRestart,
   realTime,
   resize,
+  sleep,
   timer,
 } from "./later";
 export {

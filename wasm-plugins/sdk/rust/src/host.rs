@@ -5,6 +5,7 @@ use crate::{raw, Errno, Error, Result};
 use alloc::alloc::{alloc_zeroed, Layout};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 /// Levels of log lines.
 #[derive(Clone, Copy)]
@@ -89,6 +90,11 @@ pub fn monotonic() -> Result<u64> {
 fn time(which: i32) -> Result<u64> {
     let time = unsafe { raw::clock(which) };
     Errno::check_size(time)
+}
+
+/// Waits, in plugins whose `can` names `Blocking`.
+pub fn sleep(time: Duration) -> Result {
+    Errno::check(unsafe { raw::sleep(time.as_nanos() as u64) })
 }
 
 /// Fills in random bytes. Fails without the capability `random`.

@@ -42,7 +42,7 @@ pub fn done(token: i32, result: i32) {
 
 /// Something that ends later, perhaps. It begins with [`Call::then`] or [`Call::detach`], and has what
 /// it works with until it has ended.
-#[must_use = "nothing begins without `then` or `detach`"]
+#[must_use = "nothing begins without `then`, `detach` or `wait`"]
 pub struct Call<T, F: FnOnce(&mut T, i32) -> i32> {
     value: T,
     start: F,
@@ -77,6 +77,13 @@ impl<T: 'static, F: FnOnce(&mut T, i32) -> i32> Call<T, F> {
         Ok(Status::Pending)
     }
 
+    /// Begins, and returns when it has ended: for plugins whose `can` names `Blocking`, and for calls on files
+    /// that are not made for a request. Not for `timer`, which [`crate::host::sleep`] is in place of.
+    pub fn wait(self) -> Result<T> {
+        let Call { mut value, start } = self;
+        Errno::check(start(&mut value, NOW)).map(|()| value)
+    }
+
     /// Begins, for no request; `next` gets the outcome, now or later.
     pub fn detach(self, next: impl FnOnce(Result<T>) + 'static) {
         let Call { mut value, start } = self;
@@ -90,6 +97,9 @@ impl<T: 'static, F: FnOnce(&mut T, i32) -> i32> Call<T, F> {
         next(Errno::check(status).map(|()| value));
     }
 }
+
+/// The token with which they wait.
+pub(crate) const NOW: i32 = 0;
 
 /// What functions of the host say about what ends later.
 pub(crate) const PENDING: i32 = -1;

@@ -3,6 +3,9 @@
 
 /// Makes a plugin of a type that implements `Plugin`, `Size`, `Read`, and the traits that `can` names.
 ///
+/// `Blocking` in `can` makes it a plugin with calls that wait (section 18 of the ABI), by [`crate::Call::wait`] and
+/// [`crate::host::sleep`] in place of `then` and `timer`.
+///
 /// ```ignore
 /// plugin! {
 ///     Disk,
@@ -18,6 +21,7 @@ macro_rules! plugin {
         $crate::module!($type, "plugin", $name, $version, $text, {$($($more)*)?});
         $crate::functions!($type, Size, Read $($(, $can)*)?);
         $crate::opening!($type, $($($can),*)?);
+        $crate::waiting!($($($can),*)?);
     };
 }
 
@@ -29,6 +33,7 @@ macro_rules! filter {
      $(, can: [$($can:ident),* $(,)?])? $(, manifest: {$($more:tt)*})? $(,)?) => {
         $crate::module!($type, "filter", $name, $version, $text, {$($($more)*)?});
         $crate::functions!($type $($(, $can)*)?);
+        $crate::waiting!($($($can),*)?);
     };
 }
 
@@ -46,9 +51,10 @@ macro_rules! module {
         const MANIFEST_PARTS: &[&str] = &[
             concat!(
                 "{\"abi\":\"3.1\",\"kind\":\"", $kind, "\",\"name\":", stringify!($name),
-                ",\"version\":", stringify!($version), ",\"description\":", stringify!($text),
-                ",\"parameters\":["
+                ",\"version\":", stringify!($version), ",\"description\":", stringify!($text), ","
             ),
+            THREADS,
+            "\"parameters\":[",
             <<$type as $crate::Plugin>::Options as $crate::Parameters>::JSON,
             $crate::rest!($($more)*),
         ];
@@ -79,6 +85,20 @@ macro_rules! module {
         extern "C" fn sb_ready() -> i32 {
             slot().ready()
         }
+    };
+}
+
+/// A plugin that does not name `Blocking` is told when something has ended.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! waiting {
+    (Blocking $(, $rest:ident)*) => {
+        const THREADS: &str = "\"threads\":\"blocking\",";
+    };
+    ($other:ident $(, $rest:ident)*) => { $crate::waiting!($($rest),*); };
+    () => {
+        const THREADS: &str = "";
+
         #[no_mangle]
         extern "C" fn sb_done(token: i32, result: i32) {
             $crate::glue::done(token, result)
@@ -116,6 +136,7 @@ macro_rules! functions {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! function {
+    ($type:ident, Blocking) => {};
     ($type:ident, Size) => {
         #[no_mangle]
         extern "C" fn sb_size(handle: i32) -> i64 {

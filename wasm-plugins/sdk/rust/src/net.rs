@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! Connections by TCP to where the user has granted it (plugin ABI, section 17): the manifest asks for the
-//! capability `net`. Nothing here waits.
+//! capability `net`.
 
-use crate::later::PENDING;
+use crate::later::{NOW, PENDING};
 use crate::{raw, Call};
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -65,6 +65,9 @@ pub fn connect(address: &str) -> Call<Stream, impl FnOnce(&mut Stream, i32) -> i
             return -number;
         }
         stream.0 .0.set(number);
+        if token == NOW {
+            return 0;
+        }
         PENDING
     })
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-//! The functions of the host as they are (plugin ABI 3.1, sections 6 and 14 to 17). What is not used
+//! The functions of the host as they are (plugin ABI 3.1, sections 6 and 14 to 18). What is not used
 //! is not imported. For what the other modules have no words for.
 
 #[link(wasm_import_module = "sandblock:v3")]
@@ -126,4 +126,5 @@ extern "C" {
     pub fn net_read(stream: i32, buffer: usize, token: i32) -> i32;
     pub fn net_write(stream: i32, data: usize, count: u64, token: i32) -> i32;
     pub fn net_close(stream: i32);
+    pub fn sleep(nanoseconds: u64) -> i32;
 }
