@@ -24,6 +24,9 @@ export function hostFunctions(services: Services): Record<string, unknown> {
       return services.text(name, (pointer, length) => core.feature!(0, pointer, 0, length) === 1);
     },
     metric: (index: number, value: bigint) => core.metric!(index, upper(value), lower(value)),
+    blockAdvice: (minimum: number, preferred: number, maximum: number) => {
+      core.block_advice!(minimum | 0, preferred | 0, maximum | 0);
+    },
     timer: (nanoseconds: bigint, token: number) => {
       const errno = core.timer!(
         upper(nanoseconds),

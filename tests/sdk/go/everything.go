@@ -103,7 +103,10 @@ func (d *disk) Extents(off, n int64, add func(sandblock.Extent)) error {
 	return nil
 }
 
-func (d *disk) Info(info *sandblock.Info) { info.BlockMaximum = 1 << 20 }
+func (d *disk) Info(info *sandblock.Info) {
+	info.BlockMaximum = 1 << 20
+	info.Advise(1, 8192, 1<<20)
+}
 
 func ready() error {
 	for _, name := range []string{"", "other"} {

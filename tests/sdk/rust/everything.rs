@@ -133,6 +133,7 @@ impl Capabilities for Disks {
         info.fua = Support::NATIVE;
         info.fast_zero = Support::NATIVE;
         info.block_maximum = 1 << 20;
+        info.advise(1, 8192, 1 << 20);
         Ok(())
     }
 }

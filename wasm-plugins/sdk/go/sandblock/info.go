@@ -34,6 +34,12 @@ type Info struct {
 	Rotational     uint32
 }
 
+// Advise tells clients these block sizes, while they are held to those of the struct. Only in the method
+// Info of a device.
+func (info *Info) Advise(minimum, preferred, maximum uint32) {
+	hostBlockAdvice(int32(minimum), int32(preferred), int32(maximum))
+}
+
 // All functions of the ABI are exported, so the host assumes that a device can do all. This
 // says what it really can: that for which it has a method.
 func (info *Info) restrict(handle int32, device any) error {

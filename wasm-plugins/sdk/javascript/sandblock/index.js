@@ -20,6 +20,11 @@ export function metric(index, value) {
   host.metric(index, BigInt(value));
 }
 
+/** In `info`: block sizes that clients are told, while they are held to those that `info` returns. */
+export function adviseBlocks(minimum, preferred, maximum) {
+  host.blockAdvice(minimum, preferred, maximum);
+}
+
 /** Whether the host has a feature, or the user has granted a capability. */
 export function hasFeature(name) {
   return host.feature(name);

@@ -22,7 +22,7 @@ from .tasks import after, begun, sleep, tasks
 
 __all__ = [
     "CallFlags", "Connection", "Failure", "File", "Filter", "Info", "Next", "Opened", "Parameters",
-    "Plugin", "Reply", "Support", "Write", "after", "connect", "default_below", "export",
+    "Plugin", "Reply", "Support", "Write", "advise_blocks", "after", "connect", "default_below", "export",
     "exports_below", "has_feature", "log", "metric", "open_file", "open_next", "sleep", "EACCES",
     "EAGAIN", "EBUSY", "EEXIST", "EINVAL", "EIO", "ENODATA", "ENOENT", "ENOMEM", "ENOSPC",
     "EOPNOTSUPP", "EPERM", "EROFS", "ESHUTDOWN",
@@ -38,6 +38,11 @@ def metric(index, value):
     """Sets a counter or gauge, or adds an observation to a histogram, by its position in the manifest's
     metrics."""
     _host.metric(index, value)
+
+
+def advise_blocks(minimum, preferred, maximum):
+    """In `info`: block sizes that clients are told, while they are held to those that `info` returns."""
+    _host.block_advice(minimum, preferred, maximum)
 
 
 def has_feature(name):

@@ -37,7 +37,18 @@ pub struct File(Rc<Number>);
 
 /// Opens a file. A relative path starts at the first directory that was granted.
 pub fn open(path: &str, mode: Mode) -> Result<File> {
-    let file = unsafe { raw::file_open(path.as_ptr() as usize, path.len(), mode as i32) };
+    open_with(path, mode as i32)
+}
+
+/// The same, and fails with EBUSY where somebody has it open by this function.
+pub fn open_locked(path: &str, mode: Mode) -> Result<File> {
+    open_with(path, mode as i32 | LOCK)
+}
+
+const LOCK: i32 = 16;
+
+fn open_with(path: &str, flags: i32) -> Result<File> {
+    let file = unsafe { raw::file_open(path.as_ptr() as usize, path.len(), flags) };
     if file < 0 {
         return Err(Errno(-file).into());
     }

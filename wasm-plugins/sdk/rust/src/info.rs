@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 //! What an export can do, and its block sizes (plugin ABI, section 8).
 
+use crate::raw;
+
 /// How a capability is provided.
 pub struct Support;
 
@@ -36,6 +38,11 @@ pub struct Info {
 }
 
 impl Info {
+    /// Tells clients these block sizes, while they are held to those of the struct.
+    pub fn advise(&self, minimum: u32, preferred: u32, maximum: u32) {
+        unsafe { raw::block_advice(minimum as i32, preferred as i32, maximum as i32) }
+    }
+
     /// With its size filled in, as the host wants it.
     pub(crate) fn empty() -> Info {
         Info { struct_size: core::mem::size_of::<Info>() as u32, ..Info::default() }
