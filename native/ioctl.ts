@@ -10,6 +10,14 @@ const { symbols: numeric } = Deno.dlopen("libc.so.6", {
   ioctl: { parameters: ["i32", "u32", "u32"], result: "i32" },
 });
 
+const { symbols: big } = Deno.dlopen("libc.so.6", {
+  ioctl: { parameters: ["i32", "u32", "u64"], result: "i32" },
+});
+const { symbols: long } = Deno.dlopen("libc.so.6", {
+  // May take as long as a device lives: on a thread of its own.
+  ioctl: { parameters: ["i32", "u32", "u32"], result: "i32", nonblocking: true },
+});
+
 /** Direction bits of a request (asm-generic/ioctl.h). */
 export const Direction = { None: 0, Write: 1, Read: 2, ReadWrite: 3 } as const;
 
@@ -28,4 +36,15 @@ export function ioctl(fd: number, number: number, argument: Uint8Array<ArrayBuff
 export function ioctlWith(fd: number, number: number, argument: number): number {
   const result = numeric.ioctl(fd, number, argument);
   return result < 0 ? -lastErrno() : result;
+}
+
+/** A request whose argument is a number up to 2^64-1. What it returns, or -errno. */
+export function ioctlWithBig(fd: number, number: number, argument: bigint): number {
+  const result = big.ioctl(fd, number, argument);
+  return result < 0 ? -lastErrno() : result;
+}
+
+/** A request without an argument that takes long. Resolves when it has ended, well or not. */
+export async function ioctlLong(fd: number, number: number): Promise<void> {
+  await long.ioctl(fd, number, 0);
 }

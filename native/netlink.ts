@@ -24,6 +24,9 @@ const GENL_ID_CTRL = 16;
 const CTRL_CMD_GETFAMILY = 3;
 const CTRL_ATTR_FAMILY_ID = 1;
 const CTRL_ATTR_FAMILY_NAME = 2;
+const CTRL_ATTR_MCAST_GROUPS = 7;
+const CTRL_ATTR_MCAST_GRP_NAME = 1;
+const CTRL_ATTR_MCAST_GRP_ID = 2;
 
 const ENOENT = 2;
 
@@ -78,6 +81,7 @@ export function u32Of(attributes: Attributes, type: number): number | undefined 
 export class GenericNetlink implements Disposable {
   readonly #fd: number;
   readonly #family: number;
+  readonly #groups: Attributes;
   readonly #version: number;
   #sequence = 0;
 
@@ -88,7 +92,7 @@ export class GenericNetlink implements Disposable {
     this.#fd = check(libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_GENERIC), what);
     try {
       check(libc.bind(this.#fd, ADDRESS, ADDRESS.length), what);
-      this.#family = this.#lookUp(family);
+      [this.#family, this.#groups] = this.#lookUp(family);
     } catch (error) {
       closeDescriptor(this.#fd);
       throw error;
@@ -103,17 +107,29 @@ export class GenericNetlink implements Disposable {
     return this.#exchange(this.#family, this.#version, command, action, attributes);
   }
 
+  /** The id of a multicast group of the family. Throws SystemError. */
+  group(name: string): number {
+    for (const group of this.#groups.values()) {
+      const attributes = parseAttributes(group);
+      const called = new TextDecoder().decode(attributes.get(CTRL_ATTR_MCAST_GRP_NAME));
+      const id = u32Of(attributes, CTRL_ATTR_MCAST_GRP_ID);
+      if (called === `${name}\0` && id !== undefined) return id;
+    }
+    throw new SystemError(`find the netlink group "${name}"`, ENOENT);
+  }
+
   [Symbol.dispose](): void {
     closeDescriptor(this.#fd);
   }
 
-  #lookUp(name: string): number {
+  #lookUp(name: string): [number, Attributes] {
     const action = `find the netlink family "${name}"`;
     const wanted = [attributeText(CTRL_ATTR_FAMILY_NAME, name)];
     const answer = this.#exchange(GENL_ID_CTRL, 1, CTRL_CMD_GETFAMILY, action, wanted);
     const id = answer.get(CTRL_ATTR_FAMILY_ID);
     if (id === undefined) throw new SystemError(action, ENOENT);
-    return new DataView(id.buffer, id.byteOffset).getUint16(0, true);
+    const groups = parseAttributes(answer.get(CTRL_ATTR_MCAST_GROUPS) ?? new Uint8Array(0));
+    return [new DataView(id.buffer, id.byteOffset).getUint16(0, true), groups];
   }
 
   #exchange(
@@ -163,7 +179,8 @@ function encodeMessage(
   return message;
 }
 
-function* messagesIn(bytes: Uint8Array<ArrayBuffer>) {
+/** The messages in what one read has given: a command of generic netlink is the first byte of `body`. */
+export function* messagesIn(bytes: Uint8Array<ArrayBuffer>) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let at = 0; at + HEADER_BYTES <= bytes.length;) {
     const length = view.getUint32(at, true);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What a process does that others' memory is written out through: it must not wait for memory that
-// only comes free when it has done its work (prctl(2) PR_SET_IO_FLUSHER, proc(5)). Locking its memory
-// is not possible: V8 gives pages back with madvise(2), which fails for locked ones, and then aborts.
+// only comes free when it has done its work (prctl(2) PR_SET_IO_FLUSHER, proc(5)).
 
 import { check } from "./errno.ts";
 
@@ -14,7 +13,8 @@ const OOM_NEVER = "-1000";
 
 /**
  * Has the kernel not wait for writeback when it gives this process memory, and keeps it from being
- * chosen when memory runs out. For this thread and those that it starts from now on. Takes root.
+ * chosen when memory runs out. For this thread, those that it starts from now on, and
+ * processes that it starts. Takes root.
  * Throws SystemError.
  */
 export function prepareForWriteback(): void {

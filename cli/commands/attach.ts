@@ -12,6 +12,9 @@ export const attach = command({
     "Makes the device that PLUGIN makes a block device of this machine, prints its name, such as " +
     "/dev/nbd0, and returns when it can be used. A process in the background serves it until it is " +
     'detached. PLUGIN, its parameters and --filter are those of "sandblock serve".',
+    "In place of a plugin there may be one NBD URI or several, of servers that have the same export. The " +
+    "kernel then talks to the first one that can be reached, and to another one when it is lost; a " +
+    "process in the background sees to that.",
     "Only root may attach. When the process is told to stop (SIGTERM) it writes out what the page " +
     "cache holds and ends the device. When it dies otherwise, the device stays: requests wait until " +
     "attach --recover takes it over, or until it is detached.",
@@ -39,6 +42,10 @@ export const attach = command({
       text: "Mount an image and keep what is written out of it:",
     },
     {
+      command: "sandblock attach nbd://a.example/disk nbd://b.example/disk",
+      text: "Attach what one of two servers has:",
+    },
+    {
       command: "sandblock attach --recover /dev/nbd0 file disk.img",
       text: "Go on serving a device whose process was killed:",
     },
@@ -54,11 +61,28 @@ export const attach = command({
     const { planAttach } = await import("../kernel/attach_plan.ts");
     const plan = planAttach(values, operands);
     const { isInBackground, startInBackground } = await import("../serve/background.ts");
+    // The process in the background inherits that, for all of its threads.
+    if (plan.writeback) await prepareForWriteback(plan.foreground);
     if (!plan.foreground && !isInBackground()) return await startInBackground();
-    if (plan.writeback) (await import("../../native/writeback.ts")).prepareForWriteback();
+    if (plan.swap) (await import("../../native/lock_memory.ts")).lockMemory();
     // Threads take over what was set up here.
-    startWorkerAhead();
+    if (plan.remote === null) startWorkerAhead();
     const { runAttach } = await import("../kernel/attach.ts");
     return await runAttach(plan);
   },
 });
+
+/** Set once that was done, and the program started anew. */
+const PREPARED = "SANDBLOCK_WRITES_BACK";
+
+/** In the foreground, threads that exist already are exchanged by starting the program anew. */
+async function prepareForWriteback(isForeground: boolean): Promise<void> {
+  if (Deno.env.get(PREPARED) === "1") return;
+  const writeback = await import("../../native/writeback.ts");
+  writeback.prepareForWriteback();
+  if (!isForeground) return;
+  const { ownCommand } = await import("../serve/background.ts");
+  const { replaceProgram } = await import("../../native/process.ts");
+  const { userEnvironment } = await import("../../native/user_environment.ts");
+  replaceProgram([...ownCommand(), ...Deno.args], { ...userEnvironment(), [PREPARED]: "1" });
+}

@@ -5,9 +5,10 @@ import { takeNotifier } from "../../core/control/notify.ts";
 import type { Server } from "../../core/control/options.ts";
 import { startServer } from "../../core/control/serve.ts";
 import { AdminServer, askAdmin } from "../../core/kernel/admin.ts";
-import { attachDevice, bestVia, isAttached } from "../../core/kernel/attach.ts";
-import type { AttachOptions, FrontEnd } from "../../core/kernel/front.ts";
+import { attachDevice, isAttached, WaySearch } from "../../core/kernel/attach.ts";
 import type { Via } from "../../core/kernel/names.ts";
+import type { AttachOptions, FrontEnd } from "../../core/kernel/front.ts";
+import { attachRemote } from "../../core/kernel/remote_front.ts";
 import {
   type DeviceRecord,
   makeStateDirectory,
@@ -41,34 +42,30 @@ export async function runAttach(plan: AttachPlan): Promise<number> {
   try {
     const predecessor = plan.takeOver === null ? null : await findPredecessor(plan);
     makeStateDirectory();
+    const tell: Log = (level, text) => log(level, text);
+    const search = new WaySearch();
     // Loading a driver and starting the server do not wait for each other.
-    const via = plan.via === "auto" ? bestVia() : Promise.resolve(plan.via);
-    via.catch(() => {});
-    const device = prepareDevice(plan.serve);
-    const { policy: path } = plan.serve;
-    const policy = path === undefined ? null : loadServedPolicy(path, log);
-    const server = await startServer(
-      { ...plan.serve, device, listen: [], connections: [], policy },
-      (level, text) => log(level, text),
-    );
-    if (path !== undefined) signals.reload = () => reloadPolicy(path, server, log);
+    const way = plan.via === "auto" ? search.next() : null;
+    way?.catch(() => {});
+    const queues = plan.queues ?? predecessor?.queues ?? 1;
+    const server = plan.remote === null ? await serve(plan, queues, signals, tell) : null;
     try {
-      const tell: Log = (level, text) => log(level, text);
-      const front = await makeFront(plan, await via, server, predecessor, tell);
+      const front = await makeFront(plan, way, search, server, predecessor, tell);
       await using life = await Life.begin(front, server, plan, tell);
       if (plan.serve.pidfile !== undefined) leftovers.pidfile(plan.serve.pidfile);
       print(`${front.device.path}\n`);
       notifier.send("READY=1", `STATUS=Serving ${front.device.path}`, `MAINPID=${Deno.pid}`);
       if (!plan.foreground) log = await stayInBackground(plan.serve.verbose);
       try {
-        await Promise.race([server.ended, signals.first, life.left]);
+        const ends = [front.ended, signals.first, life.left];
+        await Promise.race(server === null ? ends : [server.ended, ...ends]);
       } catch (error) {
         log("error", (error as Error).message);
         throw error;
       }
       notifier.send("STOPPING=1");
     } finally {
-      await server.stop();
+      await server?.stop();
     }
     return 0;
   } finally {
@@ -76,10 +73,29 @@ export async function runAttach(plan: AttachPlan): Promise<number> {
   }
 }
 
+/** Starts the server of a plan that is one. Rejects. */
+async function serve(
+  plan: AttachPlan,
+  queues: number,
+  signals: StopSignals,
+  log: Log,
+): Promise<Server> {
+  const device = prepareDevice(plan.serve);
+  const { policy: path } = plan.serve;
+  const policy = path === undefined ? null : loadServedPolicy(path, log);
+  const server = await startServer(
+    { ...plan.serve, device, threads: queues, listen: [], connections: [], policy },
+    log,
+  );
+  if (path !== undefined) signals.reload = () => reloadPolicy(path, server, log);
+  return server;
+}
+
 async function makeFront(
   plan: AttachPlan,
-  via: Via,
-  server: Server,
+  way: Promise<Via> | null,
+  search: WaySearch,
+  server: Server | null,
   predecessor: DeviceRecord | null,
   log: Log,
 ): Promise<FrontEnd> {
@@ -88,20 +104,29 @@ async function makeFront(
     index: plan.device?.index ?? null,
     exportName,
     connections,
+    queues: plan.queues ?? 1,
     depth,
     timeoutSeconds,
     recoverySeconds,
     predecessor,
     beforeTakeOver: () => predecessor === null ? Promise.resolve() : takeOver(plan, predecessor),
+    log,
   };
-  const making = (way: Via) =>
-    tellIfSlow(attachDevice(way, server, options), "the kernel to make the device");
-  try {
-    return await making(via);
-  } catch (error) {
-    if (plan.via !== "auto" || via === "nbd") throw error;
-    log("warning", `using nbd, because ${via} fails: ${(error as Error).message}`);
-    return await making("nbd");
+  const making = (front: Promise<FrontEnd>) => tellIfSlow(front, "the kernel to make the device");
+  if (server === null) {
+    return await tellIfSlow(attachRemote(plan.remote!, options), "the server to answer");
+  }
+  if (way === null) return await making(attachDevice(plan.via as Via, server, options));
+  const failures: string[] = [];
+  for (let via = await way;; via = await search.next()) {
+    try {
+      const front = await making(attachDevice(via, server, options));
+      if (failures.length > 0) log("warning", `using ${via}, because ${failures.join("; ")}`);
+      return front;
+    } catch (error) {
+      search.failed(via, error);
+      failures.push(`${via} fails: ${(error as Error).message}`);
+    }
   }
 }
 
@@ -139,7 +164,7 @@ class Life implements AsyncDisposable {
   readonly left: Promise<void>;
 
   readonly #front: FrontEnd;
-  readonly #server: Server;
+  readonly #server: Server | null;
   readonly #log: Log;
   readonly #admin: AdminServer;
   #leaving = false;
@@ -147,7 +172,7 @@ class Life implements AsyncDisposable {
   /** Begins the life of a device; takes it back where that fails. */
   static async begin(
     front: FrontEnd,
-    server: Server,
+    server: Server | null,
     plan: AttachPlan,
     log: Log,
   ): Promise<Life> {
@@ -159,7 +184,7 @@ class Life implements AsyncDisposable {
     }
   }
 
-  private constructor(front: FrontEnd, server: Server, plan: AttachPlan, log: Log) {
+  private constructor(front: FrontEnd, server: Server | null, plan: AttachPlan, log: Log) {
     this.#front = front;
     this.#server = server;
     this.#log = log;
@@ -168,7 +193,12 @@ class Life implements AsyncDisposable {
     const record = recordOf(front, plan);
     this.#admin = new AdminServer(socketPath(record.name), {
       status: () => ({ record }),
+      end: () => {
+        front.expectEnd();
+        return {};
+      },
       resize: async ({ size }) => {
+        if (server === null) throw new Error(unresizable(front));
         await resizeFront(front, server, plan.exportName, size);
         record.size = `${front.facts.size}`;
         writeRecord(record);
@@ -176,7 +206,8 @@ class Life implements AsyncDisposable {
       },
       leave: async () => {
         this.#leaving = true;
-        await server.abandon();
+        front.leave();
+        await server?.abandon();
         // The answer goes out first.
         setTimeout(resolve, 0);
         return {};
@@ -189,8 +220,9 @@ class Life implements AsyncDisposable {
     this.#admin.close();
     const { device } = this.#front;
     if (this.#leaving) return;
+    this.#front.expectEnd();
     if (isAttached(device)) await this.#detach();
-    await this.#server.stop();
+    await this.#server?.stop();
     removeRecord(device.name, Deno.pid);
   }
 
@@ -208,6 +240,10 @@ class Life implements AsyncDisposable {
       this.#log("error", (error as Error).message);
     }
   }
+}
+
+function unresizable({ device }: FrontEnd): string {
+  return `cannot resize ${device.path}: a remote server has it; detach it and attach it anew`;
 }
 
 function recordOf({ device, facts }: FrontEnd, plan: AttachPlan): DeviceRecord {

@@ -62,11 +62,21 @@ export const attachOptions = {
     default: "1",
     since,
   },
+  queues: {
+    long: "queues",
+    value: "N",
+    group: DEVICE,
+    help: "Queues, each on a thread of its own where the plugin is parallel (ublk)",
+    details:
+      "The kernel makes no more than there are processors. A device that is taken over keeps its own.",
+    default: "1",
+    since,
+  },
   depth: {
     long: "depth",
     value: "N",
     group: DEVICE,
-    help: "Requests that the kernel may have under way (ublk, bdus)",
+    help: "Requests that the kernel may have under way, in each queue (ublk, bdus)",
     default: "128",
     since,
   },
@@ -114,6 +124,15 @@ export const attachOptions = {
       "It tells the kernel that this process writes back (PR_SET_IO_FLUSHER) and is not to be " +
       "killed when memory runs out. That lessens the danger of a deadlock under memory pressure; it " +
       "does not rule it out.",
+    since,
+  },
+  swap: {
+    long: "swap",
+    group: RUNNING,
+    help: "Prepare the process for a swap area on the device: --writeback, with its memory locked",
+    details:
+      "All memory of the process stays in RAM (mlockall), and it never gives any back. What the " +
+      "device stands on must not need memory that has to be swapped out first: see docs/kernel.md.",
     since,
   },
   pidfile: serveOptions.pidfile,

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Detaching: nothing is lost on the way, and what it waits for is told.
 
+import { askAdmin } from "../../core/kernel/admin.ts";
 import { endDevice, isAttached } from "../../core/kernel/attach.ts";
 import { type KernelDevice, parseDevice } from "../../core/kernel/names.ts";
-import { readRecord, readRecords, removeRecord } from "../../core/kernel/state.ts";
+import { readRecord, readRecords, removeRecord, socketPath } from "../../core/kernel/state.ts";
 import { holders } from "../../core/kernel/sysfs.ts";
 import { flushBlockDevice, isClaimed } from "../../native/block_device.ts";
 import { UsageError } from "../errors.ts";
@@ -70,8 +71,11 @@ async function detach(device: KernelDevice, options: DetachOptions): Promise<voi
     // Opening a device that nobody serves may wait for ever.
     const abandoned = await conditionOf(record) === "abandoned";
     if (abandoned && options.flush) throw new Error(unflushable(device));
-    if (!options.force) refuseUsed(device, !abandoned);
+    // One that does not answer can only be opened when its requests have failed.
+    if (!options.force) refuseUsed(device, options.flush);
     if (options.flush) await flush(device, options);
+    // Its process would take what is lost from now on for a failure, and mend it.
+    await askAdmin(socketPath(device.name), { command: "end" }).catch(() => {});
     const refusal = `cannot detach ${device.path}: it has not ended in time`;
     const ended = endDevice(device).then(() => until(() => !isAlive(record.pid)));
     await atMost(tellIfSlow(ended, `${device.path} to end`), options.timeoutMs, refusal);

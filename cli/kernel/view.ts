@@ -98,7 +98,7 @@ function statusText({ record, condition, counters }: View): string {
     ["Writable", record.readOnly ? "no" : "yes"],
   ];
   if (record.via === "nbd") rows.push(["Connections", `${record.connections}`]);
-  else rows.push(["Depth", `${record.depth}`]);
+  else rows.push(["Queues", `${record.queues ?? 1} of ${record.depth} requests`]);
   if (counters !== null) {
     const { reads, writes, discards, flushes, inFlight } = counters;
     rows.push([

@@ -73,7 +73,7 @@ function targetOf(fd: number): string {
 }
 
 /** How this program is started. */
-function ownCommand(): string[] {
+export function ownCommand(): string[] {
   const main = new URL(Deno.mainModule);
   // The executable is its own program; otherwise Deno runs main.ts.
   if (!main.pathname.endsWith("/cli/main.ts")) return [Deno.execPath()];

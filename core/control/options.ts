@@ -172,6 +172,10 @@ export interface Server {
    * them. `stop` is to follow.
    */
   abandon(): Promise<void>;
+  /** Goes on without clients from now on, until `stop`. */
+  outliveClients(): void;
+  /** Clients that are connected, also those that are gone while something of theirs is under way. */
+  clients(): number;
   /** Has all clients of an export use it as it is now, with another size perhaps. */
   reopen(exportName: string): Promise<void>;
   /** Serves requests that the kernel passes on through ublk. Rejects where it cannot. */

@@ -74,6 +74,7 @@ class RunningServer implements Server {
   readonly #load: Int32Array<SharedArrayBuffer>;
   readonly #placement: Placement;
   #stopping = false;
+  #outlivesClients = false;
   #patienceEndMs = 0;
 
   constructor(options: ServerOptions, listeners: Listener[], log: Log) {
@@ -111,12 +112,28 @@ class RunningServer implements Server {
     await Promise.all(this.#reactors.map((reactor) => reactor.ask({ kind: "abandon" })));
   }
 
+  outliveClients(): void {
+    this.#outlivesClients = true;
+  }
+
+  clients(): number {
+    return this.#load.reduce((sum, _, i) => sum + Atomics.load(this.#load, i), 0);
+  }
+
   async reopen(exportName: string): Promise<void> {
-    await this.#reactors[this.#placeOf(exportName)]!.ask({ kind: "reopen", name: exportName });
+    // Each reactor of a parallel device has opened it for itself.
+    const reactors = this.#placement.exports === null
+      ? this.#reactors
+      : [this.#reactors[this.#placeOf(exportName)]!];
+    await Promise.all(reactors.map((one) => one.ask({ kind: "reopen", name: exportName })));
   }
 
   async serveUblk(queue: UblkQueueOptions): Promise<void> {
-    const place = this.#placeOf(queue.exportName);
+    // Queues of a parallel device are spread over its reactors.
+    const place = this.#placement.exports === null
+      ? queue.queue % this.#reactors.length
+      : this.#placeOf(queue.exportName);
+    await this.#reactors[place]!.started;
     await this.#reactors[place]!.ask({ kind: "ublk", queue });
   }
 
@@ -243,8 +260,8 @@ class RunningServer implements Server {
   /** A reactor has lost its last connection. */
   #idle(): void {
     const { listen, exitWithLastClient } = this.#options;
-    if (listen.length > 0 && !exitWithLastClient) return;
-    if (this.#load.every((_, i) => Atomics.load(this.#load, i) === 0)) this.stop();
+    if (this.#outlivesClients || listen.length > 0 && !exitWithLastClient) return;
+    if (this.clients() === 0) this.stop();
   }
 
   #cleanUp(): void {

@@ -9,6 +9,7 @@ import { BdusSession, type DrivenDevice, requestSeconds } from "./bdus_control.t
 import {
   type AttachOptions,
   checkSuccession,
+  ENDS_WITH_SERVER,
   type FrontEnd,
   type FrontFacts,
   logicalBlockSize,
@@ -77,6 +78,7 @@ function factsOf(info: ExportInfo, options: AttachOptions, depthMax: number): Fr
     blockSize,
     readOnly: info.readOnly || info.can.write === Support.None,
     connections: 1,
+    queues: 1,
     depth: Math.min(depth, depthMax),
     timeoutSeconds,
     recoverySeconds,
@@ -101,6 +103,7 @@ async function appeared({ id, rings }: DrivenDevice, facts: FrontFacts): Promise
   return {
     device,
     facts,
+    ...ENDS_WITH_SERVER,
     detach: () => endBdus(id),
     resize: (size) => rings ? resize(id, size) : Promise.reject(keepsItsSize(device.path)),
   };

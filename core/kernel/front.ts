@@ -3,6 +3,7 @@
 
 import { toBigInt } from "../block/uint64.ts";
 import type { ExportInfo } from "../block/export.ts";
+import type { LogLevel } from "../plugin/instance.ts";
 import type { KernelDevice } from "./names.ts";
 import type { DeviceRecord } from "./state.ts";
 
@@ -14,7 +15,9 @@ export interface AttachOptions {
   exportName: string;
   /** Sockets of nbd. */
   connections: number;
-  /** Requests under way in a queue of ublk. */
+  /** Queues of ublk, each on a reactor of its own where there are so many. */
+  queues: number;
+  /** Requests under way in a queue. */
   depth: number;
   /** A request may take so long; 0: for ever. */
   timeoutSeconds: number;
@@ -24,7 +27,14 @@ export interface AttachOptions {
   predecessor: DeviceRecord | null;
   /** Called when nothing stands in the way of taking the device over. */
   beforeTakeOver(): Promise<void>;
+  log: FrontLog;
 }
+
+/** Takes what happens to a device. */
+export type FrontLog = (level: LogLevel, text: string) => void;
+
+/** Size and block sizes of what a device is made of. */
+export type Extent = Pick<ExportInfo, "sizeHigh" | "sizeLow" | "blockSize">;
 
 /** See the top of this file. */
 export interface FrontEnd {
@@ -34,7 +44,20 @@ export interface FrontEnd {
   detach(): Promise<void>;
   /** Gives the device another size in bytes, a multiple of its block size. */
   resize(size: bigint): Promise<void>;
+  /** Resolves when the device is over without `detach`; never where the end of the server says so. */
+  readonly ended: Promise<void>;
+  /** Somebody else is about to end the device. */
+  expectEnd(): void;
+  /** Another process takes the device over: leaves it alone from now on. */
+  leave(): void;
 }
+
+/** What ways do that learn of the end of a device by the end of what serves it. */
+export const ENDS_WITH_SERVER = {
+  ended: new Promise<void>(() => {}),
+  expectEnd() {},
+  leave() {},
+} as const;
 
 /** What the kernel was told. */
 export interface FrontFacts {
@@ -42,6 +65,7 @@ export interface FrontFacts {
   blockSize: number;
   readOnly: boolean;
   connections: number;
+  queues: number;
   depth: number;
   timeoutSeconds: number;
   recoverySeconds: number;
@@ -53,7 +77,7 @@ const BLOCK_BYTES_MIN = 512;
 const BLOCK_BYTES_MAX = 4096;
 
 /** Logical block size of an export in the kernel. Throws Error. */
-export function logicalBlockSize(info: ExportInfo): number {
+export function logicalBlockSize(info: Extent): number {
   const { minimum } = info.blockSize;
   if (minimum <= BLOCK_BYTES_MAX) return Math.max(BLOCK_BYTES_MIN, minimum);
   throw new Error(
@@ -78,7 +102,7 @@ export function largestRequest({ blockSize }: ExportInfo): number {
 }
 
 /** Size of an export in whole blocks. Throws Error where that is nothing. */
-export function sizeInBlocks(info: ExportInfo, blockSize: number): bigint {
+export function sizeInBlocks(info: Extent, blockSize: number): bigint {
   const size = toBigInt(info.sizeHigh, info.sizeLow);
   const whole = size - size % BigInt(blockSize);
   if (whole > 0n) return whole;

@@ -28,6 +28,7 @@ Deno.test("only what can keep the promises of a device takes it over", () => {
     blockSize: 512,
     readOnly: false,
     connections: 1,
+    queues: 1,
     depth: 128,
     timeoutSeconds: 30,
     recoverySeconds: 600,

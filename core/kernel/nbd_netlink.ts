@@ -12,12 +12,14 @@ import {
   u32Of,
 } from "../../native/netlink.ts";
 
-const FAMILY = "nbd";
-const VERSION = 1;
+export const NBD_FAMILY = "nbd";
+export const NBD_VERSION = 1;
+/** Who listens to it is told about connections that the kernel has given up. */
+export const NBD_GROUP = "nbd_mc_group";
 
-const Command = { Connect: 1, Disconnect: 2, Reconfigure: 3 } as const;
+export const NbdCommand = { Connect: 1, Disconnect: 2, Reconfigure: 3, LinkDead: 4 } as const;
 
-const Attribute = {
+export const NbdAttribute = {
   Index: 1,
   SizeBytes: 2,
   BlockSizeBytes: 3,
@@ -56,15 +58,15 @@ export function connectNbd(
   sockets: readonly number[],
 ): number {
   const what = index === null ? "connect a free nbd device" : `connect /dev/nbd${index}`;
-  using netlink = new GenericNetlink(FAMILY, VERSION);
-  const answer = netlink.request(Command.Connect, what, [
-    ...index === null ? [] : [attributeU32(Attribute.Index, index)],
-    attributeU64(Attribute.SizeBytes, settings.size),
-    attributeU64(Attribute.BlockSizeBytes, BigInt(settings.blockSize)),
+  using netlink = new GenericNetlink(NBD_FAMILY, NBD_VERSION);
+  const answer = netlink.request(NbdCommand.Connect, what, [
+    ...index === null ? [] : [attributeU32(NbdAttribute.Index, index)],
+    attributeU64(NbdAttribute.SizeBytes, settings.size),
+    attributeU64(NbdAttribute.BlockSizeBytes, BigInt(settings.blockSize)),
     ...commonAttributes(settings),
     socketList(sockets),
   ]);
-  const given = u32Of(answer, Attribute.Index) ?? index;
+  const given = u32Of(answer, NbdAttribute.Index) ?? index;
   if (given === null) throw new SystemError(what, Errno.EPROTO);
   return given;
 }
@@ -75,9 +77,9 @@ export function reconnectNbd(
   settings: NbdSettings,
   sockets: readonly number[],
 ): void {
-  using netlink = new GenericNetlink(FAMILY, VERSION);
-  netlink.request(Command.Reconfigure, `reconnect /dev/nbd${index}`, [
-    attributeU32(Attribute.Index, index),
+  using netlink = new GenericNetlink(NBD_FAMILY, NBD_VERSION);
+  netlink.request(NbdCommand.Reconfigure, `reconnect /dev/nbd${index}`, [
+    attributeU32(NbdAttribute.Index, index),
     ...commonAttributes(settings),
     socketList(sockets),
   ]);
@@ -85,32 +87,32 @@ export function reconnectNbd(
 
 /** Changes the size of a device that is in use. Throws SystemError. */
 export function resizeNbd(index: number, size: bigint, identifier: string): void {
-  using netlink = new GenericNetlink(FAMILY, VERSION);
-  netlink.request(Command.Reconfigure, `resize /dev/nbd${index}`, [
-    attributeU32(Attribute.Index, index),
-    attributeU64(Attribute.SizeBytes, size),
-    attributeText(Attribute.BackendIdentifier, identifier),
+  using netlink = new GenericNetlink(NBD_FAMILY, NBD_VERSION);
+  netlink.request(NbdCommand.Reconfigure, `resize /dev/nbd${index}`, [
+    attributeU32(NbdAttribute.Index, index),
+    attributeU64(NbdAttribute.SizeBytes, size),
+    attributeText(NbdAttribute.BackendIdentifier, identifier),
   ]);
 }
 
 /** Ends a device: what it still had to do fails. Throws SystemError. */
 export function disconnectNbd(index: number): void {
-  using netlink = new GenericNetlink(FAMILY, VERSION);
-  netlink.request(Command.Disconnect, `disconnect /dev/nbd${index}`, [
-    attributeU32(Attribute.Index, index),
+  using netlink = new GenericNetlink(NBD_FAMILY, NBD_VERSION);
+  netlink.request(NbdCommand.Disconnect, `disconnect /dev/nbd${index}`, [
+    attributeU32(NbdAttribute.Index, index),
   ]);
 }
 
 function commonAttributes(settings: NbdSettings): Uint8Array[] {
   return [
-    attributeU64(Attribute.ServerFlags, BigInt(settings.flags)),
-    attributeU64(Attribute.Timeout, BigInt(settings.timeoutSeconds)),
-    attributeU64(Attribute.DeadConnectionTimeout, BigInt(settings.recoverySeconds)),
-    attributeText(Attribute.BackendIdentifier, settings.identifier),
+    attributeU64(NbdAttribute.ServerFlags, BigInt(settings.flags)),
+    attributeU64(NbdAttribute.Timeout, BigInt(settings.timeoutSeconds)),
+    attributeU64(NbdAttribute.DeadConnectionTimeout, BigInt(settings.recoverySeconds)),
+    attributeText(NbdAttribute.BackendIdentifier, settings.identifier),
   ];
 }
 
 function socketList(sockets: readonly number[]): Uint8Array {
   const items = sockets.map((fd) => attributeNest(SOCKET_ITEM, attributeU32(SOCKET_FD, fd)));
-  return attributeNest(Attribute.Sockets, ...items);
+  return attributeNest(NbdAttribute.Sockets, ...items);
 }

@@ -22,6 +22,7 @@ export interface DeviceRecord {
   blockSize: number;
   readOnly: boolean;
   connections: number;
+  queues: number;
   depth: number;
   timeoutSeconds: number;
   recoverySeconds: number;

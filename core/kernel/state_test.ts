@@ -33,6 +33,7 @@ function record(name: string, pid = Deno.pid): DeviceRecord {
     blockSize: 512,
     readOnly: false,
     connections: 1,
+    queues: 1,
     depth: 128,
     timeoutSeconds: 30,
     recoverySeconds: 600,

@@ -18,7 +18,6 @@ const reading = (number: number) => ioctlNumber(DIRECTION_READ, number, CONTROL_
 
 /** Commands to /dev/ublk-control. */
 export const UblkControl = {
-  GetDevInfo: reading(0x02),
   AddDev: both(0x04),
   DelDev: both(0x05),
   StartDev: both(0x06),
@@ -27,6 +26,7 @@ export const UblkControl = {
   GetParams: reading(0x09),
   StartUserRecovery: both(0x10),
   EndUserRecovery: both(0x11),
+  GetDevInfo2: reading(0x12),
   GetFeatures: reading(0x13),
   DelDevAsync: reading(0x14),
   UpdateSize: both(0x15),
@@ -42,6 +42,7 @@ export const UblkIo = {
 export const UblkFlag = {
   UserRecovery: 1 << 3,
   UserRecoveryReissue: 1 << 4,
+  UnprivilegedDev: 1 << 5,
   IoctlEncode: 1 << 6,
   UserCopy: 1 << 7,
   Zoned: 1 << 8,

@@ -7,6 +7,7 @@ import { SystemError } from "../../native/errno.ts";
 import { Open, openFile } from "../../native/file.ts";
 import { IoUring } from "../../native/io_uring.ts";
 import { loadModule } from "./modules.ts";
+import { hasSysAdmin } from "./rights.ts";
 import { deviceNode } from "./sysfs.ts";
 import {
   decodeDeviceInfo,
@@ -32,6 +33,8 @@ const EAGAIN = 11;
 export class UblkControlDevice implements Disposable {
   readonly #fd: number;
   readonly #ring: IoUring;
+  /** Whether every device is named by its path, which its owner has to be allowed to use. */
+  readonly #namesAll = !hasSysAdmin();
   /** Keeps what the kernel reads or fills in from being collected. */
   #buffer: Uint8Array | null = null;
   #nextTag = 1;
@@ -54,6 +57,11 @@ export class UblkControlDevice implements Disposable {
     }
   }
 
+  /** Whether devices made here are those of a user without rights. */
+  get isUnprivileged(): boolean {
+    return this.#namesAll;
+  }
+
   /** What this driver can do: UblkFlag. */
   async features(): Promise<number> {
     const bytes = new Uint8Array(new ArrayBuffer(FEATURES_BYTES));
@@ -73,7 +81,8 @@ export class UblkControlDevice implements Disposable {
   /** What there is to know about a device. */
   async info(device: number): Promise<UblkDeviceInfo> {
     const bytes = new Uint8Array(new ArrayBuffer(DEVICE_INFO_BYTES));
-    await this.#command(`ask about /dev/ublkb${device}`, UblkControl.GetDevInfo, device, bytes);
+    const action = `ask about /dev/ublkb${device}`;
+    await this.#command(action, UblkControl.GetDevInfo2, device, bytes, 0n, true);
     return decodeDeviceInfo(bytes);
   }
 
@@ -130,23 +139,34 @@ export class UblkControlDevice implements Disposable {
     action: string,
     operation: number,
     device: number,
-    buffer: Uint8Array<ArrayBuffer> | null,
+    payload: Uint8Array<ArrayBuffer> | null,
     data = 0n,
+    isNamed = this.#namesAll || payload === null,
   ): Promise<void> {
+    // The path goes before the payload. Devices of root are not looked up by it, so that it may only go
+    // where nothing follows it.
+    const path = isNamed && device >= 0 && operation !== UblkControl.AddDev
+      ? new TextEncoder().encode(`/dev/ublkc${device}`)
+      : new Uint8Array(0);
+    const buffer = new Uint8Array(path.length + (payload?.length ?? 0));
+    buffer.set(path);
+    buffer.set(payload ?? [], path.length);
     const words = new Uint32Array(COMMAND_WORDS);
     words[0] = device;
-    words[1] = NO_QUEUE | (buffer?.length ?? 0) << 16;
-    const address = buffer === null ? 0 : addressOf(buffer);
+    words[1] = NO_QUEUE | buffer.length << 16;
+    const address = buffer.length === 0 ? 0 : addressOf(buffer);
     words[2] = address;
     words[3] = address / HIGH;
     words[4] = Number(data & 0xffffffffn);
     words[5] = Number(data >> 32n);
+    words[6] = path.length;
     const tag = this.#nextTag++;
     this.#ring.wideCommand(tag, this.#fd, operation, words);
     this.#buffer = buffer;
     const result = await this.#result(action);
     this.#buffer = null;
     if (result < 0) throw new SystemError(action, -result);
+    payload?.set(buffer.subarray(path.length));
   }
 
   async #result(action: string): Promise<number> {

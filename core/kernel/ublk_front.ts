@@ -5,10 +5,13 @@
 import { Errno } from "../block/errno.ts";
 import { type ExportInfo, Support } from "../block/export.ts";
 import type { Server } from "../control/options.ts";
+import { closeDescriptor } from "../../native/descriptor.ts";
 import { SystemError } from "../../native/errno.ts";
+import { Open, openFile } from "../../native/file.ts";
 import {
   type AttachOptions,
   checkSuccession,
+  ENDS_WITH_SERVER,
   type FrontEnd,
   type FrontFacts,
   largestRequest,
@@ -17,13 +20,16 @@ import {
 } from "./front.ts";
 import { kernelDevice } from "./names.ts";
 import { deviceNode } from "./sysfs.ts";
-import { UblkFlag, type UblkParameters, UblkState } from "./ublk_abi.ts";
+import { type UblkDeviceInfo, UblkFlag, type UblkParameters, UblkState } from "./ublk_abi.ts";
 import { UblkControlDevice } from "./ublk_control.ts";
 
 const ANY_DEVICE = 0xffffffff;
 /** The driver needs a moment to notice that a process has died. */
 const QUIESCE_POLL_MS = 100;
 const QUIESCE_MS_MAX = 20_000;
+/** How long udev may take to give somebody a device. */
+const GIFT_POLL_MS = 20;
+const GIFT_MS_MAX = 5000;
 
 /** Makes a ublk device of an export of `server`. Rejects with one sentence; nothing is left then. */
 export async function attachUblk(server: Server, options: AttachOptions): Promise<FrontEnd> {
@@ -52,7 +58,8 @@ export async function endUblk(device: number): Promise<void> {
   await end(control, device);
 }
 
-async function openControl(): Promise<UblkControlDevice> {
+/** Opens the control device. Rejects with what is missing. */
+export async function openControl(): Promise<UblkControlDevice> {
   try {
     return await UblkControlDevice.open();
   } catch (error) {
@@ -63,7 +70,10 @@ async function openControl(): Promise<UblkControlDevice> {
       );
     }
     if (error.errno !== Errno.EACCES) throw error;
-    throw new Error("cannot set ublk devices up: only root may (CAP_SYS_ADMIN)");
+    throw new Error(
+      "cannot set ublk devices up: this user may not open /dev/ublk-control; become root, or have " +
+        "a rule of udev allow it (docs/kernel.md)",
+    );
   }
 }
 
@@ -75,6 +85,7 @@ function factsOf(info: ExportInfo, options: AttachOptions): FrontFacts {
     blockSize,
     readOnly: info.readOnly || info.can.write === Support.None,
     connections: 1,
+    queues: options.queues,
     depth,
     timeoutSeconds: 0,
     recoverySeconds,
@@ -93,26 +104,28 @@ async function make(
   server: Server,
   info: ExportInfo,
   facts: FrontFacts,
-  { index, exportName, recoverySeconds }: AttachOptions,
+  { index, exportName }: AttachOptions,
   features: number,
 ): Promise<FrontEnd> {
-  const recovery = UblkFlag.UserRecovery | UblkFlag.UserRecoveryReissue;
-  const wanted = UblkFlag.IoctlEncode | UblkFlag.UpdateSize | (recoverySeconds > 0 ? recovery : 0);
+  // Nobody can take over what belongs to a user without rights.
+  if (control.isUnprivileged) facts.recoverySeconds = 0;
   const requestBytesMax = largestRequest(info);
   const added = await add(control, index, {
-    queues: 1,
+    queues: facts.queues,
     depth: facts.depth,
     state: UblkState.Dead,
     requestBytesMax,
     device: index ?? ANY_DEVICE,
     pid: 0,
-    flags: wanted & features,
+    flags: wantedFlags(facts, control.isUnprivileged) & features,
   });
   const { device } = added;
   facts.depth = added.depth;
+  facts.queues = added.queues;
   try {
+    if (control.isUnprivileged) await untilGiven(device);
     await control.setParameters(device, parametersOf(info, facts, requestBytesMax));
-    await server.serveUblk({ device, queue: 0, depth: added.depth, requestBytesMax, exportName });
+    await serveQueues(server, added, exportName);
     await control.start(device);
     return frontOf(control, device, facts, added.flags);
   } catch (error) {
@@ -145,12 +158,50 @@ async function recover(
 ): Promise<FrontEnd> {
   const device = index!;
   await beforeTakeOver();
-  const { depth, requestBytesMax, flags } = await quiesced(control, device);
-  facts.depth = depth;
+  const info = await quiesced(control, device);
+  facts.depth = info.depth;
+  facts.queues = info.queues;
   await control.startRecovery(device);
-  await server.serveUblk({ device, queue: 0, depth, requestBytesMax, exportName });
+  await serveQueues(server, info, exportName);
   await control.endRecovery(device);
-  return frontOf(control, device, facts, flags);
+  return frontOf(control, device, facts, info.flags);
+}
+
+function wantedFlags({ recoverySeconds }: FrontFacts, isUnprivileged: boolean): number {
+  const recovery = UblkFlag.UserRecovery | UblkFlag.UserRecoveryReissue;
+  return UblkFlag.IoctlEncode | UblkFlag.UpdateSize | (recoverySeconds > 0 ? recovery : 0) |
+    (isUnprivileged ? UblkFlag.UnprivilegedDev : 0);
+}
+
+/** Has each queue of a device served. */
+async function serveQueues(
+  server: Server,
+  { device, queues, depth, requestBytesMax }: UblkDeviceInfo,
+  exportName: string,
+): Promise<void> {
+  for (let queue = 0; queue < queues; queue++) {
+    await server.serveUblk({ device, queue, depth, requestBytesMax, exportName });
+  }
+}
+
+/** Waits until udev has given this user the node of a device that was made just now. */
+async function untilGiven(device: number): Promise<void> {
+  const path = `/dev/ublkc${device}`;
+  for (let waitedMs = 0;; waitedMs += GIFT_POLL_MS) {
+    try {
+      return closeDescriptor(openFile(path, Open.ReadWrite));
+    } catch (error) {
+      if (!(error instanceof SystemError)) throw error;
+      if (error.errno !== Errno.EACCES && error.errno !== Errno.ENOENT) throw error;
+    }
+    if (waitedMs >= GIFT_MS_MAX) {
+      throw new Error(
+        `cannot use "${path}": this user may not; a rule of udev has to give it to those who make ` +
+          "devices (docs/kernel.md)",
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, GIFT_POLL_MS));
+  }
 }
 
 /** Waits until the driver has noticed that the process of a device is gone. */
@@ -176,6 +227,7 @@ function frontOf(
   return {
     device,
     facts,
+    ...ENDS_WITH_SERVER,
     detach: () => end(control, index),
     async resize(size) {
       if ((flags & UblkFlag.UpdateSize) === 0) {

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// Swapping to a device of sandblock while memory is short.
+
+import { TestDirectory } from "../support/directory.ts";
+import { kernelTest } from "./chosen.ts";
+import { succeedInGuest } from "./guest.ts";
+import { prelude } from "./script.ts";
+
+/** Memory of the guest, and what a program fills in it. Both with the other's share would not fit. */
+const memoryMegabytes = 768;
+const FILLED_MEGABYTES = 640;
+
+const FILL = `
+import mmap, random, sys
+size = int(sys.argv[1]) << 20
+memory = mmap.mmap(-1, size)
+def stamp(page, round): return (page * 2654435761 + round).to_bytes(8, "little") * 64
+pages = size // 4096
+for round in range(2):
+    for page in range(pages): memory[page * 4096:page * 4096 + 512] = stamp(page, round)
+    order = list(range(0, pages, 7)); random.Random(1).shuffle(order)
+    for page in order: assert memory[page * 4096:page * 4096 + 512] == stamp(page, round), page
+`;
+
+for (const [via, among] of [["nbd", ["6.1"]], ["ublk", ["6.12", "7.2"]]] as const) {
+  kernelTest(
+    `${via}: a swap area on a device holds what does not fit in memory`,
+    async (kernel) => {
+      using directory = new TestDirectory();
+      directory.sparse("swap.img", 512 << 20);
+      directory.write("fill.py", FILL);
+      await succeedInGuest(
+        `${prelude()}
+cd ${directory.path}
+dev=$(sandblock attach --swap --via ${via} file swap.img)
+pid=$(device_pid $dev)
+[ "$(cat /proc/$pid/oom_score_adj)" = -1000 ]
+locked=$(sed -n 's/^VmLck:[^0-9]*\\([0-9]*\\) kB/\\1/p' /proc/$pid/status)
+[ $locked -gt 50000 ]
+mkswap $dev; swapon $dev
+python3 fill.py ${FILLED_MEGABYTES} & filler=$!
+most=0
+while kill -0 $filler 2>/dev/null; do
+  used=$(awk '$1 == "'$dev'" {print $4}' /proc/swaps); [ $used -gt $most ] && most=$used
+  sleep 0.5
+done 9>/dev/null
+wait $filler
+echo "most in use: $most KiB"
+[ $most -gt 50000 ]
+[ "$(sed -n 's/^VmSwap:[^0-9]*\\([0-9]*\\) kB/\\1/p' /proc/$pid/status)" = 0 ]
+swapoff $dev
+sandblock detach $dev
+all_gone`,
+        { kernel, memoryMegabytes, share: directory.path, timeoutMs: 600_000 },
+      );
+    },
+    { among, thorough: true },
+  );
+}
