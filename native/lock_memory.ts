@@ -13,6 +13,8 @@ const { symbols } = Deno.dlopen("libc.so.6", {
 
 const MCL_CURRENT = 1;
 const MCL_FUTURE = 2;
+/** Pages are locked when they are first used; all at once would be a gigabyte that is never used. */
+const MCL_ONFAULT = 4;
 const SECCOMP_SET_MODE_FILTER = 1;
 /** For all threads that there are. */
 const FILTER_FLAG_TSYNC = 1;
@@ -43,7 +45,10 @@ const MACHINES: Readonly<Record<string, [number, number, number]>> = {
 /** Locks all memory that there is and will be. Takes root. Throws SystemError. */
 export function lockMemory(): void {
   keepPages();
-  check(symbols.mlockall(MCL_CURRENT | MCL_FUTURE), "lock the memory of this process");
+  check(
+    symbols.mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT),
+    "lock the memory of this process",
+  );
 }
 
 function keepPages(): void {

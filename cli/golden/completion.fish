@@ -6,7 +6,7 @@ function __sandblock_operands
     for word in (commandline -opc)
         if test $skip -eq 1
             set skip 0
-        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--config' '--filter' '--allow' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '--restart' '-t' '--threads' '-P' '--pidfile' '--run' '--metrics' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '--via' '--device' '--recover' '--replace' '--connections' '--depth' '--timeout' '--recovery-timeout' '-l' '--lang' '--language' '-k' '--kind' '--writes' '--skip' '--operations' '--seed' '--image' '--children' '-o' '--output'
+        else if contains -- $word '-U' '--unix' '-p' '--port' '-i' '-b' '--ipaddr' '--bind' '--listen' '--config' '--filter' '--allow' '-e' '-x' '--exportname' '--export-name' '--export' '--policy' '--restart' '-t' '--threads' '-P' '--pidfile' '--run' '--metrics' '--busy-poll' '--max-connections' '--max-clients' '--handshake-timeout' '--max-options' '--inflight-bytes' '--inflight-requests' '--plugin-memory' '--plugin-timeout' '--drain-timeout' '--fd' '--fd-size' '--fd-flags' '--fd-replies' '--fd-export' '--via' '--device' '--recover' '--replace' '--connections' '--queues' '--depth' '--timeout' '--recovery-timeout' '-l' '--lang' '--language' '-k' '--kind' '--writes' '--skip' '--operations' '--seed' '--image' '--children' '-o' '--output'
             set skip 1
         else if not string match -q -- '-*' $word
             echo $word
@@ -116,7 +116,8 @@ complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l devic
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l recover -r -F -d 'Take over a device whose process has died'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l replace -r -F -d 'Take over a device from the process that serves it, while it is in use'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l connections -x -d 'Sockets between the kernel and this process (nbd)'
-complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l depth -x -d 'Requests that the kernel may have under way (ublk, bdus)'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l queues -x -d 'Queues, each on a thread of its own where the plugin is parallel (ublk)'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l depth -x -d 'Requests that the kernel may have under way, in each queue (ublk, bdus)'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l timeout -x -d 'Time that one request may take; 0 for ever (nbd)'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l recovery-timeout -x -d 'How long requests wait for --recover when the process dies; 0 not at all'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l filter -x -a '(__sandblock_plugins)' -d 'Put a filter above the plugin; the first one given is nearest to the clients'
@@ -127,6 +128,7 @@ complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l polic
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l restart -x -a 'fail restart backoff' -d 'What becomes of a plugin that traps or takes too long'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -s f -l foreground -d 'Stay in the foreground and serve until told to stop'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l writeback -d 'Prepare the process for being what memory is written out through'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l swap -d 'Prepare the process for a swap area on the device: --writeback, with its memory locked'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -s P -l pidfile -r -F -d 'Write the process id to a file once clients can connect'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l busy-poll -x -a 'auto off' -d 'How long to poll for the next request before sleeping'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l plugin-memory -x -d 'Memory that the plugin may use, instead of what it asks for'

@@ -134,7 +134,8 @@ _sandblock_attach() {
     '(--recover)'--recover='[Take over a device whose process has died]:DEV:_files' \
     '(--replace)'--replace='[Take over a device from the process that serves it, while it is in use]:DEV:_files' \
     '(--connections)'--connections='[Sockets between the kernel and this process (nbd)]:N: ' \
-    '(--depth)'--depth='[Requests that the kernel may have under way (ublk, bdus)]:N: ' \
+    '(--queues)'--queues='[Queues, each on a thread of its own where the plugin is parallel (ublk)]:N: ' \
+    '(--depth)'--depth='[Requests that the kernel may have under way, in each queue (ublk, bdus)]:N: ' \
     '(--timeout)'--timeout='[Time that one request may take; 0 for ever (nbd)]:DURATION: ' \
     '(--recovery-timeout)'--recovery-timeout='[How long requests wait for --recover when the process dies; 0 not at all]:DURATION: ' \
     '*'--filter='[Put a filter above the plugin; the first one given is nearest to the clients]:FILTER:_sandblock_plugins' \
@@ -145,6 +146,7 @@ _sandblock_attach() {
     '(--restart)'--restart='[What becomes of a plugin that traps or takes too long]:fail|restart|backoff:(fail restart backoff)' \
     '(-f --foreground)'{-f,--foreground}'[Stay in the foreground and serve until told to stop]' \
     '(--writeback)'--writeback'[Prepare the process for being what memory is written out through]' \
+    '(--swap)'--swap'[Prepare the process for a swap area on the device: --writeback, with its memory locked]' \
     '(-P --pidfile)'{-P+,--pidfile=}'[Write the process id to a file once clients can connect]:PATH:_files' \
     '(--busy-poll)'--busy-poll='[How long to poll for the next request before sleeping]:auto|off|MICROSECONDS:(auto off)' \
     '(--plugin-memory)'--plugin-memory='[Memory that the plugin may use, instead of what it asks for]:SIZE: ' \

@@ -51,3 +51,28 @@ Deno.test("what makes no sense is refused in a sentence", () => {
   refused({ depth: "5000" }, /--depth "5000"/);
   refused({ timeout: "soon" }, /--timeout "soon"/);
 });
+
+Deno.test("URIs are servers to attach an export of, through nbd", () => {
+  const plan = planAttach({ readonly: true }, ["nbd://a/x", "nbd+unix:///x?socket=/s"]);
+  assert.equal(plan.via, "nbd");
+  assert.deepEqual(plan.remote?.servers.map(({ scheme }) => scheme), ["nbd", "nbd+unix"]);
+  assert.equal(plan.remote?.readOnly, true);
+  assert.equal(planAttach({}, GRAPH).remote, null);
+  const refusedRemote = (values: AttachValues, operands: string[], reason: RegExp) =>
+    assert.throws(
+      () => planAttach(values, operands),
+      (error) => error instanceof UsageError && reason.test(error.message),
+    );
+  refusedRemote({ filter: ["cow"] }, ["nbd://a"], /--filter with a remote server/);
+  refusedRemote({ via: "ublk" }, ["nbd://a"], /--via ublk with a remote server/);
+  refusedRemote({ recover: "/dev/ublkb0" }, ["nbd://a"], /--via ublk with a remote server/);
+  refusedRemote({}, ["nbd://a", "disk.img"], /cannot parse NBD URI "disk.img"/);
+});
+
+Deno.test("a device has as many queues as asked for, and is prepared for swap as a whole", () => {
+  assert.equal(planAttach({}, GRAPH).queues, null);
+  assert.equal(planAttach({ queues: "4" }, GRAPH).queues, 4);
+  refused({ queues: "0" }, /--queues "0"/);
+  const { swap, writeback } = planAttach({ swap: true }, GRAPH);
+  assert.deepEqual([swap, writeback], [true, true]);
+});

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// What only ublk offers: several queues on threads of their own, and devices of users without rights.
+
+import { kernelTest, type KernelTestOptions } from "./chosen.ts";
+import { succeedInGuest } from "./guest.ts";
+import type { KernelVersion } from "./kernels.ts";
+import { prelude } from "./script.ts";
+
+function ublkTest(name: string, script: string, options: KernelTestOptions): void {
+  const body = async (kernel: KernelVersion) => {
+    await succeedInGuest(`${prelude()}${script}`, { kernel, memoryMegabytes: 1536 });
+  };
+  kernelTest(`ublk: ${name}`, body, options);
+}
+
+ublkTest(
+  "several queues are served by threads of their own, also by the next process",
+  `
+truncate -s 32M disk.img
+verify() {
+  fio --direct=1 --ioengine=libaio --iodepth=16 --rw=randwrite --bs=4k --size=4M --verify=crc32c \\
+    --verify_fatal=1 --output-format=terse --filename=$dev --name=a --cpus_allowed=0 --offset=0 \\
+    --name=b --cpus_allowed=1 --offset=16M
+}
+dev=$(sandblock attach --via ublk --queues 2 file disk.img)
+queues=/sys/block/$(basename $dev)/mq
+[ "$(ls $queues | wc -l)" = 2 ]
+sandblock status $dev | grep -E "^  Queues +2 of 128 requests"
+verify > fio.log 2>&1 || { cat fio.log; false; }
+verify > fio.log 2>&1 & fio=$!
+sleep 0.5
+kill -9 $(device_pid $dev)
+sandblock attach --recover $dev file disk.img
+wait $fio || { cat fio.log; false; }
+sandblock status $dev | grep -E "^  Queues +2 of 128 requests"
+sandblock detach $dev
+dev=$(sandblock attach --via ublk --queues 2 memory 32M)
+verify > fio.log 2>&1 || { cat fio.log; false; }
+sandblock detach $dev
+all_gone`,
+  { among: ["6.12", "7.2"], thorough: true },
+);
+
+ublkTest(
+  "a user without rights makes a device where udev allows it",
+  `
+modprobe ublk_drv
+mkdir -m 700 state; chown nobody state
+as_user() {
+  setpriv --reuid=65534 --regid=65534 --clear-groups env SANDBLOCK_STATE=/tmp/state HOME=/tmp/state "$@"
+}
+refused "may not open /dev/ublk-control" as_user "\${program[@]}" attach --via ublk memory 16M
+chmod 666 /dev/ublk-control
+refused "a rule of udev has to give it" as_user "\${program[@]}" attach --via ublk memory 16M
+# What a rule of udev would do.
+(while sleep 0.05; do chown nobody /dev/ublkc* /dev/ublkb*; done) 2>/dev/null 9>/dev/null & udev=$!
+dev=$(as_user "\${program[@]}" attach --via ublk memory 16M)
+dd if=/dev/urandom of=random bs=1M count=4 status=none
+chmod a+r random
+as_user dd if=random of=$dev bs=1M oflag=direct status=none
+as_user cmp -n 4194304 random $dev
+as_user "\${program[@]}" list | grep -E "^$dev +ublk +16M +served"
+as_user "\${program[@]}" detach $dev
+kill $udev
+all_gone`,
+  { among: ["6.12", "7.2"], thorough: true },
+);
