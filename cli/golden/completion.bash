@@ -78,7 +78,7 @@ _sandblock_options() {
   case "$1" in
     'sandblock') REPLY='-V --version -h --help' ;;
     'sandblock serve') REPLY='-U --unix= -p --port= -i -b --ipaddr= --bind= -4 --ipv4-only -6 --ipv6-only --listen= -s --single --config= --filter= --allow= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= --restart= -t --threads= -f --foreground --fork -P --pidfile= --run= --exit-with-parent --exit-with-last-client --print-uri --metrics= --busy-poll= -v --verbose --max-connections= --max-clients= --handshake-timeout= --max-options= --inflight-bytes= --inflight-requests= --plugin-memory= --plugin-timeout= --drain-timeout= --fd= --fd-size= --fd-flags= --fd-replies= --fd-export= --dump-plugin --dump-config --json -V --version -h --help' ;;
-    'sandblock attach') REPLY='--via= --device= --recover= --replace= --connections= --queues= --depth= --timeout= --recovery-timeout= --filter= --allow= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= --restart= -f --foreground --writeback --swap -P --pidfile= --busy-poll= --plugin-memory= --plugin-timeout= -v --verbose -h --help' ;;
+    'sandblock attach') REPLY='--via= --device= --recover= --replace= --connections= --queues= --depth= --timeout= --recovery-timeout= --filter= --allow= -e -x --exportname= --export-name= --export= -r --readonly --read-only --policy= --restart= -f --foreground --writeback --profile --swap -P --pidfile= --busy-poll= --plugin-memory= --plugin-timeout= -v --verbose -h --help' ;;
     'sandblock detach') REPLY='--all --no-flush --force --timeout= -h --help' ;;
     'sandblock list') REPLY='--json -h --help' ;;
     'sandblock status') REPLY='--json -h --help' ;;

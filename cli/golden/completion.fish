@@ -128,6 +128,7 @@ complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l polic
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l restart -x -a 'fail restart backoff' -d 'What becomes of a plugin that traps or takes too long'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -s f -l foreground -d 'Stay in the foreground and serve until told to stop'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l writeback -d 'Prepare the process for being what memory is written out through'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l profile -d 'Count and time requests, for "sandblock status --json"'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l swap -d 'Prepare the process for a swap area on the device: --writeback, with its memory locked'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -s P -l pidfile -r -F -d 'Write the process id to a file once clients can connect'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l busy-poll -x -a 'auto off' -d 'How long to poll for the next request before sleeping'

@@ -146,6 +146,7 @@ _sandblock_attach() {
     '(--restart)'--restart='[What becomes of a plugin that traps or takes too long]:fail|restart|backoff:(fail restart backoff)' \
     '(-f --foreground)'{-f,--foreground}'[Stay in the foreground and serve until told to stop]' \
     '(--writeback)'--writeback'[Prepare the process for being what memory is written out through]' \
+    '(--profile)'--profile'[Count and time requests, for "sandblock status --json"]' \
     '(--swap)'--swap'[Prepare the process for a swap area on the device: --writeback, with its memory locked]' \
     '(-P --pidfile)'{-P+,--pidfile=}'[Write the process id to a file once clients can connect]:PATH:_files' \
     '(--busy-poll)'--busy-poll='[How long to poll for the next request before sleeping]:auto|off|MICROSECONDS:(auto off)' \

@@ -84,7 +84,15 @@ async function serve(
   const { policy: path } = plan.serve;
   const policy = path === undefined ? null : loadServedPolicy(path, log);
   const server = await startServer(
-    { ...plan.serve, device, threads: queues, listen: [], connections: [], policy },
+    {
+      ...plan.serve,
+      device,
+      threads: queues,
+      listen: [],
+      connections: [],
+      policy,
+      profile: plan.profile,
+    },
     log,
   );
   if (path !== undefined) signals.reload = () => reloadPolicy(path, server, log);
@@ -193,6 +201,7 @@ class Life implements AsyncDisposable {
     const record = recordOf(front, plan);
     this.#admin = new AdminServer(socketPath(record.name), {
       status: () => ({ record }),
+      metrics: async () => ({ metrics: await server?.metrics() ?? null }),
       end: () => {
         front.expectEnd();
         return {};

@@ -126,6 +126,13 @@ export const attachOptions = {
       "does not rule it out.",
     since,
   },
+  profile: {
+    long: "profile",
+    group: RUNNING,
+    help: 'Count and time requests, for "sandblock status --json"',
+    details: "That takes some processor time for each request.",
+    since,
+  },
   swap: {
     long: "swap",
     group: RUNNING,

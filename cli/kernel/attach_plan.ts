@@ -31,6 +31,8 @@ export interface AttachPlan {
   foreground: boolean;
   /** Whether memory is written out to the device when there is little left. */
   writeback: boolean;
+  /** Whether requests are counted and timed. */
+  profile: boolean;
   /** Whether swapping to the device is to be possible, which includes that. */
   swap: boolean;
   /** Filters, plugin and parameters, as they were given. */
@@ -90,6 +92,7 @@ export function planAttach(values: AttachValues, operands: readonly string[]): A
     recoverySeconds: seconds("--recovery-timeout", recoveryTimeout),
     foreground: values.foreground ?? false,
     writeback: values.writeback ?? values.swap ?? false,
+    profile: values.profile ?? false,
     swap: values.swap ?? false,
     graph: [...(values.filter ?? []).flatMap((name) => ["--filter", name]), ...operands],
   };
@@ -140,6 +143,7 @@ const LOCAL_OPTIONS = [
   "busyPoll",
   "pluginMemory",
   "pluginTimeout",
+  "profile",
 ] as const;
 const URI = /^nbds?(\+\w+)?:/i;
 

@@ -6,9 +6,11 @@ import { isAttached } from "../../core/kernel/attach.ts";
 import { parseDevice } from "../../core/kernel/names.ts";
 import { type DeviceRecord, readRecord, readRecords, socketPath } from "../../core/kernel/state.ts";
 import { blockDeviceSize, readSysfs } from "../../core/kernel/sysfs.ts";
+import type { ServerMetrics } from "../../core/control/metrics_text.ts";
 import { bytesText } from "../describe.ts";
 import { columns } from "../declare/text.ts";
 import { print } from "../output.ts";
+import { type Profile, profileOf, profileRows } from "./profile_view.ts";
 
 /**
  * served: its process lives. abandoned: the kernel has it, its process has died. gone: neither, only
@@ -20,11 +22,15 @@ export type Condition = "served" | "abandoned" | "gone";
 const COUNTERS = {
   reads: 0,
   sectorsRead: 2,
+  readMs: 3,
   writes: 4,
   sectorsWritten: 6,
+  writeMs: 7,
   inFlight: 8,
   discards: 11,
+  discardMs: 14,
   flushes: 15,
+  flushMs: 16,
 } as const;
 
 /** Prints all devices. */
@@ -52,9 +58,16 @@ export async function runStatus(text: string, json: boolean): Promise<number> {
       `cannot show ${device.path}: sandblock has not attached it; see "sandblock list"`,
     );
   }
+  const profile = profileOf(await metricsOf(device.name));
   const shown = await view(record);
-  print(json ? JSON.stringify(shown, null, 2) + "\n" : statusText(shown));
+  print(json ? JSON.stringify({ ...shown, profile }, null, 2) + "\n" : statusText(shown, profile));
   return shown.condition === "served" ? 0 : 2;
+}
+
+/** What the process of a device counts; null where none serves it. */
+async function metricsOf(name: string): Promise<ServerMetrics | null> {
+  const answer = await askAdmin(socketPath(name), { command: "metrics" }).catch(() => null);
+  return answer === null ? null : answer["metrics"] as ServerMetrics | null;
 }
 
 interface View {
@@ -88,7 +101,7 @@ function countersOf(name: string): View["counters"] {
   return Object.fromEntries(entries);
 }
 
-function statusText({ record, condition, counters }: View): string {
+function statusText({ record, condition, counters }: View, profile: Profile | null): string {
   const rows: [string, string][] = [
     ["Is", condition],
     ["Via", record.via],
@@ -106,6 +119,9 @@ function statusText({ record, condition, counters }: View): string {
       `${reads} reads, ${writes} writes, ${discards} discards, ${flushes} flushes, ` +
       `${inFlight} under way`,
     ]);
+    const { readMs, writeMs, discardMs, flushMs } = counters;
+    const kernelMs = { read: readMs, write: writeMs, trim: discardMs, flush: flushMs };
+    if (profile !== null) rows.push(...profileRows(profile, kernelMs));
   }
   return [record.device, ...columns(rows, 16)].join("\n") + "\n";
 }

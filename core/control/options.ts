@@ -153,6 +153,8 @@ export interface ServerSettings {
   busyPollUs: number | "auto";
   /** Stop when the last of at least one connection has gone. */
   exitWithLastClient: boolean;
+  /** Whether requests are counted and timed, for `metrics`. Not unless given. */
+  profile?: boolean;
   verbose: boolean;
   limits: Limits;
 }

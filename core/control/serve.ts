@@ -232,6 +232,7 @@ class RunningServer implements Server {
     const { buffer: load } = this.#load;
     const devices = reactors[index]!.map((placed) => ({
       ...placed,
+      profile: this.#options.profile ?? false,
       watches: pluginNodes(placed.device).flatMap((node) => {
         const timeoutMs = node.kind === "plugin" ? node.timeoutMs : undefined;
         return Array.from({ length: watchCount(node) }, () => {

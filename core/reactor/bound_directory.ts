@@ -5,6 +5,7 @@ import type { Device, OpenExport } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
 import type { ExportEntry } from "../block/export.ts";
 import type { ExportDirectory } from "../nbd/directory.ts";
+import type { Profile } from "./profile.ts";
 
 /** What is decided before a client names an export. */
 export interface Binding {
@@ -15,6 +16,8 @@ export interface Binding {
   alias: string | undefined;
   /** Is told why an export could not be opened, which not every client shows. */
   refused?(why: string): void;
+  /** What counts its requests; null where nothing does. */
+  profile?: Profile | null;
 }
 
 /** See the top of this file. */
@@ -77,7 +80,8 @@ export class BoundDirectory implements ExportDirectory {
   }
 
   #open(name: string): OpenExport {
-    const { readOnly, peer } = this.#binding;
-    return this.#device.open(name, { readOnly, peer });
+    const { readOnly, peer, profile = null } = this.#binding;
+    const opened = this.#device.open(name, { readOnly, peer });
+    return profile === null ? opened : profile.watch(opened);
   }
 }

@@ -35,6 +35,8 @@ export interface DeviceStart {
   exportName: string | undefined;
   readOnly: boolean;
   policy: Policy | null;
+  /** Whether requests are counted and timed (profile.ts). */
+  profile: boolean;
 }
 
 /** The exports of a server of several devices, which clients know by names of the server's. */

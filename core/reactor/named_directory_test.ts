@@ -15,7 +15,8 @@ const PLACE = 2;
 
 function serve(plugin: TestPlugin, exportName: string, readOnly = false): Served {
   const device: DeviceOptions = { kind: "file", values: [] };
-  const start = { device, watches: [], instances: 1, exportName, readOnly, policy: null };
+  const base = { device, watches: [], instances: 1, policy: null, profile: false };
+  const start = { ...base, exportName, readOnly };
   return new Served(plugin.device, start, 1 << 20, () => {});
 }
 

@@ -5,6 +5,7 @@
 import type { Device, OpenExport } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
 import type { ExportInfo } from "../block/export.ts";
+import type { NodeMetrics } from "../block/metrics.ts";
 import type { ExportDirectory } from "../nbd/directory.ts";
 import type { NegotiationProgress } from "../nbd/negotiation.ts";
 import { createSession, type Session } from "../nbd/session.ts";
@@ -226,6 +227,11 @@ export class Reactor implements PhaseHost {
     } finally {
       opened.close();
     }
+  }
+
+  /** What is counted of each device before its nodes; null where nothing is. */
+  profiles(): (NodeMetrics | null)[] {
+    return this.#served.map(({ profile }) => profile?.metrics() ?? null);
   }
 
   /** Goes on with a handshake that another reactor has begun. */

@@ -12,6 +12,7 @@ import { coarseMs } from "../../native/file_data.ts";
 import { BoundDirectory } from "./bound_directory.ts";
 import { DeviceContext } from "./device_context.ts";
 import type { DeviceStart } from "./messages.ts";
+import { Profile } from "./profile.ts";
 
 /** How far a device is with what it had put off until the end. */
 export const Finish = { Done: 0, GettingOn: 1, Waiting: 2 } as const;
@@ -28,6 +29,8 @@ export class Served {
   readonly options: DeviceOptions;
   readonly #readOnly: boolean;
   readonly #log: (level: LogLevel, text: string) => void;
+  /** What counts requests; null where nothing does. */
+  readonly profile: Profile | null;
   #policy: PolicyInstance | null = null;
   #finishSteps = 0;
   #refusedMs = coarseMs() - REFUSAL_INTERVAL_MS;
@@ -41,6 +44,7 @@ export class Served {
     this.context = new DeviceContext(device, inflightBytesMax);
     this.name = start.exportName;
     this.options = start.device;
+    this.profile = start.profile ? new Profile() : null;
     this.#readOnly = start.readOnly;
     this.#log = log;
     this.usePolicy(start.policy);
@@ -48,9 +52,10 @@ export class Served {
 
   /** Its exports for the client `peer`. */
   directory(peer: string): BoundDirectory {
-    const { name: alias, context } = this;
+    const { name: alias, context, profile } = this;
     const refused = (why: string) => this.#logRefusal(`${peer}: ${why}`);
-    return new BoundDirectory(context.device, { readOnly: this.#readOnly, peer, alias, refused });
+    const binding = { readOnly: this.#readOnly, peer, alias, refused, profile };
+    return new BoundDirectory(context.device, binding);
   }
 
   /** Clients may ask for whatever they like as often as they like. */

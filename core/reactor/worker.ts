@@ -137,7 +137,12 @@ function carryOut(
 ): ReactorAnswers[ReactorQuestion["kind"]] {
   if (question.kind === "export") return reactor.describe(question.name);
   if (question.kind === "graph") return reactor.graph(question.name);
-  if (question.kind === "metrics") return devices.map(metricsOf);
+  if (question.kind === "metrics") {
+    return reactor.profiles().map((
+      own,
+      i,
+    ) => [...own === null ? [] : [own], ...metricsOf(devices[i]!)]);
+  }
   if (question.kind === "abandon") reactor.abandon();
   else if (question.kind === "reopen") reactor.reopen(question.name);
   else if (question.kind === "connect") reactor.inherit(question.connection);
