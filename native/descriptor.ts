@@ -7,6 +7,7 @@ import { libc } from "./libc.ts";
 const F_GETFL = 3;
 const F_SETFL = 4;
 const F_SETFD = 2;
+const F_DUPFD_CLOEXEC = 1030;
 const FD_CLOEXEC = 1;
 const O_NONBLOCK = 0o4000;
 const EFD_NONBLOCK = O_NONBLOCK;
@@ -21,6 +22,11 @@ export function closeDescriptor(fd: number): void {
 export function setNonBlocking(fd: number): void {
   const flags = check(libc.fcntl(fd, F_GETFL, 0), `use descriptor ${fd}`);
   check(libc.fcntl(fd, F_SETFL, flags | O_NONBLOCK), `make descriptor ${fd} non-blocking`);
+}
+
+/** A further descriptor of the same open file, which child processes do not get. Throws SystemError. */
+export function copyDescriptor(fd: number): number {
+  return check(libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), `copy descriptor ${fd}`);
 }
 
 /** Keeps the descriptor from child processes. */

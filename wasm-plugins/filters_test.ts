@@ -50,6 +50,33 @@ Deno.test("delay lets requests wait at the same time", () => {
   disk.close();
 });
 
+Deno.test("delay with jitter lets requests overtake one another, in the order of its seed", () => {
+  const orders = [1, 1, 2].map((seed) => {
+    const disk = client(
+      node(`delay rdelay=1ms jitter=60ms seed=${seed}`, node("pattern 1M")),
+    );
+    const order: number[] = [];
+    const reads = Array.from({ length: 12 }, (_, i) => {
+      const request = disk.request(Command.Read, i * 4096, 4096n, 0);
+      const { sink } = request;
+      request.sink = {
+        completed(done, errno) {
+          order.push(i);
+          sink.completed(done, errno);
+        },
+      };
+      return request;
+    });
+    assert.deepEqual(disk.together(reads), new Array(12).fill(0));
+    disk.close();
+    return order;
+  });
+  const sorted = orders[0]!.toSorted((a, b) => a - b);
+  assert.equal(sorted.length, 12);
+  for (const order of orders) assert.notDeepEqual(order, sorted);
+  assert.notDeepEqual(orders[0], orders[2]);
+});
+
 Deno.test("stats counts and says so at the end", () => {
   const log: string[] = [];
   const disk = client(node("stats", node("memory 1M")), log);

@@ -57,6 +57,8 @@ export interface TransmissionOptions {
 
 /** A queue of a ublk device (docs/kernel.md) that a reactor is to serve. */
 export interface UblkQueueOptions {
+  /** /dev/ublkcN, which can only be opened once: a copy for each queue. The reactor closes it. */
+  fd: number;
   /** Number of the device: /dev/ublkcN. */
   device: number;
   queue: number;

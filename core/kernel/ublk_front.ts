@@ -5,7 +5,7 @@
 import { Errno } from "../block/errno.ts";
 import { type ExportInfo, Support } from "../block/export.ts";
 import type { Server } from "../control/options.ts";
-import { closeDescriptor } from "../../native/descriptor.ts";
+import { closeDescriptor, copyDescriptor } from "../../native/descriptor.ts";
 import { SystemError } from "../../native/errno.ts";
 import { Open, openFile } from "../../native/file.ts";
 import {
@@ -179,8 +179,19 @@ async function serveQueues(
   { device, queues, depth, requestBytesMax }: UblkDeviceInfo,
   exportName: string,
 ): Promise<void> {
-  for (let queue = 0; queue < queues; queue++) {
-    await server.serveUblk({ device, queue, depth, requestBytesMax, exportName });
+  const shared = openFile(deviceNode(`class/ublk-char/ublkc${device}`), Open.ReadWrite);
+  try {
+    for (let queue = 0; queue < queues; queue++) {
+      const fd = copyDescriptor(shared);
+      try {
+        await server.serveUblk({ fd, device, queue, depth, requestBytesMax, exportName });
+      } catch (error) {
+        closeDescriptor(fd);
+        throw error;
+      }
+    }
+  } finally {
+    closeDescriptor(shared);
   }
 }
 

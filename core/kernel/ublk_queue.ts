@@ -16,10 +16,8 @@ import {
   Turn,
 } from "../reactor/phase.ts";
 import { clearEvent, closeDescriptor, createEvent, signalEvent } from "../../native/descriptor.ts";
-import { Open, openFile } from "../../native/file.ts";
 import { IoUring } from "../../native/io_uring.ts";
 import { mapForReading, type Mapping, PAGE_BYTES, unmap } from "../../native/mmap.ts";
-import { deviceNode } from "./sysfs.ts";
 import { placeAnswer, reserveTag, type TagRequest } from "./tag_request.ts";
 import {
   DESCRIPTOR_WORDS,
@@ -62,7 +60,7 @@ export class UblkQueue implements SourcePhase, RequestSink {
   #ended = 0;
   #broken = false;
 
-  /** Throws BlockError. Nothing is left then. */
+  /** Throws BlockError. Nothing is left then but the descriptor, which stays open. */
   constructor(options: UblkQueueOptions, { context, host, open }: SourceSurroundings) {
     const { device, queue, depth, requestBytesMax } = options;
     this.peer = `ublk:${device}`;
@@ -74,8 +72,7 @@ export class UblkQueue implements SourcePhase, RequestSink {
       this.#export = open(this.peer);
       undo.push(() => this.#export.close());
       this.exportName = this.#export.info.name;
-      this.#fd = openFile(deviceNode(`class/ublk-char/ublkc${device}`), Open.ReadWrite);
-      undo.push(() => closeDescriptor(this.#fd));
+      this.#fd = options.fd;
       const stride = Math.ceil(QUEUE_DEPTH_MAX * DESCRIPTOR_WORDS * 4 / PAGE_BYTES) * PAGE_BYTES;
       const bytes = Math.ceil(depth * DESCRIPTOR_WORDS * 4 / PAGE_BYTES) * PAGE_BYTES;
       this.#mapping = mapForReading(this.#fd, queue * stride, bytes);

@@ -53,7 +53,7 @@ refused "may not open /dev/ublk-control" as_user "\${program[@]}" attach --via u
 chmod 666 /dev/ublk-control
 refused "a rule of udev has to give it" as_user "\${program[@]}" attach --via ublk memory 16M
 # What a rule of udev would do.
-(while sleep 0.05; do chown nobody /dev/ublkc* /dev/ublkb*; done) 2>/dev/null 9>/dev/null & udev=$!
+(while sleep 0.05; do chown nobody /dev/ublkc* /dev/ublkb* || true; done) 2>/dev/null 9>/dev/null & udev=$!
 dev=$(as_user "\${program[@]}" attach --via ublk memory 16M)
 dd if=/dev/urandom of=random bs=1M count=4 status=none
 chmod a+r random

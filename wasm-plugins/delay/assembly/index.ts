@@ -30,9 +30,23 @@ class Waiting extends Task {
 let readDelay: u64 = 0;
 let writeDelay: u64 = 0;
 
+let jitter: u64 = 0;
+let state: u64 = 0;
+
 export function sb_param_int(index: i32, value: i64): void {
   if (index == 0) readDelay = value;
-  else writeDelay = value;
+  else if (index == 1) writeDelay = value;
+  else if (index == 2) jitter = value;
+  else state = value;
+}
+
+/** The next of a row of random numbers (splitmix64). */
+function random(): u64 {
+  state += 0x9e3779b97f4a7c15;
+  let mixed = state;
+  mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
+  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
+  return mixed ^ (mixed >> 31);
 }
 
 function later(delay: u64, request: i32, count: u64, offset: u64, flags: i32): i32 {
@@ -43,7 +57,8 @@ function later(delay: u64, request: i32, count: u64, offset: u64, flags: i32): i
   waiting.flags = flags;
   waiting.count = count;
   waiting.offset = offset;
-  if (!timer(delay, token(waiting))) return PENDING;
+  const more: u64 = jitter ? random() % (jitter + 1) : 0;
+  if (!timer(delay + more, token(waiting))) return PENDING;
   end(waiting);
   return failWith(Errno.EAGAIN, "cannot delay the request: too many are waiting");
 }

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// What kernels send, and what reaches the device: answers out of order, requests of gigabytes, zeroes that
+// may and may not give space back, and counts that agree with those of fio.
+
+import { kernelTest } from "./chosen.ts";
+import { succeedInGuest } from "./guest.ts";
+import type { KernelVersion } from "./kernels.ts";
+import { prelude } from "./script.ts";
+
+const memoryMegabytes = 1536;
+
+/** Functions that look at what attach --profile has counted. */
+const PROFILE = `
+# counted DEV COMMAND WHAT: a number of its profile.
+counted() { sandblock status $1 --json | python3 -c "
+import json, sys
+print(int(json.load(sys.stdin)['profile'][sys.argv[1]][sys.argv[2]]))" $2 $3; }
+`;
+
+const WAYS: readonly { via: string; depth: number; among: readonly KernelVersion[] }[] = [
+  { via: "nbd", depth: 128, among: ["6.1"] },
+  { via: "ublk", depth: 256, among: ["6.12", "7.2"] },
+];
+
+for (const { via, depth, among } of WAYS) {
+  kernelTest(
+    `${via}: a device that answers out of order at full depth keeps every byte`,
+    async (kernel) => {
+      const more = via === "nbd" ? "" : `--depth ${depth}`;
+      await succeedInGuest(
+        `${prelude()}
+dev=$(sandblock attach --via ${via} ${more} --filter delay memory 32M rdelay=1ms wdelay=1ms jitter=40ms)
+fio --name=v --filename=$dev --direct=1 --ioengine=libaio --iodepth=${depth} --rw=randrw --bsrange=4k-64k \\
+  --size=16M --verify=crc32c --verify_fatal=1 --output-format=terse > /dev/null
+sandblock detach $dev
+all_gone`,
+        { kernel, memoryMegabytes },
+      );
+    },
+    { among, thorough: true },
+  );
+
+  kernelTest(
+    `${via}: discards and zeroes of gigabytes arrive whole, and the profile is fio's`,
+    async (kernel) => {
+      await succeedInGuest(
+        `${prelude()}${PROFILE}
+dev=$(sandblock attach --via ${via} --profile memory 9G)
+pid=$(device_pid $dev)
+rss() { sed -n 's/^VmHWM:[^0-9]*\\([0-9]*\\) kB/\\1/p' /proc/$pid/status; }
+before=$(rss)
+blkdiscard $dev
+[ $(counted $dev trim bytes) = 9663676416 ]
+[ $(counted $dev trim requests) -le 4 ]
+if [ ${via} = ublk ]; then
+  fallocate --punch-hole --offset 0 --length 9G $dev
+  [ $(counted $dev zero bytes) = 9663676416 ]
+  [ $(counted $dev zero requests) -le 4 ]
+  blkdiscard -z --length 16M $dev
+  [ $(counted $dev zero bytes) = 9680453632 ]
+fi
+[ $(($(rss) - before)) -lt 100000 ]
+reads=$(counted $dev read requests); writes=$(counted $dev write requests)
+bytes=$(counted $dev read bytes)
+fio --name=x --filename=$dev --direct=1 --ioengine=libaio --iodepth=4 --rw=randrw --bs=4k --size=8M \\
+  --randrepeat=0 --allow_file_create=0 --output-format=json --output=fio.json
+python3 - $(($(counted $dev read requests) - reads)) $(($(counted $dev write requests) - writes)) \\
+  $(($(counted $dev read bytes) - bytes)) <<'PY'
+import json, sys
+job = json.load(open("fio.json"))["jobs"][0]
+want = [job["read"]["total_ios"], job["write"]["total_ios"], job["read"]["io_bytes"]]
+got = [int(word) for word in sys.argv[1:]]
+print("fio", want, "profile", got)
+assert got == want
+PY
+sandblock status $dev
+[ $(counted $dev read errors) = 0 ]
+sandblock status $dev --json | python3 -c "
+import json, sys
+profile = json.load(sys.stdin)['profile']['read']
+assert sum(bucket['requests'] for bucket in profile['histogram']) == profile['requests']
+clat = json.load(open('fio.json'))['jobs'][0]['read']['clat_ns']['mean'] / 1000
+mean = profile['microseconds'] / profile['requests']
+print('mean of fio', clat, 'us, of the device', mean)
+assert 0 < mean < clat"
+sandblock detach $dev
+all_gone`,
+        { kernel, memoryMegabytes },
+      );
+    },
+    { among, thorough: true },
+  );
+}
