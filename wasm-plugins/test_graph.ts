@@ -7,7 +7,7 @@ import { TestClient } from "../core/backend/testing.ts";
 import type { Device } from "../core/block/device.ts";
 import type { DeviceOptions } from "../core/control/options.ts";
 import { buildDevice } from "../core/graph/build.ts";
-import { pluginNodes } from "../core/graph/nodes.ts";
+import { pluginNodes, watchCount } from "../core/graph/nodes.ts";
 import { bundledGrants, parseGrants } from "../core/plugin/grants.ts";
 import { parseParameters } from "../core/plugin/parameters.ts";
 import { preparePlugin } from "../core/plugin/prepare.ts";
@@ -47,7 +47,8 @@ export function node(line: string, ...children: DeviceOptions[]): DeviceOptions 
  */
 export function start(graph: DeviceOptions, log: string[] = [], asksFirst = true): Device {
   const watchdog = new Watchdog();
-  const watches = pluginNodes(graph).map(() => watchdog.watch(10_000));
+  const count = pluginNodes(graph).reduce((sum, one) => sum + watchCount(one), 0);
+  const watches = Array.from({ length: count }, () => watchdog.watch(10_000));
   watchdog.stop();
   return buildDevice(graph, {
     watches,

@@ -7,6 +7,7 @@ import { BlockError, Errno } from "../block/errno.ts";
 import { copyFrom } from "../block/memory.ts";
 import { Command, Piece, Request, Status } from "../block/request.ts";
 import { highOf, lowOf, toBigInt } from "../block/uint64.ts";
+import { Epoll, Poll } from "../../native/epoll.ts";
 import type { ModelDevice } from "./model_device.ts";
 import type { Operation, Outcome } from "./operation.ts";
 import { Lending } from "./lending.ts";
@@ -172,17 +173,29 @@ export class Session {
         busy++;
         continue;
       }
-      // What the kernel works on is told by a descriptor, at which nobody looks here but by asking.
+      // What the kernel or other threads work on is told by a descriptor.
       const waits = device.completionFds.length > 0;
       const stuck = nextMs === Infinity && quietMs === 0 && !waits &&
         this.below.every((one) => !one.waiting);
       if (stuck || now - start > quietMs + this.patienceMs) {
         throw new NeverAnswered(this.#outstanding, stuck);
       }
-      const ms = Math.min(nextMs - now, waits ? 0 : SLEEP_MS_MAX, quietMs || SLEEP_MS_MAX);
-      await new Promise((resolve) => setTimeout(resolve, Math.ceil(ms)));
+      const ms = Math.ceil(Math.min(nextMs - now, SLEEP_MS_MAX, quietMs || SLEEP_MS_MAX));
+      if (waits) this.#look(ms);
+      else await new Promise((resolve) => setTimeout(resolve, ms));
     }
     return busy;
+  }
+
+  /** Waits for what the descriptors of the device tell. */
+  #look(ms: number): void {
+    const epoll = new Epoll(1);
+    try {
+      for (const fd of this.device.completionFds) epoll.add(fd, Poll.In);
+      epoll.wait(ms);
+    } finally {
+      epoll.close();
+    }
   }
 
   /** Says in an error what the host has complained about before, which is the reason for it. */

@@ -3,10 +3,13 @@
 // above model devices.
 
 import { BLOCK_SIZE_DEFAULT, type BlockSize } from "../block/export.ts";
+import type { Device } from "../block/device.ts";
 import { GrantedFiles } from "../backend/granted_files.ts";
 import { GrantedStreams } from "../backend/granted_streams.ts";
+import { HostMemory } from "../backend/host_memory.ts";
 import type { Grants } from "../plugin/grants.ts";
-import { PluginDevice } from "../plugin/instance.ts";
+import { PoolDevice } from "../plugin/blocking/pool.ts";
+import { PluginDevice, type PluginOptions } from "../plugin/instance.ts";
 import { PLAIN_NODE } from "../plugin/manifest_node.ts";
 import type { Manifest } from "../plugin/manifest.ts";
 import type { ParameterValue } from "../plugin/parameters.ts";
@@ -46,12 +49,19 @@ export interface CheckOptions {
   children: number | null;
   /** What it may use beyond its own memory; absent: nothing. */
   grants?: Grants;
-  /** Deadlines of calls: one for each instance at a time, of which there are at most INSTANCES_MAX. */
+  /**
+   * Deadlines of calls: one for each instance at a time, of which there are at most INSTANCES_MAX; then,
+   * for plugins whose calls wait, POOL_MAX for each of them.
+   */
   watches: readonly Watch[];
 }
 
 /** Instances of the plugin that are there at the same time. */
 export const INSTANCES_MAX = 2;
+/** Where calls wait, so many instances answer the requests of what is one otherwise. */
+const POOL_MAX = 4;
+/** Watches that there are for all of them. */
+export const WATCHES_MAX = INSTANCES_MAX * (1 + POOL_MAX);
 
 /** How an instance differs from the usual. */
 export interface StartOptions {
@@ -130,7 +140,9 @@ export class Subject {
         ? new GrantedStreams(grants.net)
         : null;
       try {
-        const device = PluginDevice.create(prepared, values, {
+        const from = INSTANCES_MAX + index * POOL_MAX;
+        const watches = this.options.watches.slice(from, from + POOL_MAX);
+        const device = createDevice(prepared, values, watches, {
           ...grants !== undefined && { grants },
           ...files !== null && { files },
           ...streams !== null && { streams },
@@ -150,5 +162,25 @@ export class Subject {
         throw error;
       }
     });
+  }
+}
+
+/** What the plugin is served by: an instance, or several where its calls wait. */
+function createDevice(
+  prepared: PreparedPlugin,
+  values: readonly ParameterValue[],
+  watches: readonly Watch[],
+  options: PluginOptions,
+): Device {
+  if (prepared.manifest.threads !== "blocking") {
+    return PluginDevice.create(prepared, values, options);
+  }
+  const hostMemory = new HostMemory();
+  try {
+    const more = { watches, restart: "fail", hostMemory } as const;
+    return PoolDevice.create(prepared, values, { ...options, ...more });
+  } catch (error) {
+    hostMemory.close();
+    throw error;
   }
 }

@@ -4,7 +4,7 @@
 import { Watchdog } from "../plugin/watch.ts";
 import { CHECK_THREAD, type CheckMessage } from "./messages.ts";
 import type { CheckReport, CheckResult } from "./report.ts";
-import { type CheckOptions, INSTANCES_MAX } from "./subject.ts";
+import { type CheckOptions, WATCHES_MAX } from "./subject.ts";
 
 // In the executable all of sandblock is one module, which is also the worker's.
 const workerUrl = import.meta.url.endsWith("/core/check/thread.ts")
@@ -23,7 +23,7 @@ export async function checkPlugin(
 ): Promise<CheckReport> {
   const { timeoutMs, ...rest } = options;
   const watchdog = new Watchdog();
-  const watches = Array.from({ length: INSTANCES_MAX }, () => watchdog.watch(timeoutMs));
+  const watches = Array.from({ length: WATCHES_MAX }, () => watchdog.watch(timeoutMs));
   const worker = new Worker(workerUrl, { type: "module", name: CHECK_THREAD });
   const { promise, resolve, reject } = Promise.withResolvers<CheckReport>();
   worker.onerror = (event) => {

@@ -83,7 +83,7 @@ export function checkImports(
     }
     checkMinor("imports", name, manifest);
     checkAsked(name, manifest);
-    checkWaiting("imports", name, manifest);
+    checkWaiting(name, manifest);
     checkSignature("import", name, functionType(shape, index), expected, is64);
     return importCrossings(expected);
   });
@@ -101,7 +101,6 @@ export function checkExports(shape: ModuleShape, is64: boolean, manifest: Manife
         );
       }
       checkMinor("exports", name, manifest);
-      checkWaiting("exports", name, manifest);
       if (kind !== External.Function) {
         throw new PluginError(
           `its export ${quoted(name)} is a ${EXTERNAL_NAMES[kind]}, not a function`,
@@ -182,27 +181,19 @@ function checkMinor(verb: string, name: string, { abi, kind }: Manifest): void {
   }
 }
 
-/** Functions that make no sense where calls wait: what is for requests that are finished later. */
-const NOT_WAITING = new Set([
-  "complete",
-  "timer",
-  "cancel",
-  "next_reopen",
-  "sb_done",
-  "sb_place",
-  "sb_finish",
-]);
+/** Functions for requests that are finished later, which are none where calls wait. */
+const NOT_WAITING = new Set(["complete", "timer", "cancel", "next_reopen"]);
 
 /** Throws PluginError where a function does not go with how the plugin is called. */
-function checkWaiting(verb: string, name: string, { threads }: Manifest): void {
+function checkWaiting(name: string, { threads }: Manifest): void {
   if (threads === "blocking" && NOT_WAITING.has(name)) {
     throw new PluginError(
-      `it ${verb} the function ${quoted(name)}, which a plugin with "threads": "blocking" may not`,
+      `it imports the function ${quoted(name)}, which a plugin with "threads": "blocking" may not`,
     );
   }
   if (threads !== "blocking" && name === "sleep") {
     throw new PluginError(
-      `it ${verb} the function "sleep", for which its manifest has to say "threads": "blocking"`,
+      `it imports the function "sleep", for which its manifest has to say "threads": "blocking"`,
     );
   }
 }

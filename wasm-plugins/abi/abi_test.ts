@@ -2,7 +2,10 @@
 // The specification, the C header and the host agree, and plugins in C work.
 
 import assert from "node:assert/strict";
+import { FileDevice } from "../../core/backend/file.ts";
+import { FILE_MANIFEST } from "../../core/backend/file_manifest.ts";
 import { GrantedFiles } from "../../core/backend/granted_files.ts";
+import { HostMemory } from "../../core/backend/host_memory.ts";
 import { TestClient } from "../../core/backend/testing.ts";
 import { Command, Request } from "../../core/block/request.ts";
 import {
@@ -14,6 +17,7 @@ import {
   IMPORTS,
   Value,
 } from "../../core/plugin/abi.ts";
+import { PoolDevice } from "../../core/plugin/blocking/pool.ts";
 import { Errno } from "../../core/block/errno.ts";
 import { parseGrants } from "../../core/plugin/grants.ts";
 import { INFO_BYTES } from "../../core/plugin/info.ts";
@@ -196,6 +200,46 @@ Deno.test({
     disk.trim(16_384, 4096);
     assert.deepEqual(disk.read(16_384, 4096), new Uint8Array(4096));
     disk.close();
+    await Deno.remove(path);
+  },
+});
+
+Deno.test({
+  name: "a filter in C waits for a table, then for what it says (needs clang and wasm-ld)",
+  ignore: missing,
+  fn: async () => {
+    const prepared = await compile("lookup.c", 32);
+    const path = await Deno.makeTempFile();
+    const table = [3, 0, 1, 2, 0, 3];
+    const image = Uint8Array.from({ length: 4 * 4096 }, (_, i) => i < 4096 ? 0 : (i >> 12) * 50);
+    new Uint32Array(image.buffer).set(table);
+    await Deno.writeFile(path, image);
+    const log: string[] = [];
+    const watchdog = new Watchdog();
+    const device = PoolDevice.create(
+      prepared,
+      parseParameters(prepared.manifest.parameters, ["blocks=6"]),
+      {
+        watch: watchdog.watch(10_000),
+        watches: [1, 2, 3].map(() => watchdog.watch(10_000)),
+        log: (_level, text) => void log.push(text),
+        instances: 1,
+        restart: "fail",
+        hostMemory: new HostMemory(),
+        children: [FileDevice.create(parseParameters(FILE_MANIFEST.parameters, [path]), {
+          log: (_level, text) => void log.push(text),
+        })],
+      },
+    );
+    const disk = new TestClient(device, device.open("", { readOnly: false, peer: "" }));
+    const expected = Uint8Array.from({ length: 6 * 4096 }, (_, i) => table[i >> 12]! * 50);
+    const requests = [0, 1, 2, 3, 4, 5].map((i) => disk.request(Command.Read, i * 4000, 4096n, 0));
+    assert.deepEqual(disk.together(requests), [0, 0, 0, 0, 0, 0]);
+    assert.deepEqual(disk.read(100, expected.length - 100), expected.subarray(100));
+    assert.equal(disk.readPartly(4096, 4096).holes, 4096);
+    disk.close();
+    watchdog.stop();
+    assert.deepEqual(log, []);
     await Deno.remove(path);
   },
 });

@@ -4,6 +4,7 @@
 
 import { BlockError } from "../../block/errno.ts";
 import { Command } from "../../block/request.ts";
+import { PoolDevice } from "../../plugin/blocking/pool.ts";
 import { PluginDevice } from "../../plugin/instance.ts";
 import { PLAIN_NODE } from "../../plugin/manifest_node.ts";
 import { Contents } from "../contents.ts";
@@ -122,7 +123,9 @@ export const metrics: Check = {
 };
 
 function valuesOf({ device }: Session): number[] {
-  return device instanceof PluginDevice ? device.metrics().map(({ value }) => value) : [];
+  return device instanceof PluginDevice || device instanceof PoolDevice
+    ? device.metrics().map(({ value }) => value)
+    : [];
 }
 
 /** How long nothing is asked for, and how often there may be something to do meanwhile. */

@@ -2,10 +2,15 @@
 // How an instance on a thread of its own asks its reactor for something, and waits until it has it. Its
 // deadline stands still while it waits; what it computes in between counts together.
 
+import { joined } from "../answer_pieces.ts";
 import type { PluginMemory } from "../memory.ts";
 import type { CallCounter } from "../watch.ts";
 import { type Channel, ToReactor, ToThread } from "./channel.ts";
-import { type ImportedFunction, REMOTE } from "./functions.ts";
+import { DEFERRED, type ImportedFunction, NOTHING, REMOTE } from "./functions.ts";
+
+/** So much of one answer is copied for the reactor to take it later; it takes the rest at once. */
+const COPY_BYTES_MAX = 256 * 1024;
+const HIGH = 4294967296;
 
 /** See the top of this file. */
 export class Asking {
@@ -18,6 +23,8 @@ export class Asking {
   #sinceMs = 0;
   #spentMs = 0;
   #isOver = false;
+  /** Bytes of the answer that may still be copied. */
+  #copyBytes = COPY_BYTES_MAX;
 
   constructor(channel: Channel, bellFd: number, counter: CallCounter, memory: PluginMemory) {
     this.#channel = channel;
@@ -31,6 +38,7 @@ export class Asking {
     this.aborted = false;
     this.#isOver = false;
     this.#spentMs = 0;
+    this.#copyBytes = COPY_BYTES_MAX;
     this.#sinceMs = performance.now();
   }
 
@@ -38,9 +46,12 @@ export class Asking {
   imports(lend: (length: number) => number): WebAssembly.ModuleImports {
     const imports: WebAssembly.ModuleImports = {};
     for (const [imported, number] of REMOTE) {
-      imports[imported.name] = this.#function(imported, number);
+      const { name } = imported;
+      imports[name] = DEFERRED.has(name)
+        ? (...values: number[]) => this.#defer(number, values)
+        : this.#function(imported, number);
     }
-    imports["reply_buffer"] = this.#replyBuffer(lend);
+    this.#answering(imports as Record<string, (...values: number[]) => void>, lend);
     return imports;
   }
 
@@ -61,16 +72,51 @@ export class Asking {
     return (...values) => (ask(values), channel.result >>> 0);
   }
 
-  /** The reactor cannot call the plugin for memory, so that goes along. */
-  #replyBuffer(lend: (length: number) => number): (...values: number[]) => number {
-    const number = REMOTE.find(([{ name }]) => name === "reply_buffer")![1];
-    return (...values) => {
+  /**
+   * Answers in the plugin's memory. The reactor, which takes them later, cannot call the plugin for memory, nor
+   * find there what the plugin has changed since.
+   */
+  #answering(
+    imports: Record<string, (...values: number[]) => void>,
+    lend: (length: number) => number,
+  ): void {
+    const { reply_data: replyData, reply_buffer: replyBuffer } = imports;
+    imports["reply_data"] = (...values) => {
+      const length = joined(values[5]!, values[6]!);
+      const pointer = joined(values[3]!, values[4]!);
+      this.#memory.refresh();
+      const mayCopy = length > 0 && length <= this.#copyBytes &&
+        this.#memory.contains(pointer, length);
+      const copy = mayCopy ? lend(length) : 0;
+      if (copy === 0) {
+        // It is told at once, so that it can be taken from where it is.
+        replyData!(...values);
+        return this.#flush();
+      }
+      this.#copyBytes -= length;
+      this.#memory.bytes.copyWithin(copy, pointer, pointer + length);
+      values[3] = highOf(copy);
+      values[4] = copy | 0;
+      replyData!(...values);
+    };
+    imports["reply_buffer"] = (...values) => {
       const length = values[3] === 0 ? values[4]! >>> 0 : 0;
       const pointer = length === 0 ? 0 : lend(length);
-      this.#channel.pointer = pointer;
-      this.#ask(number, values);
-      return this.#channel.result === 0 ? 0 : pointer;
+      replyBuffer!(...values, highOf(pointer), pointer | 0);
+      return pointer;
     };
+  }
+
+  #defer(number: number, values: readonly number[]): void {
+    if (this.#isOver) this.#end();
+    if (this.#channel.addCall(number, values)) return;
+    this.#flush();
+    this.#channel.addCall(number, values);
+  }
+
+  /** Has the reactor do what was deferred. */
+  #flush(): void {
+    this.#ask(NOTHING, []);
   }
 
   #ask(number: number, values: readonly number[]): void {
@@ -90,9 +136,14 @@ export class Asking {
     this.#end();
   }
 
-  #tell(kind: number, value: number): void {
+  /** Says where the memory is, and how long. */
+  showMemory(): void {
     this.#memory.refresh();
     this.#channel.setMemory(this.#memory.address, this.#memory.bytes.length);
+  }
+
+  #tell(kind: number, value: number): void {
+    this.showMemory();
     this.#channel.tellReactor(this.#bellFd, kind, value);
   }
 
@@ -102,4 +153,8 @@ export class Asking {
     this.#counter.end();
     throw new WebAssembly.RuntimeError("the call was ended");
   }
+}
+
+function highOf(pointer: number): number {
+  return Math.floor(pointer / HIGH);
 }

@@ -26,6 +26,9 @@ const Word = {
 /** Doubles, behind the words. */
 const Double = { Address: 0, Bytes: 1, Pointer: 2 } as const;
 const DOUBLES_AT = 4 * (Word.Arguments + ARGUMENTS_MAX);
+/** Calls without a result, behind those: how many words there are, then each call as a number and arguments. */
+const CALLS_AT = DOUBLES_AT + 8 * 4;
+const CALLS_WORDS = 4096;
 
 const Turn = { Reactor: 0, Thread: 1 } as const;
 
@@ -64,11 +67,14 @@ export class Channel {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #doubles: Float64Array;
+  /** The first word says how many there are; see `addCall`. */
+  readonly calls: Int32Array;
 
-  constructor(buffer = new SharedArrayBuffer(DOUBLES_AT + 8 * 4)) {
+  constructor(buffer = new SharedArrayBuffer(CALLS_AT + 4 * CALLS_WORDS)) {
     this.buffer = buffer;
     this.#words = new Int32Array(buffer, 0, DOUBLES_AT / 4);
-    this.#doubles = new Float64Array(buffer, DOUBLES_AT);
+    this.#doubles = new Float64Array(buffer, DOUBLES_AT, 4);
+    this.calls = new Int32Array(buffer, CALLS_AT);
   }
 
   get kind(): number {
@@ -126,6 +132,18 @@ export class Channel {
       words[Word.ResultLow] = Number(BigInt.asIntN(32, value));
       words[Word.ResultHigh] = Number(BigInt.asIntN(32, value >> 32n));
     } else words[Word.ResultLow] = value ?? 0;
+  }
+
+  /** Has the reactor do something that has no result before what it is told next. False: there is no room. */
+  addCall(number: number, values: readonly number[]): boolean {
+    const { calls } = this;
+    const end = calls[0]! + 2 + values.length;
+    if (end > CALLS_WORDS) return false;
+    let at = calls[0]! + 1;
+    calls[at++] = number;
+    for (let index = 0; index < values.length; index++) calls[at++] = values[index]!;
+    calls[0] = end - 1;
+    return true;
   }
 
   /** Messages that were posted on the port for this turn. */

@@ -14,6 +14,20 @@ export const REQUEST_CALLS = [
   "sb_extents",
 ] as const;
 
+/** Functions that answer a request and have no result, so that nobody has to wait for them. */
+export const DEFERRED: ReadonlySet<string> = new Set([
+  "reply_data",
+  "reply_buffer",
+  "reply_zero",
+  "reply_error",
+  "reply_restart",
+  "extent",
+  "metric",
+]);
+
+/** A call of nothing, for the sake of what was deferred. */
+export const NOTHING = -1;
+
 /** How an imported function crosses. */
 export interface ImportedFunction {
   name: string;

@@ -273,11 +273,6 @@ Deno.test("functions for requests that are finished later are refused", () => {
     assert.throws(() => made(pread, [name]), say(name));
   }
   assert.throws(
-    () => made(`${pread} (func (export "sb_done") (param i32 i32))`, []),
-    say("sb_done"),
-  );
-  assert.throws(() => made(`${pread} (func (export "sb_finish"))`, []), say("sb_finish"));
-  assert.throws(
     () => made(pread, ["sleep"], { threads: "serialized", instances: undefined }),
     /"sleep"/,
   );

@@ -161,6 +161,13 @@ export class PoolDevice implements Device, PoolWatcher, RequestPool {
     return this.#threads.some((thread) => thread.isBusy);
   }
 
+  /** Metrics of the manifest with their values now. */
+  metrics(): { name: string; value: number }[] {
+    const into: NodeMetrics[] = [];
+    this.collectMetrics("0", into);
+    return into[0]!.samples.map(({ name, value }) => ({ name, value }));
+  }
+
   collectMetrics(node: string, into: NodeMetrics[]): void {
     const at = into.length;
     this.#control.collectMetrics(node, into);

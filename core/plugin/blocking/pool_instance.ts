@@ -6,6 +6,7 @@ import type { Device, OpenOptions } from "../../block/device.ts";
 import type { PayloadMemory } from "../../block/memory.ts";
 import { type Request, type RequestSink, Status } from "../../block/request.ts";
 import type { Agenda } from "../agenda.ts";
+import { joined } from "../answer_pieces.ts";
 import { Below } from "../below.ts";
 import type { PluginCalls } from "../calls.ts";
 import { Files, type FileStore } from "../files.ts";
@@ -21,7 +22,7 @@ import { makeServiceImports } from "../service_imports.ts";
 import { Streams, type StreamStore } from "../streams.ts";
 import { CallCounter } from "../watch.ts";
 import { ToReactor } from "./channel.ts";
-import { IMPORTED, REQUEST_CALLS } from "./functions.ts";
+import { IMPORTED, NOTHING, REQUEST_CALLS } from "./functions.ts";
 import type { Report } from "./messages.ts";
 import type { PoolThread } from "./pool_thread.ts";
 import { RemoteMemory } from "./remote_memory.ts";
@@ -169,6 +170,7 @@ export class PoolInstance implements RequestSink {
     const { channel } = this.thread;
     this.#remote.use(channel.memoryAddress, channel.memoryBytes);
     const report = this.#reported();
+    if (channel.calls[0] !== 0) this.#doDeferred(channel.calls);
     switch (channel.kind) {
       case ToReactor.Import:
         return this.#import();
@@ -283,21 +285,36 @@ export class PoolInstance implements RequestSink {
     return Status.Pending;
   }
 
+  /** Does what nobody waits for. */
+  #doDeferred(calls: Int32Array): void {
+    const end = calls[0]! + 1;
+    calls[0] = 0;
+    this.#host.resume();
+    for (let at = 1; at < end;) {
+      const number = calls[at++]!;
+      const { arity, name } = IMPORTED[number]!;
+      const values = calls.subarray(at, at + arity);
+      at += arity;
+      if (name === "reply_buffer") this.#remote.offered = joined(calls[at++]!, calls[at++]!);
+      this.#imports[number]!(...values);
+    }
+    this.#host.suspend();
+  }
+
   #import(): void {
     const { channel } = this.thread;
     if (this.#isAborting) return this.thread.abort();
+    if (channel.value === NOTHING) return this.#goOn(0);
     const { name, arity, waits } = IMPORTED[channel.value]!;
     const call = this.#imports[channel.value]!;
     const values = Array.from({ length: arity }, (_, index) => channel.argument(index));
     const host = this.#host;
     if (waits && !takeToken(host, name, values)) return this.#goOn(refused(name));
-    if (name === "reply_buffer") this.#remote.offered = channel.pointer;
     host.resume();
     const result = call(...values);
     host.suspend();
     if (!(waits || name === "sleep") || !isUnderWay(name, result as number)) {
-      // The thread knows where the memory is that it has offered.
-      return this.#goOn(name === "reply_buffer" && result !== 0 ? 1 : result);
+      return this.#goOn(result);
     }
     const begun = result as number;
     this.#waitsIdly = name === "sleep" || name.startsWith("net_");

@@ -21,6 +21,13 @@ export const WRITE = `(param $h i32) (param $req i32) (param $data i32) (param $
 /** Answers all of a request with zeroes. */
 export const ZEROES = `(call $reply_zero (local.get $req) (i64.const 0) (local.get $count) ${OK})`;
 
+/** The allocator of the modules here never takes anything back; this one does when all of it is. */
+const LEAKING = '(func (export "sb_free") (param i32 i32 i32))';
+const FREEING = `(global $lent (mut i32) ${OK})
+  (func (export "sb_free") (param i32 i32 i32)
+    (global.set $lent (i32.sub (global.get $lent) (i32.const 1)))
+    (if (i32.eqz (global.get $lent)) (then (global.set $heap (i32.const 131072)))))`;
+
 /** What is said in place of the usual. */
 export interface PoolTest extends Partial<PoolOptions> {
   manifest?: Record<string, unknown>;
@@ -70,3 +77,53 @@ export function reader(code: string, imports: string[], more = ""): string {
     ["reply_zero", ...imports],
   );
 }
+
+const range = (name: string, call: string, handle: string) =>
+  `(func (export "sb_${name}") ${RANGE} (call $next_${call} ${handle}))`;
+const forwarded = (name: string) =>
+  range(
+    name,
+    "forward",
+    `(local.get $req) ${OK} (i64.const 0) (local.get $count) (local.get $offset)
+    (local.get $flags) ${OK}`,
+  );
+const own = (name: string) =>
+  range(
+    name,
+    name,
+    `(local.get $h) ${OK} (local.get $count) (local.get $offset) (local.get $flags) ${OK}`,
+  );
+
+/** A filter through whose memory all data goes, and which waits for everything; it sleeps now and then. */
+export const THROUGH = laterWat(
+  `(func (export "sb_pread") ${RANGE} (local $at i32)
+    (if (i64.eqz (i64.and (local.get $offset) (i64.const 0x7000)))
+      (then (drop (call $sleep (i64.const 100000)))))
+    (local.set $at (call $reply_buffer (local.get $req) (i64.const 0) (local.get $count)))
+    (if (i32.eqz (local.get $at)) (then (return (i32.const 12))))
+    (call $next_pread (local.get $h) ${OK} (local.get $at) (local.get $count) (local.get $offset)
+      ${OK} ${OK}))
+  (func (export "sb_pwrite") ${WRITE}
+    (call $next_pwrite (local.get $h) ${OK} (local.get $data) (local.get $count)
+      (local.get $offset) (local.get $flags) ${OK}))
+  (func (export "sb_flush") (param i32 i32 i32) (result i32)
+    (call $next_flush (local.get 0) ${OK} (local.get 2) ${OK}))
+  ${own("trim")} ${own("zero")} ${own("cache")} ${forwarded("extents")}`,
+  [
+    "reply_buffer",
+    "sleep",
+    ...["pread", "pwrite", "flush", "trim", "zero", "cache", "forward"].map((name) =>
+      `next_${name}`
+    ),
+  ],
+).replace(LEAKING, FREEING).replace(
+  "(local $p i32)",
+  `$& (global.set $lent (i32.add (global.get $lent) (i32.const 1)))`,
+);
+
+/** The manifest that goes with it. */
+export const THROUGH_MANIFEST = {
+  kind: "filter",
+  threads: "blocking",
+  calls: { pread: "transform", pwrite: "transform", extents: "transform" },
+};

@@ -175,6 +175,7 @@ export class ThreadInstance {
       status = host.caught(call, error);
     }
     host.leave();
+    this.#asking.showMemory();
     const { lie, errorText: text } = host;
     if (pointer !== 0) this.#memory.free(pointer, length, this.#memory.bufferAlignment);
     if (this.#failed || lie !== "" || text !== "") {

@@ -93,6 +93,18 @@ export {
   pass,
   payload,
 } from "./next";
+export {
+  connect,
+  flushBelow,
+  readBelow,
+  readFile,
+  receive,
+  send,
+  sleep,
+  syncFile,
+  writeBelow,
+  writeFile,
+} from "./waiting";
 export { ExtentList, infoOf } from "./below";
 export { begin, end, sb_done, Task, taskOf, then, token } from "./task";
 export { add, arrived, Join } from "./join";
