@@ -3,7 +3,14 @@
 
 import assert from "node:assert/strict";
 import { run } from "../support/command.ts";
+import { type ImageOptions, vdiImage } from "../../wasm-plugins/vdi/test_image.ts";
 import { sandblock } from "../support/program.ts";
+
+/** 1 MiB in blocks, some of which are holes. */
+const SPARSE: ImageOptions = {
+  blockBytes: 65536,
+  map: Array.from({ length: 16 }, (_, i) => i % 3 === 0 ? "free" : i % 7 === 0 ? "zero" : i >> 1),
+};
 
 /** Files that arguments name. */
 const folder = Deno.makeTempDirSync({ prefix: "sandblock-bundled-" });
@@ -47,6 +54,7 @@ const ARGUMENTS: Record<string, string[][]> = {
   random: [["1000001", "--writes=same"]],
   retry: [["retry-delay=1us", "retry-exponential=false"]],
   "sparse-random": [["1T", "--writes=same"]],
+  vdi: [[`--image=${file("vdi", vdiImage(SPARSE))}`]],
   xor: [["xor-key=5a17"]],
   zero: [["1M"]],
 };

@@ -52,7 +52,7 @@ export const ToReactor = {
   Started: 1,
   /** Do what it imports: Value is the function. */
   Import: 2,
-  /** It has opened an export: its number and the handle. */
+  /** It has opened an export: its number and the handle, which is negative when it is closed again. */
   Opened: 3,
   /** The request is done: Value is the status (CallReport on the port where there is more to say). */
   Done: 4,

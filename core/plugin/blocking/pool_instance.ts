@@ -333,6 +333,11 @@ export class PoolInstance implements RequestSink {
     const opened = this.#exports.get(number)!;
     const before = this.#handles.get(number);
     if (before !== undefined) handles.delete(before);
+    this.#handles.delete(number);
+    if (handle < 0) {
+      this.below.opened.delete(opened);
+      return this.#goOn(0);
+    }
     const { below } = opened;
     if (below !== null && handles.has(handle)) return this.#goOn(1);
     this.#handles.set(number, handle);

@@ -28,6 +28,9 @@ import type { Order, Report, ThreadStart } from "./messages.ts";
 type OpenOrder = Extract<Order, { kind: "open" }>;
 type CallReport = Extract<Report, { kind: "call" }>;
 
+/** What is told as the handle of an export that is not open any more. */
+const CLOSED = -1;
+
 /** A request as it comes: the export by its number, then what the call gets. */
 interface Task {
   call: typeof REQUEST_CALLS[number];
@@ -141,7 +144,7 @@ export class ThreadInstance {
   /** Opens an export. Returns its handle. Throws BlockError. */
   #open({ number, name, readOnly, peer }: OpenOrder): number {
     const host = this.#host;
-    const { sb_open: open, sb_size: size } = this.#calls;
+    const { sb_open: open } = this.#calls;
     const bytes = new TextEncoder().encode(name);
     const flags = readOnly ? OpenFlag.ReadOnly : 0;
     const what = `open the export ${quoted(name)}`;
@@ -155,11 +158,26 @@ export class ThreadInstance {
       throw host.broken("sb_open", `handle ${handle} is open already`);
     }
     this.#handles.set(number, handle);
+    try {
+      this.#getSize(handle);
+      return handle;
+    } catch (error) {
+      const failed = this.#failed;
+      this.close(number);
+      this.#failed ||= failed;
+      this.#asking.opened(number, CLOSED);
+      throw error;
+    }
+  }
+
+  /** The size is known, but the plugin may find out here what it needs to know. Throws BlockError. */
+  #getSize(handle: number): void {
+    const { sb_size: size } = this.#calls;
+    if (!size) return;
     this.#asking.begin();
-    const bytesOf = size ? host.control("sb_size", () => size(handle)) : 0n;
-    if (bytesOf >= 0n) return handle;
-    this.close(number);
-    throw host.failed("sb_size", "get the size of an export", Number(-bytesOf));
+    const bytes = this.#host.control("sb_size", () => size(handle));
+    if (bytes >= 0n) return;
+    throw this.#host.failed("sb_size", "get the size of an export", Number(-bytes));
   }
 
   #call(handle: number, task: Task): number {
