@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Standard output and error of the command line: everything is written, or it is an error.
 
+import { reason } from "./files.ts";
+
 const encoder = new TextEncoder();
 
 /** Prints `text` on standard output. Throws Deno.errors.BrokenPipe when its reader has gone. */
@@ -23,5 +25,10 @@ export function printError(text: string): void {
 }
 
 function write(to: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
+  try {
+    for (let at = 0; at < bytes.length;) at += to.writeSync(bytes.subarray(at));
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) throw error;
+    throw new Error(`cannot write what was asked for: ${reason(error)}`);
+  }
 }

@@ -50,7 +50,7 @@ function checkOperands(path: string, command: Command, operands: readonly string
   }
   if (declared.at(-1)?.variadic || operands.length <= declared.length) return;
   const excess = operands[declared.length]!;
-  const most = declared.length === 0 ? "no arguments" : `at most ${declared.length} arguments`;
+  const most = ["no arguments", "one argument"][declared.length] ?? `${declared.length} arguments`;
   throw new UsageError(
     `cannot use argument "${excess}": "${path}" takes ${most}`,
     `${path} --help`,

@@ -3,6 +3,7 @@
 
 import { ParameterError } from "../core/plugin/errors.ts";
 import { parseDuration, parseInteger, parseSize } from "../core/plugin/quantities.ts";
+import { bytesText } from "./describe.ts";
 import { UsageError } from "./errors.ts";
 
 /** Smallest and largest number that an option takes, both included. */
@@ -21,7 +22,7 @@ export function count(option: string, text: string, range: Range): number {
 
 /** A number of bytes below 2^53. Throws UsageError. */
 export function size(option: string, text: string, range: Range): number {
-  return within(option, text, parse(option, text, parseSize), range);
+  return within(option, text, parse(option, text, parseSize), range, bytesText);
 }
 
 /** A number of bytes up to 2^63-1. Throws UsageError. */
@@ -45,8 +46,16 @@ function parse(option: string, text: string, parser: (text: string) => bigint): 
   }
 }
 
-function within(option: string, text: string, value: bigint, range: Range): number {
+function within(
+  option: string,
+  text: string,
+  value: bigint,
+  range: Range,
+  written = (number: number) => `${number}`,
+): number {
   const { minimum, maximum } = range;
   if (value >= BigInt(minimum) && value <= BigInt(maximum)) return Number(value);
-  throw new UsageError(`cannot use ${option} "${text}": it is from ${minimum} to ${maximum}`);
+  throw new UsageError(
+    `cannot use ${option} "${text}": it is from ${written(minimum)} to ${written(maximum)}`,
+  );
 }

@@ -4,6 +4,7 @@
 import { check } from "./errno.ts";
 import { libc } from "./libc.ts";
 
+const F_GETFD = 1;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const F_SETFD = 2;
@@ -32,6 +33,15 @@ export function copyDescriptor(fd: number): number {
 /** Keeps the descriptor from child processes. */
 export function setCloseOnExec(fd: number): void {
   check(libc.fcntl(fd, F_SETFD, FD_CLOEXEC), `use descriptor ${fd}`);
+}
+
+/**
+ * Whether the descriptor was given to this process when it was started, or is open for its children. What
+ * the runtime has opened for itself is neither, and nothing else may touch it.
+ */
+export function isInherited(fd: number): boolean {
+  const flags = libc.fcntl(fd, F_GETFD, 0);
+  return flags >= 0 && (flags & FD_CLOEXEC) === 0;
 }
 
 /** An eventfd: readable after `signalEvent` until `clearEvent`. */

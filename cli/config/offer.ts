@@ -12,6 +12,7 @@ import type { RestartPolicy } from "../../core/plugin/restart_policy.ts";
 import { didYouMean } from "../../core/plugin/suggest.ts";
 import type { Policy } from "../../core/policy/loaded.ts";
 import { findPlugin, type Source, withReason } from "../plugins.ts";
+import { checkDescriptors } from "../serve/device.ts";
 import { findingLines, readPolicy } from "../policy/files.ts";
 import { milliseconds, size } from "../values.ts";
 import type { Config, ConfigExport, ConfigNode, Located } from "./config.ts";
@@ -102,7 +103,11 @@ export class Offering {
     for (const [key, field] of surplus) {
       this.#fail(field!, `"${plugin.text}" is part of the host and has no ${key}`);
     }
-    return surplus.length > 0 ? null : { kind: "file", values };
+    if (surplus.length > 0) return null;
+    return this.#try(plugin, () => {
+      checkDescriptors(plugin.text, values);
+      return { kind: "file", values };
+    });
   }
 
   #source({ plugin }: ConfigNode): Source | null {

@@ -3,9 +3,14 @@
 
 import type { DeviceOptions } from "../../core/control/options.ts";
 import { ParameterError } from "../../core/plugin/errors.ts";
-import { parameterKey, parseParameters } from "../../core/plugin/parameters.ts";
+import {
+  parameterKey,
+  type ParameterValue,
+  parseParameters,
+} from "../../core/plugin/parameters.ts";
 import { preparePlugin } from "../../core/plugin/prepare.ts";
 import { didYouMean } from "../../core/plugin/suggest.ts";
+import { isInherited } from "../../native/descriptor.ts";
 import { usageForms } from "../describe.ts";
 import { UsageError } from "../errors.ts";
 import { findPlugin, type Source, withReason } from "../plugins.ts";
@@ -82,7 +87,10 @@ function prepareLayer(
   const values = parameterValues(name, source, parameters);
   const isBundled = source.kind === "plugin" && source.path === null;
   const grants = allow.of(name, source.manifest, isMain, isBundled);
-  if (source.kind === "backend") return { kind: "file", values };
+  if (source.kind === "backend") {
+    checkDescriptors(name, values);
+    return { kind: "file", values };
+  }
   const limits = pluginMemory === undefined ? {} : { memoryMaximum: pluginMemory };
   const prepared = withReason(name, () => preparePlugin(source.bytes, limits));
   checkChildren(name, source, children.length);
@@ -94,6 +102,17 @@ function prepareLayer(
     ...restart !== undefined && { restart },
     ...children.length > 0 && { children },
   };
+}
+
+/** Throws UsageError for a descriptor that nobody has handed over: it may be one of the runtime. */
+export function checkDescriptors(plugin: string, values: readonly ParameterValue[]): void {
+  for (const { name, value } of values) {
+    if (name !== "fd" && name !== "dirfd" || isInherited(Number(value))) continue;
+    throw new UsageError(
+      `cannot use ${name}=${value} of "${plugin}": no such descriptor was inherited; ` +
+        `open it for sandblock, as in ${value}<FILE`,
+    );
+  }
 }
 
 function checkChildren(name: string, { manifest }: Source, count: number): void {

@@ -4,6 +4,7 @@
 
 import { listenAddresses } from "../../core/control/addresses.ts";
 import type { ListenAddress } from "../../core/control/options.ts";
+import { reason } from "../files.ts";
 import type { Log } from "../log.ts";
 import type { Leftovers } from "./leftovers.ts";
 import type { Listener } from "./listeners.ts";
@@ -48,7 +49,16 @@ function fits(path: string): boolean {
 /** A path in a new directory that only this user can enter. */
 function privatePath(leftovers: Leftovers): string {
   const make = (dir?: string) => {
-    const directory = Deno.makeTempDirSync({ prefix: "sandblock-", ...dir && { dir } });
+    let directory: string;
+    try {
+      directory = Deno.makeTempDirSync({ prefix: "sandblock-", ...dir && { dir } });
+    } catch (error) {
+      const where = dir ?? Deno.env.get("TMPDIR") ?? "/tmp";
+      throw new Error(
+        `cannot make a directory for the private socket in "${where}": ${reason(error)}; ` +
+          "TMPDIR names another place",
+      );
+    }
     leftovers.directory(directory);
     return `${directory}/socket`;
   };

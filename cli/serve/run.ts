@@ -5,6 +5,8 @@ import { takeActivation } from "../../core/control/activation.ts";
 import { takeNotifier } from "../../core/control/notify.ts";
 import type { Server } from "../../core/control/options.ts";
 import { startServer } from "../../core/control/serve.ts";
+import { isInherited } from "../../native/descriptor.ts";
+import { UsageError } from "../errors.ts";
 import { reason } from "../files.ts";
 import { type Log, stderrLog } from "../log.ts";
 import { print } from "../output.ts";
@@ -27,6 +29,7 @@ export async function runServer(
   const activation = takeActivation(Deno.env, Deno.pid);
   const subject = await subjectOf(values, operands, activation);
   const { plan } = subject;
+  checkDescriptors(plan);
   if (plan.fork && !isInBackground()) return await startInBackground();
   let log = stderrLog(plan.verbose);
   const notifier = await takeNotifier(Deno.env, (text) => log("warning", text));
@@ -62,6 +65,16 @@ export async function runServer(
     }
   } finally {
     leftovers.remove();
+  }
+}
+
+/** Throws UsageError for a descriptor of --fd that nobody has handed over. */
+function checkDescriptors({ connections }: ServicePlan): void {
+  for (const { inputFd, transmission } of connections) {
+    if (transmission === undefined || isInherited(inputFd)) continue;
+    throw new UsageError(
+      `cannot use --fd ${inputFd}: no such descriptor was inherited; hand a connected socket over`,
+    );
   }
 }
 

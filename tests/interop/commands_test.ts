@@ -134,6 +134,8 @@ Deno.test("where nothing is attached, commands about devices say so", async () =
   }
 });
 
+const FD = ["--fd-size=1M", "--fd-flags=flush"];
+
 /** Command lines that are wrong, and what has to be said about them. */
 const WRONG: readonly (readonly [RegExp, ...string[]])[] = [
   [/without a command: the commands are new, check, show/, "plugin"],
@@ -160,6 +162,10 @@ const WRONG: readonly (readonly [RegExp, ...string[]])[] = [
   [/"-z": there is no such option; see "sandblock serve --help"/, "serve", "-z", "null"],
   [/"deno\.json".*write "file deno\.json"/, "serve", "deno.json"],
   [/not a WebAssembly module; "file \.\/deno\.json"/, "serve", "./deno.json"],
+  [/--fd 3: no such descriptor was inherited/, "serve", "--fd=3", ...FD, "null"],
+  [/fd=3 of "file": no such descriptor was inherited/, "serve", "-U", "-", "file", "fd=3"],
+  [/"1K": it is from 64K to 16G/, "serve", "--plugin-memory", "1K", "null"],
+  [/takes one argument/, "plugin", "show", "memory", "cow"],
   [/does-not-exist\.yaml.*No such file/, "serve", "--config", "does-not-exist.yaml"],
   [/does-not-exist\.policy.*No such file/, "policy", "check", "does-not-exist.policy"],
   [/"sieve": there is no such page/, "man", "sieve"],
@@ -180,3 +186,13 @@ for (const [pattern, ...args] of WRONG) {
     assert.match(stderr, pattern);
   });
 }
+
+Deno.test("where nothing can be written, that is said", async () => {
+  const full = await run(["sh", "-c", '"$@" > /dev/full', "sh", ...sandblock(), "plugin", "list"]);
+  assert.equal(full.code, 1);
+  assert.match(full.stderr, /^sandblock: error: cannot write .*: No space left on device\n$/);
+  const env = { TMPDIR: "/does/not/exist" };
+  const nowhere = await run([...sandblock(), "serve", "-U", "-", "null"], { env });
+  assert.equal(nowhere.code, 1);
+  assert.match(nowhere.stderr, /private socket in "\/does\/not\/exist": .*; TMPDIR names another/);
+});
