@@ -245,8 +245,8 @@ export class PoolDevice implements Device, PoolWatcher, RequestPool {
     this.#closing = true;
     this.#refuseAll("the device is closed");
     this.#stopThreads();
-    // Whoever may still ring must not find somebody else's descriptor.
-    const isStopped = this.#threads.every((thread) => !thread.isBusy);
+    // Whoever may still ring must not find somebody else's descriptor, so then it stays open.
+    const isStopped = this.#threads.every((thread) => !thread.isBusy) && !this.#bell.rings;
     for (const thread of this.#threads) if (!thread.isBusy) thread.terminate();
     if (isStopped && this.#starting === null) this.#bell.close();
     this.#control.close();
@@ -358,7 +358,7 @@ export class PoolDevice implements Device, PoolWatcher, RequestPool {
         instance.thread.order({ kind: "stop" });
         instance.thread.carryOut();
       }
-      return this.#instances.size === 0 && this.#starting === null;
+      return this.#instances.size === 0 && this.#starting === null && !this.#bell.rings;
     };
     // What they are in the middle of ends now; what they do to stop ends when it takes too long.
     for (const limitMs of [this.#services.timeoutMs + STOP_MS, STOP_MS]) {
