@@ -7,10 +7,8 @@ import { examineMemory, examineOpenFiles } from "./doctor_limits.ts";
 import { type Finding, gap, good, readProc } from "./finding.ts";
 import { readRelease } from "./modules.ts";
 import type { Via } from "./names.ts";
+import { hasSysAdmin } from "./rights.ts";
 import { makeStateDirectory, stateDirectory } from "./state.ts";
-
-/** Bit of CAP_SYS_ADMIN in /proc/self/status. */
-const CAP_SYS_ADMIN = 21n;
 
 /** Looks at everything, in the order in which people should read it. */
 export async function examine(): Promise<Finding[]> {
@@ -43,9 +41,7 @@ export function verdict(rights: Finding, ways: readonly Finding[]): Finding {
 }
 
 function examineRights(): Finding {
-  const status = readProc("/proc/self/status") ?? "";
-  const bits = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
-  if ((bits >> CAP_SYS_ADMIN & 1n) === 1n) return good("rights", "this user may attach devices");
+  if (hasSysAdmin()) return good("rights", "this user may attach devices");
   return gap(
     "rights",
     "this user may not attach devices (CAP_SYS_ADMIN)",

@@ -7,10 +7,10 @@ import { closeDescriptor } from "../../native/descriptor.ts";
 import { SystemError } from "../../native/errno.ts";
 import { Open, openFile } from "../../native/file.ts";
 import { IoUring } from "../../native/io_uring.ts";
-import { GenericNetlink } from "../../native/netlink.ts";
 import { type Finding, gap, good, readProc } from "./finding.ts";
 import { moduleStatus } from "./module_install.ts";
 import { adviceFor, hasModule, isLoadable } from "./modules.ts";
+import { hasNetlink } from "./nbd_device.ts";
 import { deviceNode, readSysfs } from "./sysfs.ts";
 import { UblkFlag } from "./ublk_abi.ts";
 import { UblkControlDevice } from "./ublk_control.ts";
@@ -19,20 +19,17 @@ import { UblkControlDevice } from "./ublk_control.ts";
 const FEATURES: readonly (readonly [flag: number, name: string, since: string])[] = [
   [UblkFlag.UserRecovery, "recovery", "6.1"],
   [UblkFlag.UserCopy, "user copy", "6.5"],
-  [UblkFlag.Zoned, "zones", "6.6, where it was built with zones"],
   [UblkFlag.UpdateSize, "resize", "6.16"],
 ];
 
 /** The driver nbd, and whether it can be told what to do. */
 export function examineNbd(): Finding {
   if (!hasModule("nbd")) return missing("nbd", "nbd");
-  try {
-    new GenericNetlink("nbd", 1)[Symbol.dispose]();
-  } catch (error) {
-    return gap(
+  if (!hasNetlink()) {
+    return good(
       "nbd",
-      `the driver is loaded, but does not answer: ${(error as Error).message}`,
-      "in a container, netlink may be cut off; attach outside of it",
+      "the driver is loaded; its netlink family is not seen from here, so a device ends with its process",
+      "outside of the container, or with the network of the machine, --recover and --replace work as well",
     );
   }
   const devices = readSysfs("module/nbd/parameters/nbds_max") ?? "?";

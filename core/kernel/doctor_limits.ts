@@ -32,6 +32,6 @@ export function examineMemory(swaps = readProc("/proc/swaps")): Finding {
   return good(
     subject,
     "this machine swaps",
-    "keep what serves a mounted device out of it (MemorySwapMax=0 in a systemd unit), and see --writeback",
+    "keep what serves a mounted device out of it: MemorySwapMax=0 in a systemd unit, or attach --swap",
   );
 }
