@@ -13,6 +13,16 @@ export interface OpenOptions {
   readOnly: boolean;
   /** Who asks, in words: `unix:pid=12,uid=0,gid=0`, `tcp:192.0.2.1:4321`, `fd:3`. */
   peer: string;
+  /** NotYet may be thrown where something has to be read first. Else that is waited for. */
+  mayDefer?: boolean;
+}
+
+/**
+ * An export cannot be opened yet: what it is has to be found out first. To be asked for once more, with
+ * the same options, when the device has worked on.
+ */
+export class NotYet extends Error {
+  override readonly name = "NotYet";
 }
 
 /** A source of exports. */
@@ -33,7 +43,7 @@ export interface Device {
   defaultExport(): string | null;
   /** A client comes, described by `peer`. Throws BlockError where it may not. */
   connect(peer: string): void;
-  /** Opens an export. Throws BlockError: ENOENT for a name that does not exist. */
+  /** Opens an export. Throws BlockError: ENOENT for a name that does not exist; or NotYet. */
   open(name: string, options: OpenOptions): OpenExport;
   /** Finishes requests whose work is done (see Status.Pending). */
   reap(): void;

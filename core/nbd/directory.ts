@@ -10,8 +10,11 @@ export interface ExportDirectory {
   list(): ExportEntry[];
   /** The name that stands for the empty export name; null where there is none. */
   defaultExport(): string | null;
-  /** Opens an export. Throws BlockError: ENOENT for a name that does not exist; or Elsewhere. */
-  open(name: string): OpenExport;
+  /**
+   * Opens an export. Throws BlockError: ENOENT for a name that does not exist; Elsewhere; or, if
+   * `mayDefer`, NotYet.
+   */
+  open(name: string, mayDefer?: boolean): OpenExport;
 }
 
 /** The export is served at another place, where the handshake has to go on. */

@@ -69,7 +69,7 @@ export class Haggling implements Haggle {
     }
     if (this.#opened?.name === resolved) return this.#opened;
     this.#closeExport();
-    this.#opened = { name: resolved, export: this.directory.open(resolved) };
+    this.#opened = { name: resolved, export: this.directory.open(resolved, true) };
     return this.#opened;
   }
 

@@ -3,6 +3,7 @@
 // out. Knows the framing of options and stays in step; what each option does is in the table.
 
 import { ByteWriter } from "./bytes.ts";
+import { NotYet } from "../block/device.ts";
 import { Elsewhere, type ExportDirectory } from "./directory.ts";
 import { Haggling, type NegotiationState } from "./haggling.ts";
 import { OPTION_LENGTH_MAX, OUTPUT_PENDING_MAX } from "./limits.ts";
@@ -76,6 +77,8 @@ export class Negotiation {
   #overlong = false;
   #shuttingDown = false;
   #move: Move | null = null;
+  /** The data of the option that waits for an export; null unless one does. */
+  #deferred: Uint8Array | null = null;
 
   constructor(options: NegotiationOptions) {
     this.#haggling = new Haggling(options.directory, options.peer);
@@ -103,6 +106,16 @@ export class Negotiation {
     return this.#haggling.state;
   }
 
+  /** Whether an option waits for an export to be opened: nothing is received, `resume` tries again. */
+  get waiting(): boolean {
+    return this.#deferred !== null;
+  }
+
+  /** Tries again to answer the option that waits. */
+  resume(): void {
+    if (this.#deferred !== null && this.state === "negotiating") this.#takeOption();
+  }
+
   /** What was agreed on, in state "transmission". It owns the export from then on. */
   get session(): Session | null {
     return this.#haggling.session;
@@ -127,10 +140,10 @@ export class Negotiation {
    */
   receive(bytes: Uint8Array): number {
     let at = 0;
-    while (at < bytes.length && this.state === "negotiating") {
+    while (at < bytes.length && this.state === "negotiating" && !this.waiting) {
       if (this.#haggling.outputLength >= OUTPUT_PENDING_MAX) break;
       at += this.#message.take(bytes, at);
-      while (this.#message.complete && this.state === "negotiating") this.#step();
+      while (this.#message.complete && this.state === "negotiating" && !this.waiting) this.#step();
     }
     return at;
   }
@@ -213,14 +226,19 @@ export class Negotiation {
     } else if (!this.#overlong) this.#handle(handler);
     else if (handler.handleOverlong !== undefined) handler.handleOverlong(haggling);
     else haggling.fail(Reply.TooBig, `the data of ${handler.name} is too long`);
-    if (this.state === "negotiating") this.#expectOption();
+    if (this.state === "negotiating" && !this.waiting) this.#expectOption();
   }
 
   #handle(handler: OptionHandler): void {
-    const { part } = this.#message;
+    const part = this.#deferred ?? this.#message.part;
+    this.#deferred = null;
     try {
       handler.handle(this.#haggling, part);
     } catch (error) {
+      if (error instanceof NotYet) {
+        this.#deferred = part.slice();
+        return;
+      }
       if (!(error instanceof Elsewhere)) throw error;
       const { option, noZeroes, replies } = this.#haggling;
       const bytes = new ByteWriter(OPTION_HEADER_LENGTH + part.length);
@@ -241,6 +259,7 @@ export class Negotiation {
   }
 
   #refuseForShutdown(): void {
+    this.#deferred = null;
     const text = "the server is shutting down";
     if (this.#haggling.option === Option.ExportName) this.#haggling.close(text);
     else this.#haggling.fail(Reply.Shutdown, text);

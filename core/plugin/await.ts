@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Waits for what is under way below a filter, on the control path only: an export whose size follows
-// from its content cannot be opened before that was read. The reactor stands still meanwhile.
+// from its content cannot be opened before that was read. The reactor stands still meanwhile, so handshakes
+// take the other way (NotYet in core/block/device.ts); this is for devices with several children and others.
 
 import type { Device } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";

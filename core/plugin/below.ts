@@ -23,6 +23,9 @@ const BACKGROUND_FIRST = 0x40000000;
 /** As many of them may be open. */
 const BACKGROUND_MAX = 64;
 
+/** What the size of an export waits for: requests about it, or all of the filter's own. */
+export type Asked = "export" | "any";
+
 /** See the top of this file. */
 export class Below implements NodeServices {
   readonly next: Next;
@@ -98,16 +101,24 @@ export class Below implements NodeServices {
    * Throws BlockError when it takes longer than a call may.
    */
   awaitRequests(handle: number): boolean {
-    const open = this.next.handles.get(handle);
-    if (open === undefined) return false;
-    const { next } = this;
     const { agenda, timeoutMs } = this.#host;
-    if (open.outstanding > 0) {
-      runUntil(this.children, agenda, timeoutMs, () => open.outstanding === 0);
-    } else if (next.own > 0) {
-      runUntil(this.children, agenda, timeoutMs, () => next.own === 0);
-    } else return false;
+    const asked = this.asks(handle);
+    if (asked === null) return false;
+    runUntil(this.children, agenda, timeoutMs, () => !this.isUnderWay(handle, asked));
     return true;
+  }
+
+  /** What the filter has under way below that the size of the export `handle` may wait for. */
+  asks(handle: number): Asked | null {
+    const open = this.next.handles.get(handle);
+    if (open === undefined) return null;
+    return open.outstanding > 0 ? "export" : this.next.own > 0 ? "any" : null;
+  }
+
+  /** Whether there is still some of what `asks` has told. */
+  isUnderWay(handle: number, asked: Asked): boolean {
+    if (asked === "any") return this.next.own > 0;
+    return (this.next.handles.get(handle)?.outstanding ?? 0) > 0;
   }
 
   childDevice(call: string, child: number): Device | null {

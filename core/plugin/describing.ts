@@ -2,6 +2,7 @@
 // Finds out what an open export is: its size, what it can do, and what is said about it (ABI, "Lifecycle",
 // "Info").
 
+import { NotYet } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
 import { type BlockSize, type ExportInfo, Support } from "../block/export.ts";
 import { highOf, lowOf } from "../block/uint64.ts";
@@ -36,6 +37,12 @@ export interface Described {
   listing: Listing;
 }
 
+/** What is known of an export before its size. */
+export interface Begun {
+  info: Info;
+  advertised: BlockSize | undefined;
+}
+
 /** See the top of this file. */
 export class Describing {
   readonly #prepared: PreparedPlugin;
@@ -58,11 +65,23 @@ export class Describing {
     this.#listing = listing;
   }
 
-  /** What the open export `handle` is. Throws BlockError. */
-  describe(handle: number, name: string, readOnly: boolean): ExportInfo {
+  /** Begins to find out what the open export `handle` is. Throws BlockError. */
+  begin(handle: number): Begun {
     const info = this.#info(handle);
-    const advertised = this.#host.advice ?? this.#adviceBelow(handle, info);
-    const size = this.#size(handle);
+    return { info, advertised: this.#host.advice ?? this.#adviceBelow(handle, info) };
+  }
+
+  /**
+   * Finds out the rest. Throws BlockError; or NotYet, if `mayDefer`, where something is being read for
+   * that: then to be called again when that has ended.
+   */
+  finish(
+    handle: number,
+    { info, advertised }: Begun,
+    name: string,
+    { readOnly, mayDefer = false }: { readOnly: boolean; mayDefer?: boolean },
+  ): ExportInfo {
+    const size = this.#size(handle, mayDefer);
     const can = capabilitiesOf(info, readOnly);
     return {
       name,
@@ -77,13 +96,14 @@ export class Describing {
     };
   }
 
-  #size(handle: number): bigint {
+  #size(handle: number, mayDefer: boolean): bigint {
     const { sb_size: getSize } = this.#calls;
     if (!getSize) return this.#below.nextSize(handle, 0);
     const size = this.#host.control("sb_size", () => getSize(handle));
     // It has to read first, below, to know.
-    if (size === -BigInt(Errno.EAGAIN) && this.#below.awaitRequests(handle)) {
-      return this.#size(handle);
+    if (size === -BigInt(Errno.EAGAIN)) {
+      if (mayDefer && this.#below.asks(handle) !== null) throw new NotYet();
+      if (this.#below.awaitRequests(handle)) return this.#size(handle, mayDefer);
     }
     // An errno out of range becomes the complaint that it is.
     if (size < 0n) throw this.#host.failed("sb_size", "get the size of an export", Number(-size));

@@ -322,6 +322,7 @@ export class PluginDevice implements Device {
 
   /** What is above has to be done first: it may still write here. */
   finish(): number {
+    if (!this.#finishing) this.#opening.abandon();
     const { sb_finish: finish } = this.#calls;
     const { next } = this.#below;
     if (!this.#finishing && finish) this.#host.quietly("sb_finish", () => finish());
@@ -348,6 +349,7 @@ export class PluginDevice implements Device {
   }
 
   close(): void {
+    this.#opening.abandon();
     const { sb_stop: stop } = this.#calls;
     if (stop) this.#host.quietly("sb_stop", () => stop());
     this.#agenda.cancelAll(this.#host);

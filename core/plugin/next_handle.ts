@@ -26,7 +26,7 @@ export class NextHandle {
     this.routes = children.map(routesOf);
     for (const child of children) child.onResize = () => this.onResize?.();
     this.#name = name;
-    this.#options = options;
+    this.#options = { ...options, mayDefer: false };
   }
 
   /** What is open now: this, or what has taken its place. */
@@ -37,8 +37,10 @@ export class NextHandle {
   /** Opens the export `name` of every device. Throws BlockError, with none of them open. */
   static open(devices: readonly Device[], name: string, options: OpenOptions): NextHandle {
     const children: OpenExport[] = [];
+    // One that is not ready must not have others opened again and again.
+    const mayDefer = options.mayDefer === true && devices.length === 1;
     try {
-      for (const device of devices) children.push(device.open(name, options));
+      for (const device of devices) children.push(device.open(name, { ...options, mayDefer }));
     } catch (error) {
       for (const child of children) child.close();
       throw error;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Opens exports of a plugin or filter (ABI, "Lifecycle", "Opening"). What they are is in describing.ts.
 
-import type { OpenOptions } from "../block/device.ts";
+import { NotYet, type OpenOptions } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
 import type { ExportInfo } from "../block/export.ts";
 import { Command } from "../block/request.ts";
 import { OpenFlag } from "./abi.ts";
 import { withBytes } from "./allocate.ts";
-import type { Below } from "./below.ts";
+import type { Asked, Below } from "./below.ts";
 import type { PluginCalls } from "./calls.ts";
-import { type Described, Describing } from "./describing.ts";
+import { type Begun, type Described, Describing } from "./describing.ts";
 import type { Host } from "./host.ts";
 import type { DataCall } from "./manifest_node.ts";
 import type { NextHandle } from "./next_handle.ts";
@@ -28,6 +28,20 @@ const CALLS: Readonly<Record<number, DataCall>> = {
   [Command.BlockStatus]: "extents",
 };
 
+/** So long after its time what has begun to be opened is given up, if nobody asks for it. */
+const STALE_MS = 1000;
+
+/** An export whose size is not known yet. */
+interface Unfinished {
+  handle: number;
+  next: NextHandle;
+  begun: Begun;
+  /** What has to end before its size is asked for again; null: nothing. */
+  asks: Asked | null;
+  /** When it takes longer than a call may (performance.now()). */
+  endMs: number;
+}
+
 /** What does not pass a filter that writes by other means and has no function for it. */
 const NOT_PAST_WRITES: readonly DataCall[] = ["trim", "zero", "extents"];
 
@@ -45,6 +59,8 @@ export class Opening {
   readonly #describing: Describing;
   /** It writes by other means than passing writes on. */
   readonly #itself: boolean;
+  /** By who asks for what. */
+  readonly #unfinished = new Map<string, Unfinished>();
 
   constructor(described: Described) {
     const { prepared, host, calls, below } = described;
@@ -56,7 +72,7 @@ export class Opening {
     this.#itself = writesItself(prepared);
   }
 
-  /** Opens an export, and that of the same name below it. Throws BlockError. */
+  /** Opens an export, and that of the same name below it. Throws BlockError or NotYet. */
   open(name: string, options: OpenOptions): PluginExport {
     const what = `open the export ${quoted(name)}`;
     if (this.#below.children.length > 0) return this.#above(what, name, options);
@@ -66,7 +82,8 @@ export class Opening {
     const flags = options.readOnly ? OpenFlag.ReadOnly : 0;
     const handle = this.#openHandle(what, name, flags, options.peer);
     try {
-      const info = this.#describing.describe(handle, name, options.readOnly);
+      const begun = this.#describing.begin(handle);
+      const info = this.#describing.finish(handle, begun, name, options);
       return this.#exportOf(handle, info, null);
     } catch (error) {
       this.#close(handle);
@@ -76,6 +93,38 @@ export class Opening {
 
   /** Opens the export below and then this one above it. */
   #above(what: string, name: string, options: OpenOptions): PluginExport {
+    const { readOnly, peer, mayDefer = false } = options;
+    const key = mayDefer ? `${readOnly} ${peer} ${name}` : "";
+    this.#dropStale();
+    const one = this.#unfinished.get(key) ?? this.#begin(what, name, options);
+    const { handle, next } = one;
+    try {
+      if (one.asks !== null && this.#below.isUnderWay(handle, one.asks)) throw new NotYet();
+      one.asks = null;
+      const info = this.#describing.finish(handle, one.begun, name, options);
+      this.#unfinished.delete(key);
+      const opened = this.#exportOf(handle, info, this.#exportBelow(next));
+      this.#followResizes(handle, opened, next.latest);
+      return opened;
+    } catch (error) {
+      if (error instanceof NotYet && performance.now() < one.endMs) {
+        one.asks ??= this.#below.asks(handle);
+        this.#unfinished.set(key, one);
+        throw error;
+      }
+      this.#unfinished.delete(key);
+      this.#giveUp(one);
+      if (!(error instanceof NotYet)) throw error;
+      const { timeoutMs } = this.#host;
+      throw new BlockError(
+        Errno.ETIMEDOUT,
+        `cannot get the size of an export: nothing was answered within ${timeoutMs} ms`,
+      );
+    }
+  }
+
+  /** Opens what is below and gets a handle for it. */
+  #begin(what: string, name: string, options: OpenOptions): Unfinished {
     const handles = this.#below.next.handles;
     const next = this.#below.open(name, options);
     let handle = -1;
@@ -88,18 +137,36 @@ export class Opening {
         throw this.#host.broken("sb_open", `handle ${handle} is open already`);
       }
       handles.set(handle, next);
-      const info = this.#describing.describe(handle, name, options.readOnly);
-      const opened = this.#exportOf(handle, info, this.#exportBelow(next));
-      this.#followResizes(handle, opened, next.latest);
-      return opened;
+      const begun = this.#describing.begin(handle);
+      const endMs = performance.now() + this.#host.timeoutMs;
+      return { handle, next, begun, endMs, asks: null };
     } catch (error) {
-      if (handles.get(handle) === next.latest) {
-        this.#close(handle);
-        handles.delete(handle);
-      }
-      next.latest.close();
+      if (handles.get(handle) === next.latest) this.#giveUp({ handle, next });
+      else next.latest.close();
       throw error;
     }
+  }
+
+  #giveUp({ handle, next }: Pick<Unfinished, "handle" | "next">): void {
+    this.#close(handle);
+    this.#below.next.handles.delete(handle);
+    next.latest.close();
+  }
+
+  /** Gives up what clients have begun to open who have not asked again. */
+  #dropStale(): void {
+    const now = performance.now();
+    for (const [key, one] of this.#unfinished) {
+      if (now < one.endMs + STALE_MS) continue;
+      this.#unfinished.delete(key);
+      this.#giveUp(one);
+    }
+  }
+
+  /** Nobody opens anything any more. */
+  abandon(): void {
+    for (const one of this.#unfinished.values()) this.#giveUp(one);
+    this.#unfinished.clear();
   }
 
   #exportBelow(handle: NextHandle): ExportBelow {

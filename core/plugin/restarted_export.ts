@@ -23,7 +23,8 @@ export class RestartedExport implements OpenExport {
   constructor(device: RestartingDevice, name: string, options: OpenOptions) {
     this.#device = device;
     this.#name = name;
-    this.#options = options;
+    // Once it is open, requests wait for it to be opened again.
+    this.#options = { ...options, mayDefer: false };
     this.#instance = device.instance;
     this.#opened = this.#instance.open(name, options);
     this.#info = this.#opened.info;

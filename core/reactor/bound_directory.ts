@@ -46,20 +46,20 @@ export class BoundDirectory implements ExportDirectory {
     return this.#renamed === null ? this.#device.defaultExport() : this.#binding.alias!;
   }
 
-  open(name: string): OpenExport {
+  open(name: string, mayDefer = false): OpenExport {
     try {
-      return this.#openNamed(name);
+      return this.#openNamed(name, mayDefer);
     } catch (error) {
       if (error instanceof BlockError) this.#binding.refused?.(error.message);
       throw error;
     }
   }
 
-  #openNamed(name: string): OpenExport {
+  #openNamed(name: string, mayDefer: boolean): OpenExport {
     this.#admit();
     const alias = this.#binding.alias;
-    if (this.#renamed === null || name !== alias) return this.#open(this.#original(name));
-    const opened = this.#open(this.#renamed);
+    if (this.#renamed === null || name !== alias) return this.#open(this.#original(name), mayDefer);
+    const opened = this.#open(this.#renamed, mayDefer);
     opened.info.name = name;
     return opened;
   }
@@ -79,9 +79,9 @@ export class BoundDirectory implements ExportDirectory {
     return name;
   }
 
-  #open(name: string): OpenExport {
+  #open(name: string, mayDefer: boolean): OpenExport {
     const { readOnly, peer, profile = null } = this.#binding;
-    const opened = this.#device.open(name, { readOnly, peer });
+    const opened = this.#device.open(name, { readOnly, peer, mayDefer });
     return profile === null ? opened : profile.watch(opened);
   }
 }

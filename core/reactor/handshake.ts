@@ -60,7 +60,7 @@ export class Handshake implements Phase {
   }
 
   get wantsInput(): boolean {
-    return this.#unsent.length === 0;
+    return this.#unsent.length === 0 && !this.#negotiation.waiting;
   }
 
   get wantsOutput(): boolean {
@@ -88,10 +88,18 @@ export class Handshake implements Phase {
     if (this.#negotiation.state === "closed") return Turn.Closed;
     if (this.#negotiation.state === "transmission") return Turn.Agreed;
     if (this.#negotiation.state === "moved") return Turn.Moved;
+    if (this.#negotiation.waiting) {
+      this.#negotiation.resume();
+      return this.#negotiation.waiting ? Turn.Deferred : this.#handOn(this.#unread);
+    }
     const bytes = this.#unread.length > 0 ? this.#unread : this.#receive();
     if (bytes === null) return this.#gone ? Turn.Closed : Turn.Idle;
     const consumed = this.#negotiation.receive(bytes);
-    const rest = consumed < bytes.length ? bytes.slice(consumed) : new Uint8Array(0);
+    return this.#handOn(consumed < bytes.length ? bytes.slice(consumed) : new Uint8Array(0));
+  }
+
+  /** Sends what there is to be sent; `rest` was received and not consumed. */
+  #handOn(rest: Uint8Array): number {
     const state: string = this.#negotiation.state;
     const over = state === "transmission" || state === "moved";
     this.#unread = over ? new Uint8Array(0) : rest;

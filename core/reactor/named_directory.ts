@@ -39,11 +39,11 @@ export class NamedDirectory implements ExportDirectory {
     return this.#exports.default;
   }
 
-  open(name: string): OpenExport {
+  open(name: string, mayDefer = false): OpenExport {
     const entry = this.#exports.list.find((one) => one.name === name);
     if (entry === undefined) throw new BlockError(Errno.ENOENT, `there is no export "${name}"`);
     if (entry.place !== this.#place) throw new Elsewhere(entry.place);
-    const opened = this.#directory(name).open(name);
+    const opened = this.#directory(name).open(name, mayDefer);
     opened.info.description = entry.description;
     return opened;
   }

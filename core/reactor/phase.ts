@@ -19,6 +19,8 @@ export const Turn = {
   Agreed: 4,
   /** The handshake goes on at another reactor (only from a handshake). */
   Moved: 5,
+  /** It cannot go on before the device has worked on (only from a handshake). */
+  Deferred: 6,
 } as const;
 
 /** One of the two lives of a connection. */

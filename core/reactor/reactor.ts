@@ -46,6 +46,8 @@ const IDLE_ROUNDS_MAX = 64;
 const POLLED_MAX = 8;
 /** How often deadlines are looked at while there are any. */
 const HOUSEKEEPING_MS = 1000;
+/** Exports that could not be opened yet are tried again after so long, or when something happens. */
+const DEFERRED_MS = 5;
 /** After so long without any event, nothing is kept ready for a fast answer any more. */
 const REST_MS = 10;
 /** What a device does before it is closed may take so long in all, however well it gets on. */
@@ -80,6 +82,8 @@ export class Reactor implements PhaseHost {
   #rounds = 0;
   #negotiating = 0;
   #starved = 0;
+  /** Handshakes that wait for their export to be opened. */
+  readonly #deferred = new Set<Connection>();
   #housekeepingMs = 0;
   #drainDeadlineMs = Infinity;
   #finishEndMs = Infinity;
@@ -331,6 +335,10 @@ export class Reactor implements PhaseHost {
     if (turn === Turn.Closed) return this.#close(connection);
     if (turn === Turn.Agreed) return this.#agree(connection);
     if (turn === Turn.Moved) return this.#move(connection);
+    if (turn === Turn.Deferred) {
+      this.#deferred.add(connection);
+      return this.#cool(connection);
+    }
     if (turn === Turn.Starved) {
       connection.starved = true;
       this.#starved++;
@@ -369,7 +377,8 @@ export class Reactor implements PhaseHost {
       this.#drainDeadlineMs !== Infinity;
     if (!deadlines) return -1;
     const next = Math.min(this.#housekeepingMs, this.#drainDeadlineMs, deviceMs);
-    return Math.max(0, Math.min(HOUSEKEEPING_MS, Math.ceil(next - performance.now())));
+    const most = this.#deferred.size > 0 ? DEFERRED_MS : HOUSEKEEPING_MS;
+    return Math.max(0, Math.min(most, Math.ceil(next - performance.now())));
   }
 
   /** Takes events, waiting for them up to `timeoutMs`. Returns how many there were. */
@@ -384,7 +393,14 @@ export class Reactor implements PhaseHost {
       if (now >= device.nextMs) device.reap();
     }
     if (now >= this.#housekeepingMs) this.#keepHouse(now);
+    if (this.#deferred.size > 0) this.#retryDeferred();
     return count;
+  }
+
+  /** The device may have got on with what they wait for. */
+  #retryDeferred(): void {
+    for (const connection of this.#deferred) this.#heat(connection);
+    this.#deferred.clear();
   }
 
   #event(fd: number, events: number, now: number): void {
@@ -537,6 +553,7 @@ export class Reactor implements PhaseHost {
   }
 
   #forget(connection: Connection): void {
+    this.#deferred.delete(connection);
     this.#remove(connection);
     this.#unwatch(connection);
     this.#connections.delete(connection.inputFd);

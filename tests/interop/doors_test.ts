@@ -253,3 +253,42 @@ Deno.test("log: what nbdcopy asks for is in the server's log, or in a file", asy
     assert.equal(count(/ \.\.\.(?:Read|Write|Extents) id=/g), asked);
   }
 });
+
+Deno.test("partition: who waits for the table to be read holds up nobody else", async () => {
+  using directory = new TestDirectory();
+  const disk = new Uint8Array(MEBIBYTE);
+  disk.set([0, 0, 0, 0, 0x83, 0, 0, 0, 8, 0, 0, 0, 0, 4, 0, 0], 446);
+  disk.set([0x55, 0xaa], 510);
+  const image = directory.write("disk.img", disk);
+  const filters = ["log", "partition", "delay"].flatMap((name) => ["--filter", name]);
+  const args = [...filters, "file", image, "partition=1", "rdelay=1s"];
+  await using server = await TestServer.start(args);
+  await python(
+    server,
+    `
+import nbd, time
+start = time.monotonic()
+other = nbd.NBD()
+other.aio_connect_uri(${JSON.stringify(server.uri())})
+longest = writes = 0
+while other.aio_is_connecting():
+    before = time.monotonic()
+    h.pwrite(b"x" * 4096, 4096)
+    longest = max(longest, time.monotonic() - before)
+    writes += 1
+    other.poll(0)
+took = time.monotonic() - start
+assert other.aio_is_ready(), "connected"
+assert other.get_size() == 512 * 1024
+assert took >= 0.9, took
+assert longest < 0.5 and writes > 10, (longest, writes)
+other.shutdown()
+gone = nbd.NBD()
+gone.aio_connect_uri(${JSON.stringify(server.uri())})
+while gone.aio_is_connecting() and time.monotonic() - start < took + 0.3:
+    gone.poll(50)
+del gone
+h.flush()
+`,
+  );
+});
