@@ -11,7 +11,7 @@ import { pluginShow } from "./plugin_show.ts";
 
 export const plugin = command({
   name: "plugin",
-  summary: "start plugins, look into them and pack them",
+  summary: "list, show, check, start and pack plugins",
   description: [
     "A plugin is a WebAssembly module that says what a device does. These commands start new ones, " +
     "check them, and look at those there are.",

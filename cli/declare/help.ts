@@ -40,11 +40,21 @@ export function helpText(root: Command, path: string): string {
     const rows = options.filter((option) => !option.quiet).map(row);
     if (rows.length > 0) lines.push("", group, ...columns(rows, COLUMN));
   }
+  lines.push(...exampleLines(declaration));
   const page = pagePath(root, path);
   const [program, ...topic] = page;
   const command = [program, "man", ...topic].join(" ");
   lines.push("", `The manual is ${page.join("-")}(1), also printed by "${command}"`);
   return lines.join("\n") + "\n";
+}
+
+function exampleLines({ examples = [] }: CommandDeclaration): string[] {
+  if (examples.length === 0) return [];
+  const lines = examples.flatMap(({ text, command }) => [
+    ...fill(text, HELP_WIDTH, 2),
+    `      ${command}`,
+  ]);
+  return ["", "Examples", ...lines];
 }
 
 /** Words that lead to the nearest command with a manual page. */

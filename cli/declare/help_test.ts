@@ -32,9 +32,11 @@ Deno.test("help on a plugin of one's own says its path", () => {
   assert.equal(usage, "Usage: sandblock serve [OPTION...] ./nothing.wasm");
 });
 
-Deno.test("help fits in 80 columns", () => {
-  for (const { path } of commands) {
-    const long = helpText(root, path).split("\n").filter((line) => line.length > 80);
+Deno.test("help fits in 80 columns, but for commands that cannot be broken", () => {
+  for (const { path, command } of commands) {
+    const examples = (command.examples ?? []).map((one) => one.command);
+    const long = helpText(root, path).split("\n")
+      .filter((line) => line.length > 80 && !examples.includes(line.trim()));
     assert.deepEqual(long, [], path);
   }
 });

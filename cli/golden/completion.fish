@@ -60,7 +60,7 @@ complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a resize -d 'chan
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a flush -d 'write out what is cached of an attached device'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a doctor -d 'say what this kernel offers for attaching devices'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a kmod -d 'build and install the kernel module bdus'
-complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a plugin -d 'start plugins, look into them and pack them'
+complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a plugin -d 'list, show, check, start and pack plugins'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a policy -d 'check, test and show request policies'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a config -d 'check configuration files'
 complete -c sandblock -n '__sandblock_at '\''sandblock'\'' 0' -a graph -d 'look at devices that consist of several nodes'

@@ -43,7 +43,7 @@ _sandblock() {
       'flush:write out what is cached of an attached device'
       'doctor:say what this kernel offers for attaching devices'
       'kmod:build and install the kernel module bdus'
-      'plugin:start plugins, look into them and pack them'
+      'plugin:list, show, check, start and pack plugins'
       'policy:check, test and show request policies'
       'config:check configuration files'
       'graph:look at devices that consist of several nodes'
