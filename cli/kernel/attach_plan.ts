@@ -144,6 +144,8 @@ const LOCAL_OPTIONS = [
   "pluginMemory",
   "pluginTimeout",
   "profile",
+  "swap",
+  "writeback",
 ] as const;
 const URI = /^nbds?(\+\w+)?:/i;
 

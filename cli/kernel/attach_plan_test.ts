@@ -64,6 +64,7 @@ Deno.test("URIs are servers to attach an export of, through nbd", () => {
       (error) => error instanceof UsageError && reason.test(error.message),
     );
   refusedRemote({ filter: ["cow"] }, ["nbd://a"], /--filter with a remote server/);
+  refusedRemote({ swap: true }, ["nbd://a"], /--swap with a remote server/);
   refusedRemote({ via: "ublk" }, ["nbd://a"], /--via ublk with a remote server/);
   refusedRemote({ recover: "/dev/ublkb0" }, ["nbd://a"], /--via ublk with a remote server/);
   refusedRemote({}, ["nbd://a", "disk.img"], /cannot parse NBD URI "disk.img"/);
