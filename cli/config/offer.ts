@@ -38,6 +38,7 @@ export class Offering {
   offer(): ExportsOffer | null {
     const { exports, defaultExport } = this.#config;
     const offers = exports.map((one) => this.#export(one));
+    this.faults.sort((a, b) => a.line - b.line || a.column - b.column);
     if (this.faults.length > 0) return null;
     return { exports: offers.filter((one) => one !== null), defaultExport };
   }
@@ -131,8 +132,9 @@ export class Offering {
     if (maximum === 0) this.#fail(plugin, `"${name}" is a plugin, which has nothing below it`);
     else if (count === 0) this.#fail(plugin, `"${name}" is a filter: say what is "below" it`);
     else {
+      const devices = count === 1 ? "1 device" : `${count} devices`;
       const range = minimum === maximum ? `${minimum}` : `${minimum} to ${maximum}`;
-      this.#fail(plugin, `"${name}" cannot stand on ${count} devices: it takes ${range}`);
+      this.#fail(plugin, `"${name}" cannot stand on ${devices}: it takes ${range}`);
     }
     return false;
   }

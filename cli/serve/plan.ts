@@ -78,7 +78,7 @@ export function planServe(
   const [plugin, ...parameters] = operands;
   if (plugin === undefined) {
     throw new UsageError(
-      'cannot serve: no plugin is named; write one with its parameters, such as "memory 1G"',
+      'cannot begin: no plugin is named; write one with its parameters, such as "memory 1G"',
     );
   }
   const { policy, exportname, pluginMemory } = values;

@@ -47,7 +47,7 @@ Deno.test("a plugin with parameters is all that is needed", () => {
     fork: false,
     printUris: false,
   });
-  assert.match(refusal(""), /^cannot serve: no plugin is named/);
+  assert.match(refusal(""), /^cannot begin: no plugin is named/);
 });
 
 Deno.test("simple options arrive in the plan", () => {
