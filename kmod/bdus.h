@@ -55,7 +55,7 @@ struct bdus_session;
 struct bdus_device;
 
 /**
- * struct bdus_extras - of a device with rings; zeroes for others
+ * struct bdus_extras - of a device with rings; zeroes for others, but for @is_read_only
  * @queues: hardware queues; 0: a device without rings
  * @io_min: as in &struct bdus_device2, and so are the others
  * @io_opt: as there
@@ -63,7 +63,7 @@ struct bdus_device;
  * @discard_alignment: as there
  * @max_segments: as there
  * @timeout_ms: as there
- * @is_read_only: BDUS_DEVICE_READ_ONLY
+ * @is_read_only: BDUS_DEVICE_READ_ONLY, or the driver takes nothing that changes the device
  * @label: as there
  */
 struct bdus_extras {

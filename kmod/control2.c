@@ -136,13 +136,16 @@ static u32 bdus_flags_of(const struct bdus_device *device)
 	const struct bdus_device_config *config = &device->config;
 
 	return (config->recoverable ? BDUS_DEVICE_RECOVERABLE : 0) |
-	       (get_disk_ro(device->disk) ? BDUS_DEVICE_READ_ONLY : 0) |
+	       (device->extras.is_read_only ? BDUS_DEVICE_READ_ONLY : 0) |
 	       (config->rotational ? BDUS_DEVICE_ROTATIONAL : 0) |
 	       (config->merge_requests ? 0 : BDUS_DEVICE_NO_MERGES) |
 	       (config->enable_partition_scanning ? 0 : BDUS_DEVICE_NO_PARTITIONS);
 }
 
-/* Describes @device, with rings or without, to whoever asks. Its size is that of the program. */
+/*
+ * Describes @device, with rings or without, to whoever asks. Its size is that of the program. The disk
+ * may be gone already.
+ */
 static void bdus_describe(struct bdus_device *device, struct bdus_device2 *spec)
 {
 	const struct bdus_device_config *config = &device->config;

@@ -248,7 +248,8 @@ int bdus_disk_make(struct bdus_device *device)
 		disk->flags |= GENHD_FL_NO_PART;
 	snprintf(disk->disk_name, DISK_NAME_LEN, "bdus-%llu", config->id);
 	set_capacity(disk, config->size >> SECTOR_SHIFT);
-	set_disk_ro(disk, bdus_is_read_only(device));
+	device->extras.is_read_only = bdus_is_read_only(device);
+	set_disk_ro(disk, device->extras.is_read_only);
 	kref_get(&device->refs);
 	device->disk = disk;
 	return 0;

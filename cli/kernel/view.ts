@@ -3,6 +3,8 @@
 
 import { askAdmin } from "../../core/kernel/admin.ts";
 import { isAttached } from "../../core/kernel/attach.ts";
+import { describeBdus } from "../../core/kernel/bdus_front.ts";
+import type { BdusDescription } from "../../core/kernel/bdus_ring_abi.ts";
 import { parseDevice } from "../../core/kernel/names.ts";
 import { type DeviceRecord, readRecord, readRecords, socketPath } from "../../core/kernel/state.ts";
 import { blockDeviceSize, readSysfs } from "../../core/kernel/sysfs.ts";
@@ -76,15 +78,19 @@ interface View {
   /** What the kernel counts; null where it does not have the device. */
   counters: Record<keyof typeof COUNTERS, number> | null;
   kernelSize: string | null;
+  /** What the module bdus says; null for devices of other drivers. */
+  bdus: BdusDescription | null;
 }
 
 async function view(record: DeviceRecord): Promise<View> {
   const { name } = record;
+  const { via, index } = parseDevice(name);
   return {
     record,
     condition: await conditionOf(record),
     counters: countersOf(name),
     kernelSize: blockDeviceSize(name)?.toString() ?? null,
+    bdus: via === "bdus" ? describeBdus(index) : null,
   };
 }
 
@@ -101,7 +107,7 @@ function countersOf(name: string): View["counters"] {
   return Object.fromEntries(entries);
 }
 
-function statusText({ record, condition, counters }: View, profile: Profile | null): string {
+function statusText({ record, condition, counters, bdus }: View, profile: Profile | null): string {
   const rows: [string, string][] = [
     ["Is", condition],
     ["Via", record.via],
@@ -112,6 +118,11 @@ function statusText({ record, condition, counters }: View, profile: Profile | nu
   ];
   if (record.via === "nbd") rows.push(["Connections", `${record.connections}`]);
   else rows.push(["Queues", `${record.queues ?? 1} of ${record.depth} requests`]);
+  if (bdus !== null) {
+    const { state, driver, queues } = bdus;
+    const by = driver === 0 ? "no process drives it" : `driven by process ${driver}`;
+    rows.push(["Module", `${state}, ${by}, ${queues === 0 ? "without rings" : "with a ring"}`]);
+  }
   if (counters !== null) {
     const { reads, writes, discards, flushes, inFlight } = counters;
     rows.push([

@@ -5,6 +5,7 @@
 import { type ExportInfo, Support } from "../block/export.ts";
 import type { Server } from "../control/options.ts";
 import { closeDescriptor } from "../../native/descriptor.ts";
+import type { BdusDescription } from "./bdus_ring_abi.ts";
 import { BdusSession, type DrivenDevice, requestSeconds } from "./bdus_control.ts";
 import {
   type AttachOptions,
@@ -68,6 +69,17 @@ export async function endBdus(device: number): Promise<void> {
   }
   const { name } = kernelDevice("bdus", device);
   await until(() => readSysfs(`block/${name}/size`) === null, DISAPPEARANCE_MS_MAX);
+}
+
+/** What the module says about a device; null where it does not say, or does not have it. */
+export function describeBdus(device: number): BdusDescription | null {
+  try {
+    using session = BdusSession.open();
+    return session.describe(device);
+  } catch {
+    // Not everybody may ask, and the module may be gone.
+    return null;
+  }
 }
 
 function factsOf(info: ExportInfo, options: AttachOptions, depthMax: number): FrontFacts {

@@ -145,7 +145,7 @@ export const BDUS_STATES = ["unavailable", "active", "inactive", "terminated"] a
 /** What the module says about a device. */
 export interface BdusDescription {
   id: number;
-  size: bigint;
+  size: number;
   requestBytesMax: number;
   /** 0: a device without rings. */
   queues: number;
@@ -162,7 +162,7 @@ export function decodeRingDevice(bytes: Uint8Array<ArrayBuffer>): BdusDescriptio
   const label = bytes.subarray(LABEL_AT, DEVICE_BYTES);
   return {
     id: Number(view.getBigUint64(8, true)),
-    size: view.getBigUint64(16, true),
+    size: Number(view.getBigUint64(16, true)),
     requestBytesMax: view.getUint32(44, true),
     queues: view.getUint32(72, true),
     depth: view.getUint32(76, true),

@@ -47,7 +47,7 @@ Deno.test("a device survives being told to the module and read back", () => {
   assert.equal(bytes.length, 128);
   assert.deepEqual(decodeRingDevice(bytes), {
     id: 0,
-    size: 1n << 40n,
+    size: 2 ** 40,
     requestBytesMax: 262144,
     queues: 2,
     depth: 100,

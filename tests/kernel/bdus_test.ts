@@ -61,6 +61,15 @@ for i in 0 1 2; do
 done
 refused "numbers are never used twice" sandblock attach --device /dev/bdus-7 memory 1M
 for i in 1 2 3 4 5; do rmmod bdus; insmod ${module}; done
+dev=$(sandblock attach --via bdus memory 8M)
+sandblock status $dev | grep -E "^ +Module +active, driven by process [0-9]+, with a ring"
+sandblock detach $dev
+rmmod bdus; insmod ${module} rings=n
+dev=$(sandblock attach --via bdus memory 8M)
+dd if=/dev/urandom of=copy bs=1M count=8 status=none; dd if=copy of=$dev bs=1M oflag=direct status=none
+cmp copy $dev
+refused "keeps sizes" sandblock resize $dev 4M
+sandblock detach $dev
 rmmod bdus
 refused 'cannot load the kernel module "bdus"' sandblock attach --via bdus memory 1M`, {
   thorough: true,

@@ -129,7 +129,7 @@ async function main(args: readonly string[]): Promise<void> {
     kernel,
     countInstructions,
     memoryMegabytes: 2560,
-    timeoutMs: 900_000,
+    timeoutMs: 1_800_000,
   });
   const results = [...output.matchAll(/^RESULT\|(.*?)\|(.*?)\|(.*)$/gm)];
   for (const [, target, row, value] of results) {
