@@ -184,7 +184,8 @@ export class Next implements RequestSink {
       answer.dropPart(part);
       host.answers.parts.give(part);
     } else if (!awaited) host.answers.parts.give(part);
-    if (told && answer.state === State.Pending) {
+    // A call that waits for it is still under way.
+    if (told && answer.state !== State.Settled) {
       host.done(notice, result, errorText);
     } else if (result !== 0 && answer.partErrno === 0) {
       answer.partErrno = result;

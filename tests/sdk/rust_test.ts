@@ -6,8 +6,11 @@ import { output } from "../support/command.ts";
 import { tryNewPlugin } from "./new_plugin.ts";
 import { cargoCommand } from "./toolchains.ts";
 
-const EVERYTHING = new URL("rust/everything.rs", import.meta.url);
-const EVERYTHING_FILTER = new URL("rust/everything_filter.rs", import.meta.url);
+/** A file beside this test, in place of the template's. */
+async function source(name: string): Promise<string> {
+  return await Deno.readTextFile(new URL(`rust/${name}`, import.meta.url));
+}
+
 /** Since when no_std plugins compile without a feature that is not stable. */
 const NO_STD_MINOR_MIN = 68;
 
@@ -22,22 +25,29 @@ Deno.test("a plugin that has every trait of the Rust SDK passes the conformance 
     language: "rust",
     kind: "plugin",
     variables: { CARGO: await cargoCommand() },
-    replaced: { "src/lib.rs": await Deno.readTextFile(EVERYTHING) },
+    replaced: { "src/lib.rs": await source("everything.rs") },
   });
 });
 
-Deno.test("a filter that uses all that the Rust SDK has for filters passes the conformance kit", async () => {
-  await tryNewPlugin({
-    language: "rust",
-    kind: "filter",
-    variables: { CARGO: await cargoCommand() },
-    replaced: { "src/lib.rs": await Deno.readTextFile(EVERYTHING_FILTER) },
+const FILTERS = [
+  ["that uses all that the Rust SDK has for filters", "everything_filter.rs"],
+  ["in Rust whose calls wait", "blocking_filter.rs"],
+] as const;
+
+for (const [what, file] of FILTERS) {
+  Deno.test(`a filter ${what} passes the conformance kit`, async () => {
+    await tryNewPlugin({
+      language: "rust",
+      kind: "filter",
+      variables: { CARGO: await cargoCommand() },
+      replaced: { "src/lib.rs": await source(file) },
+    });
   });
-});
+}
 
 Deno.test("a plugin that has every trait of it passes it without Rust's standard library", async () => {
   const cargo = await cargoCommand();
-  const text = await Deno.readTextFile(EVERYTHING);
+  const text = await source("everything.rs");
   const older = await rustMinor(cargo) < NO_STD_MINOR_MIN;
   const feature = older ? "#![feature(default_alloc_error_handler)]\n" : "";
   await tryNewPlugin({
