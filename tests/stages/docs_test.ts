@@ -66,3 +66,27 @@ Deno.test("every package of deno.json is among the documented dependencies, with
   });
   assert.deepEqual(undocumented, []);
 });
+
+Deno.test("every bundled plugin and filter is named in the README, and every filter on the page of filters", () => {
+  const readme = Deno.readTextFileSync(`${ROOT}README.md`);
+  const filters = Deno.readTextFileSync(`${ROOT}docs/filters.md`);
+  const missing = manifests().flatMap(({ name, kind, children }) => {
+    const isNode = children?.minimum > 1 || name === "concat";
+    const isFilter = kind === "filter" && !isNode;
+    return [
+      ...readme.includes(`\`${name}\``) ? [] : [`README.md: ${name}`],
+      ...!isFilter || filters.includes(`wasm-plugins/${name}/README.md`)
+        ? []
+        : [`filters: ${name}`],
+    ];
+  });
+  assert.deepEqual(missing, []);
+});
+
+// deno-lint-ignore no-explicit-any
+function manifests(): any[] {
+  return [...Deno.readDirSync(`${ROOT}wasm-plugins`)].flatMap(({ name }) => {
+    const path = `${ROOT}wasm-plugins/${name}/manifest.json`;
+    return isThere(new URL(`file://${path}`)) ? [JSON.parse(Deno.readTextFileSync(path))] : [];
+  });
+}
