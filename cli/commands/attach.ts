@@ -15,7 +15,7 @@ export const attach = command({
     "In place of a plugin there may be one NBD URI or several, of servers that have the same export. The " +
     "kernel then talks to the first one that can be reached, and to another one when it is lost; a " +
     "process in the background sees to that.",
-    "Only root may attach. When the process is told to stop (SIGTERM) it writes out what the page " +
+    "Only root may attach, or, through ublk, who a rule of udev allows it. When the process is told to stop (SIGTERM) it writes out what the page " +
     "cache holds and ends the device. When it dies otherwise, the device stays: requests wait until " +
     "attach --recover takes it over, or until it is detached.",
   ],

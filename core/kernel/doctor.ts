@@ -5,7 +5,7 @@
 import { examineBdus, examineNbd, examineRing, examineUblk } from "./doctor_drivers.ts";
 import { examineMemory, examineOpenFiles } from "./doctor_limits.ts";
 import { type Finding, gap, good, readProc } from "./finding.ts";
-import { readRelease } from "./modules.ts";
+import { hasModule, readRelease } from "./modules.ts";
 import type { Via } from "./names.ts";
 import { hasSysAdmin } from "./rights.ts";
 import { makeStateDirectory, stateDirectory } from "./state.ts";
@@ -14,9 +14,11 @@ import { makeStateDirectory, stateDirectory } from "./state.ts";
 export async function examine(): Promise<Finding[]> {
   const rights = examineRights();
   const ring = examineRing();
-  const ways = [await examineUblk(ring.ok), examineBdus(), examineNbd()];
+  const ublk = await examineUblk(ring.ok);
+  const ways = [ublk, examineBdus(), examineNbd()];
   return [
-    verdict(rights, ways),
+    // A driver that is loaded was opened to look at it.
+    verdict(rights, ways, ublk.ok && hasModule("ublk_drv")),
     rights,
     ...ways,
     ring,
@@ -27,8 +29,15 @@ export async function examine(): Promise<Finding[]> {
   ];
 }
 
-/** What comes of it all. `ways`: from best to worst, as attach tries them. */
-export function verdict(rights: Finding, ways: readonly Finding[]): Finding {
+/**
+ * What comes of it all. `ways`: from best to worst, as attach tries them. `opensUblk`: the user may use that
+ * driver, with or without rights.
+ */
+export function verdict(
+  rights: Finding,
+  ways: readonly Finding[],
+  opensUblk = false,
+): Finding {
   const subject = "attach";
   const linux = `Linux ${readRelease()}`;
   const best = ways.find(({ ok }) => ok)?.subject as Via | undefined;
@@ -37,6 +46,12 @@ export function verdict(rights: Finding, ways: readonly Finding[]): Finding {
     return gap(subject, `${linux} has no way to attach a device now`, instead);
   }
   if (rights.ok) return good(subject, `${linux}: devices are attached through ${best}`);
+  if (opensUblk) {
+    return good(
+      subject,
+      `${linux}: this user may attach devices through ublk, which end with their process`,
+    );
+  }
   return gap(subject, `${linux} has ${best}, but this user may not use it`, rights.advice);
 }
 
@@ -45,7 +60,7 @@ function examineRights(): Finding {
   return gap(
     "rights",
     "this user may not attach devices (CAP_SYS_ADMIN)",
-    "become root; in a container, add the capability",
+    "become root; in a container, add the capability; or let users have ublk (docs/kernel.md, Without root)",
   );
 }
 

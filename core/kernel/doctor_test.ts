@@ -47,6 +47,7 @@ Deno.test("without a way, or without rights, devices cannot be attached", () => 
   const user = verdict(USER, [good("nbd", "yes")]);
   assert.ok(!user.ok);
   assert.equal(user.advice, "become root");
+  assert.ok(verdict(USER, [good("ublk", "yes")], true).ok);
 });
 
 Deno.test("features of ublk are told, and what newer kernels have beyond them", () => {
