@@ -31,7 +31,8 @@ const { outputFiles: [{ text }] } = await build({
 const wit = await readFile(new URL("sandblock/sandblock.wit", import.meta.url), "utf8");
 const { component } = await componentize(text, wit, {
   worldName: "plugin",
-  // Nothing of the outside world is there, so none of it is imported.
+  // Nothing of the outside world is there, so none of it is imported. Where the user grants `clock` or
+  // `random`, which manifest.json asks for, leave "clocks" or "random" out here.
   disableFeatures: ["stdio", "random", "clocks", "http", "fetch-event"],
 });
 await writeFile(process.argv[2], component);
