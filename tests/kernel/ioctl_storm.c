@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../kmod/abi.h"
+#include "../../kmod/abi2.h"
 
 #define BUFFER_BYTES 8192
 #define MEGABYTE (1 << 20)
@@ -44,6 +44,8 @@ static union {
 	uint64_t longs[BUFFER_BYTES / 8];
 	struct blkpg_ioctl_arg partition;
 	struct bdus_config config;
+	struct bdus_device2 device2;
+	struct bdus_resize resize;
 } buffer;
 
 /* xorshift64*: the same numbers for the same seed. */
@@ -129,6 +131,39 @@ static void scribble_slots(int fd)
 	munmap(area, length);
 }
 
+/* The second interface: devices with rings, whose memory may hold anything, too. */
+static void call_rings(int fd)
+{
+	static const unsigned long commands[] = { BDUS_CREATE2, BDUS_CREATE2, BDUS_ATTACH2, BDUS_LIST };
+	struct bdus_device2 *device = &buffer.device2;
+	int queue;
+
+	device->size = sizeof(*device);
+	device->id = below(200);
+	device->capacity = MEGABYTE;
+	device->items = next();
+	device->flags = below(32);
+	device->logical_block_size = 512;
+	device->queues = below(3);
+	device->depth = below(64);
+	if (below(3) == 0)
+		buffer.words[below(24)] = odd_number();
+	ioctl(fd, commands[below(4)], device);
+	if (below(4) == 0) {
+		buffer.resize.id = below(200);
+		buffer.resize.capacity = below(8) * MEGABYTE + below(2);
+		ioctl(fd, BDUS_RESIZE, &buffer);
+	}
+	queue = ioctl(fd, BDUS_GET_QUEUE, below(8) ? below(3) : odd_number());
+	if (queue < 0)
+		return;
+	for (int calls = below(6); calls > 0; calls--) {
+		scribble_slots(queue);
+		ioctl(queue, BDUS_ENTER, below(8) ? below(2) : odd_number());
+	}
+	close(queue);
+}
+
 static void call_control(int fd)
 {
 	static const unsigned long commands[] = {
@@ -141,6 +176,8 @@ static void call_control(int fd)
 	struct bdus_device_config *device = &buffer.config.device;
 
 	memset(&buffer, 0, sizeof(buffer));
+	if (below(3) == 0)
+		return call_rings(fd);
 	if (below(8) == 0) {
 		scribble();
 		ioctl(fd, below(2) ? any_command() : _IOC(3, 0xbd, 64 + below(16), below(512)), &buffer);

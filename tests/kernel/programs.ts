@@ -5,13 +5,15 @@ import { exists, runOrExplain } from "../support/private_apt.ts";
 import { kernelFolder } from "./kernels.ts";
 
 /** What programs include. */
-const INTERFACE = new URL("../../kmod/abi.h", import.meta.url).pathname;
+const HEADERS = ["abi.h", "abi2.h"].map((name) =>
+  new URL(`../../kmod/${name}`, import.meta.url).pathname
+);
 
 /** Path of the program that `name`.c here makes. Compiles it where it has changed. Throws Error. */
 export async function builtProgram(name: string): Promise<string> {
   const source = new URL(`${name}.c`, import.meta.url).pathname;
-  const text = await Deno.readTextFile(source) + await Deno.readTextFile(INTERFACE);
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  const texts = await Promise.all([source, ...HEADERS].map((path) => Deno.readTextFile(path)));
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(texts.join("\0")));
   const folder = kernelFolder("6.1").replace(/[^/]*$/, "programs");
   const program = `${folder}/${name}-${new Uint8Array(digest).toHex().slice(0, 12)}`;
   if (exists(program)) return program;
