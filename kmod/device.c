@@ -12,6 +12,12 @@
 struct workqueue_struct *bdus_workqueue;
 int bdus_major;
 
+/*
+ * Destroying a device waits until it was added. Each kind of work has a queue, and thus a rescuer, of
+ * its own: where memory is so short that only rescuers are left, one cannot wait for itself.
+ */
+static struct workqueue_struct *bdus_destruction;
+
 static DEFINE_MUTEX(bdus_registry_mutex);
 static LIST_HEAD(bdus_registry);
 /* Gives out indices in turn, so that a device number is not soon another device's. */
@@ -25,17 +31,26 @@ int bdus_devices_init(unsigned int max_devices)
 	bdus_workqueue = alloc_workqueue("bdus", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!bdus_workqueue)
 		return -ENOMEM;
+	bdus_major = -ENOMEM;
+	bdus_destruction = alloc_workqueue("bdus_destroy", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!bdus_destruction)
+		goto no_destruction;
 	bdus_major = register_blkdev(0, "bdus");
-	if (bdus_major < 0) {
-		destroy_workqueue(bdus_workqueue);
-		return bdus_major;
-	}
+	if (bdus_major < 0)
+		goto no_major;
 	return 0;
+
+no_major:
+	destroy_workqueue(bdus_destruction);
+no_destruction:
+	destroy_workqueue(bdus_workqueue);
+	return bdus_major;
 }
 
 void bdus_devices_exit(void)
 {
 	/* Waits for what is being destroyed. Nothing else is left: a device keeps the module. */
+	destroy_workqueue(bdus_destruction);
 	destroy_workqueue(bdus_workqueue);
 	unregister_blkdev(bdus_major, "bdus");
 	idr_destroy(&bdus_indices);
@@ -74,7 +89,7 @@ static void bdus_destroy_work(struct work_struct *work)
 /* Takes the device out of the world. Once, when it is terminated and has no driver. */
 void bdus_device_destroy(struct bdus_device *device)
 {
-	queue_work(bdus_workqueue, &device->destroy_work);
+	queue_work(bdus_destruction, &device->destroy_work);
 }
 
 /* Registers a device that was just allocated; it is found from then on. */
