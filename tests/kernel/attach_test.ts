@@ -111,16 +111,3 @@ sandblock list | grep -E "^$dev .* served .* --filter delay file disk.img"
 sandblock detach $dev`,
   { thorough: true },
 );
-
-wayTest(
-  "a module can be taken out right after a device is detached, again and again",
-  ({ module }) => `
-for i in $(seq 200); do
-  dev=$(sandblock attach $via memory 1M)
-  sandblock detach $dev
-  rmmod ${module}
-  [ $((i % 20)) = 0 ] && echo "$i rounds"
-  load_module
-done`,
-  { thorough: true, among: ["6.1", "7.2", "debug"], timeoutMs: 3_600_000 },
-);
