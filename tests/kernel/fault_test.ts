@@ -48,6 +48,11 @@ kernelTest(
     const module = await builtModule(kernel);
     await succeedInGuest(
       `${prelude()}${ANY_ALLOCATION}
+# Only faults that code of a module meets: what the kernel does about its own is not the question.
+for kind in failslab fail_page_alloc fail_usercopy; do
+  echo 0xffffffffa0000000 > $faults/$kind/require-start
+  echo 0xffffffffff000000 > $faults/$kind/require-end
+done
 echo scan > $faults/kmemleak; echo clear > $faults/kmemleak
 ${await builtProgram("fail_nth")} ${module}
 ! grep bdus /proc/modules
