@@ -233,6 +233,10 @@ export class PoolDevice implements Device, PoolWatcher, RequestPool {
     if (this.#runsAgenda) this.#agenda.run(performance.now());
   }
 
+  settle(): void {
+    this.#control.settle();
+  }
+
   submitQueued(): void {
     this.#control.submitQueued();
   }
