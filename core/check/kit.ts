@@ -94,7 +94,10 @@ export class Kit {
     session.takeComplaints();
   }
 
-  /** Closes what was started. Throws Fault where that is not clean. */
+  /**
+   * Closes what was started: also before a check starts another instance, as a plugin may have files for
+   * itself. Throws Fault where that is not clean.
+   */
   async close(): Promise<void> {
     for (const session of this.#sessions) {
       await session.close();

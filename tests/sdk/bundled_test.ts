@@ -40,6 +40,7 @@ function partitioned(): Uint8Array {
  * checked without any.
  */
 const ARGUMENTS: Record<string, string[][]> = {
+  cache: [[], ["--allow", `write=${folder}`, `cache-file=${folder}/cache`, "cache-max-size=1M"]],
   checkwrite: [["--writes=same"]],
   data: [["data=1 2 @0x8000 3 @1048575 4"], ["data=0xff*5", "size=4097"]],
   extentlist: [[`extentlist=${file("extents", "0 1M\n")}`]],

@@ -29,6 +29,7 @@ export const errors: Check = {
       const mayFail = childCount > 1;
       await doSteps(handles, Math.ceil(options.operations / 4), { mayFail });
       if (!mayFail) await handles[1]!.verify("errors below, which are over");
+      await kit.close();
     }
   },
 };
@@ -56,6 +57,7 @@ export const below: Check = {
         const handles = await threeHandles(kit, kit.start(start));
         await doSteps(handles, Math.ceil(options.operations / 4), { mayFail: false });
         await handles[1]!.verify("random operations");
+        await kit.close();
       });
     }
     if (options.image !== null) return;
@@ -67,6 +69,7 @@ export const below: Check = {
         const session: Session = kit.start({ disks });
         const contents = await new Contents(kit, session, session.open()).load();
         if (contents.areas.length > 0) await doSteps([contents], 50, { mayFail: false });
+        await kit.close();
       });
     }
   },

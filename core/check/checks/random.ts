@@ -39,6 +39,7 @@ export const overlap: Check = {
       const handles = await threeHandles(kit, kit.start({ late }));
       await overlapSteps(handles, options.operations, DEPTH, { mayFail: false });
       await handles[1]!.verify("requests at the same time");
+      await kit.close();
     }
   },
 };
