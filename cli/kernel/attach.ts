@@ -200,7 +200,7 @@ class Life implements AsyncDisposable {
     this.left = promise;
     const record = recordOf(front, plan);
     this.#admin = new AdminServer(socketPath(record.name), {
-      status: () => ({ record }),
+      status: () => ({ record, server: front.server?.() ?? null }),
       metrics: async () => ({ metrics: await server?.metrics() ?? null }),
       end: () => {
         front.expectEnd();

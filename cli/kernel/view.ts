@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What is known about attached devices, for people and as JSON.
 
-import { askAdmin } from "../../core/kernel/admin.ts";
+import { type AdminAnswer, askAdmin } from "../../core/kernel/admin.ts";
 import { isAttached } from "../../core/kernel/attach.ts";
 import { describeBdus } from "../../core/kernel/bdus_front.ts";
 import type { BdusDescription } from "../../core/kernel/bdus_ring_abi.ts";
@@ -78,6 +78,8 @@ interface View {
   /** What the kernel counts; null where it does not have the device. */
   counters: Record<keyof typeof COUNTERS, number> | null;
   kernelSize: string | null;
+  /** The remote server that has it now; null where there is none. */
+  server: string | null;
   /** What the module bdus says; null for devices of other drivers. */
   bdus: BdusDescription | null;
 }
@@ -85,9 +87,11 @@ interface View {
 async function view(record: DeviceRecord): Promise<View> {
   const { name } = record;
   const { via, index } = parseDevice(name);
+  const answer = await askAdmin(socketPath(name), { command: "status" });
   return {
     record,
-    condition: await conditionOf(record),
+    condition: conditionBy(answer, name),
+    server: (answer?.["server"] ?? null) as string | null,
     counters: countersOf(name),
     kernelSize: blockDeviceSize(name)?.toString() ?? null,
     bdus: via === "bdus" ? describeBdus(index) : null,
@@ -96,7 +100,11 @@ async function view(record: DeviceRecord): Promise<View> {
 
 /** See Condition. */
 export async function conditionOf({ name }: DeviceRecord): Promise<Condition> {
-  if (await askAdmin(socketPath(name), { command: "status" }) !== null) return "served";
+  return conditionBy(await askAdmin(socketPath(name), { command: "status" }), name);
+}
+
+function conditionBy(answer: AdminAnswer | null, name: string): Condition {
+  if (answer !== null) return "served";
   return isAttached(parseDevice(name)) ? "abandoned" : "gone";
 }
 
@@ -107,11 +115,13 @@ function countersOf(name: string): View["counters"] {
   return Object.fromEntries(entries);
 }
 
-function statusText({ record, condition, counters, bdus }: View, profile: Profile | null): string {
+function statusText(view: View, profile: Profile | null): string {
+  const { record, condition, counters, bdus, server } = view;
   const rows: [string, string][] = [
     ["Is", condition],
     ["Via", record.via],
     ["Serves", record.graph.join(" ")],
+    ...server === null ? [] : [["Server", server] as [string, string]],
     ["Process", `${record.pid}, since ${record.since}`],
     ["Size", `${record.size} bytes in blocks of ${record.blockSize}`],
     ["Writable", record.readOnly ? "no" : "yes"],

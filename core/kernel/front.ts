@@ -46,6 +46,8 @@ export interface FrontEnd {
   resize(size: bigint): Promise<void>;
   /** Resolves when the device is over without `detach`; never where the end of the server says so. */
   readonly ended: Promise<void>;
+  /** The remote server that has the device now, as a URI; absent where this process serves it. */
+  server?(): string;
   /** Somebody else is about to end the device. */
   expectEnd(): void;
   /** Another process takes the device over: leaves it alone from now on. */

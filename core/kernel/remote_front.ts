@@ -44,7 +44,7 @@ export async function attachRemote(remote: Remote, options: AttachOptions): Prom
     const materials = { facts, flags, source, outlivesPredecessor: true };
     const front = await makeNbdDevice(materials, options);
     limitRequests(front.device.name, first.agreement.blockSize);
-    return front;
+    return { ...front, server: () => formatUri(source.current) };
   } finally {
     source.closeUnused();
   }
@@ -95,6 +95,11 @@ class RemoteSource implements NbdSource {
     if (uri !== this.#current) this.#log("warning", `going over to ${formatUri(uri)}`);
     this.#current = uri;
     return fd;
+  }
+
+  /** The server that the last connection was made to. */
+  get current(): NbdUri {
+    return this.#current;
   }
 
   closeUnused(): void {

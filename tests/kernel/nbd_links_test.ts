@@ -47,6 +47,7 @@ sleep 0.3; kill -9 $server; wait $server || true
 wait $writer
 (cd m; sha256sum * 2> /dev/null || true) > sums
 sandblock list | grep -E "^$dev +nbd +64M +served .* nbd://127.0.0.1 nbd://127.0.0.1:10810"
+sandblock status $dev | grep -E "^  Server +nbd://127.0.0.1:10810$"
 umount m
 echo 3 > /proc/sys/vm/drop_caches
 mount -o ro $dev m

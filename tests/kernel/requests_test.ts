@@ -51,11 +51,11 @@ rss() { sed -n 's/^VmHWM:[^0-9]*\\([0-9]*\\) kB/\\1/p' /proc/$pid/status; }
 before=$(rss)
 blkdiscard $dev
 [ $(counted $dev trim bytes) = 9663676416 ]
-[ $(counted $dev trim requests) -le 4 ]
+[ $(counted $dev trim requests) -le 6 ]
 if [ ${via} = ublk ]; then
   fallocate --punch-hole --offset 0 --length 9G $dev
   [ $(counted $dev zero bytes) = 9663676416 ]
-  [ $(counted $dev zero requests) -le 4 ]
+  [ $(counted $dev zero requests) -le 6 ]
   blkdiscard -z --length 16M $dev
   [ $(counted $dev zero bytes) = 9680453632 ]
 fi
