@@ -4,16 +4,28 @@
 import { tryNewPlugin } from "./new_plugin.ts";
 import { COMPONENTIZE_PY, pythonProgram } from "./toolchains.ts";
 
+/** The interpreter takes some hundred microseconds for a request. */
+const SLOW = { operations: 100, pluginTimeout: 20, timeoutMs: 300_000 };
+
 for (const kind of ["plugin", "filter"] as const) {
   Deno.test(`a new ${kind} in Python builds, serves and passes the conformance kit`, async () => {
     await tryNewPlugin({
       language: "python",
       kind,
       variables: { COMPONENTIZE_PY: await pythonProgram(COMPONENTIZE_PY, "componentize-py") },
-      // The interpreter takes some hundred microseconds for a request.
-      operations: 100,
-      pluginTimeout: 20,
-      timeoutMs: 300_000,
+      ...SLOW,
     });
   });
 }
+
+Deno.test("a filter that uses all that there is in Python passes the conformance kit", async () => {
+  const source = new URL("python/everything_filter.py", import.meta.url);
+  await tryNewPlugin({
+    language: "python",
+    kind: "filter",
+    variables: { COMPONENTIZE_PY: await pythonProgram(COMPONENTIZE_PY, "componentize-py") },
+    replaced: { "app.py": await Deno.readTextFile(source) },
+    changed: { "manifest.json": [`,\n  "calls": { "pwrite": "transform" }`, ""] },
+    ...SLOW,
+  });
+});

@@ -52,6 +52,10 @@ func (e everything) InspectWrite(w *sandblock.Write) error {
 	return w.Payload(make([]byte, 1), w.Length-1)
 }
 
+func (e everything) Trim(off, n int64) error { return e.next.Trim(off, n) }
+
+func (e everything) Zero(off, n int64, mayTrim bool) error { return e.next.Zero(off, n, mayTrim) }
+
 func (e everything) Cache(off, n int64) error { return e.next.Cache(off, n) }
 
 func (e everything) Extents(off, n int64, add func(sandblock.Extent)) error {

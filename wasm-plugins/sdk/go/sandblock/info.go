@@ -59,11 +59,14 @@ func (info *Info) restrict(handle int32, device any) error {
 		info.Write = minimum(info.Write, below.Write)
 		if writes {
 			// What it writes otherwise, nothing below knows of.
-			info.FUA = or(flushes, info.FUA, minimum(info.FUA, Emulate))
 			info.Trim = or(trims, info.Trim, None)
 			info.Zero = or(zeroes, info.Zero, minimum(info.Write, Emulate))
 			info.FastZero = or(zeroes, info.FastZero, minimum(info.Zero, Emulate))
 			info.Extents = or(extents, info.Extents, None)
+		}
+		if writes || trims || zeroes {
+			// Methods are not told of FUA: sandblock has them flush.
+			info.FUA = minimum(info.FUA, Emulate)
 		}
 		if info.Write == None {
 			info.FUA, info.Zero, info.FastZero, info.Trim = None, None, None, None

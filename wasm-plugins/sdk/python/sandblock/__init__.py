@@ -8,13 +8,14 @@ class. The module `app` ends with
     Device, Disk = sandblock.export(MyPlugin)
 """
 
+from componentize_py_types import Err
 from wit_world.exports import device as _device
 from wit_world.imports import host as _host
 from wit_world.imports.types import CallFlags, ExportEntry, Info, Support
 
 from .errors import EACCES, EAGAIN, EBUSY, EEXIST, EINVAL, EIO, ENODATA, ENOENT, ENOMEM, ENOSPC
 from .errors import EOPNOTSUPP, EPERM, EROFS, ESHUTDOWN
-from .errors import Failure, calling, failing
+from .errors import Failure, as_record, calling, failing
 from .files import File, open_file
 from .filters import Next, default_below, exports_below, open_next
 from .network import Connection, connect
@@ -240,8 +241,8 @@ def export(kind):
 
         @failing
         def info(self, assumed):
-            if is_filter and hasattr(kind.disk, "write"):
-                _limit(self.next, assumed)
+            if is_filter:
+                _limit(kind.disk, self.next, assumed)
             return self.inner.info(assumed) if hasattr(self.inner, "info") else assumed
 
         def pread(self, count, offset, request):
@@ -269,6 +270,8 @@ def export(kind):
             serve(request, lambda to: self.inner.trim(offset, count))
 
         def zero(self, count, offset, flags, request):
+            if CallFlags.FAST_ZERO in flags:
+                raise Err(as_record(Failure(EOPNOTSUPP)))
             may_trim = CallFlags.MAY_TRIM in flags
             serve(request, lambda to: self.inner.zero(offset, count, may_trim))
 
@@ -345,7 +348,11 @@ def _report(request, extents):
         request.extent(length, hole, zero)
 
 
-def _limit(next, info):
-    """A filter that writes to what is below it can do no more than that."""
-    if next.info().write == Support.NONE:
+def _limit(disk, next, info):
+    """A filter that writes to what is below it can do no more than that, and its methods are not told of FUA:
+    the host has it flush."""
+    if hasattr(disk, "write") and next.info().write == Support.NONE:
         info.write = info.fua = info.zero = info.fast_zero = info.trim = Support.NONE
+    itself = any(hasattr(disk, name) for name in ("write", "trim", "zero"))
+    if itself and info.fua == Support.NATIVE:
+        info.fua = Support.EMULATE
