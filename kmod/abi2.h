@@ -48,7 +48,7 @@ enum bdus_device_state {
  * @discard_alignment: where the first whole granule begins, below @discard_granularity
  * @max_segments: pieces of memory of a request; 0: no limit of its own
  * @timeout_ms: a request that takes longer fails with ETIMEDOUT; 0: 30 s
- * @queues: hardware queues, each with a ring; 0: one
+ * @queues: hardware queues, each with a ring; 0: one; lowered to the number of processors
  * @depth: requests that the driver has at a time in each of them; 0: a default
  * @major: of the block device, assigned
  * @minor: of the block device, assigned

@@ -3,7 +3,9 @@
  * The control device for programs that know rings (abi2.h): what they say about devices, and what
  * they are told.
  */
+#include <linux/cpumask.h>
 #include <linux/errno.h>
+#include <linux/minmax.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
@@ -70,7 +72,7 @@ static void bdus_config_of(const struct bdus_device2 *spec, struct bdus_device_c
 static void bdus_extras_of(const struct bdus_device2 *spec, struct bdus_extras *extras)
 {
 	*extras = (struct bdus_extras){
-		.queues = min_t(u32, spec->queues ?: 1, BDUS_QUEUES_MAX),
+		.queues = min3(spec->queues ?: 1, (u32)BDUS_QUEUES_MAX, (u32)nr_cpu_ids),
 		.io_min = spec->io_min,
 		.io_opt = spec->io_opt,
 		.discard_granularity = spec->discard_granularity ?: spec->logical_block_size,

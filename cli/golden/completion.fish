@@ -116,7 +116,7 @@ complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l devic
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l recover -r -F -d 'Take over a device whose process has died'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l replace -r -F -d 'Take over a device from the process that serves it, while it is in use'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l connections -x -d 'Sockets between the kernel and this process (nbd)'
-complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l queues -x -d 'Queues, each on a thread of its own where the plugin is parallel (ublk)'
+complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l queues -x -d 'Queues, each on a thread of its own where the plugin is parallel (ublk, bdus)'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l depth -x -d 'Requests that the kernel may have under way, in each queue (ublk, bdus)'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l timeout -x -d 'Time that one request may take; 0 for ever (nbd)'
 complete -c sandblock -n '__sandblock_command '\''sandblock attach'\''' -l recovery-timeout -x -d 'How long requests wait for --recover when the process dies; 0 not at all'

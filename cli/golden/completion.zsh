@@ -134,7 +134,7 @@ _sandblock_attach() {
     '(--recover)'--recover='[Take over a device whose process has died]:DEV:_files' \
     '(--replace)'--replace='[Take over a device from the process that serves it, while it is in use]:DEV:_files' \
     '(--connections)'--connections='[Sockets between the kernel and this process (nbd)]:N: ' \
-    '(--queues)'--queues='[Queues, each on a thread of its own where the plugin is parallel (ublk)]:N: ' \
+    '(--queues)'--queues='[Queues, each on a thread of its own where the plugin is parallel (ublk, bdus)]:N: ' \
     '(--depth)'--depth='[Requests that the kernel may have under way, in each queue (ublk, bdus)]:N: ' \
     '(--timeout)'--timeout='[Time that one request may take; 0 for ever (nbd)]:DURATION: ' \
     '(--recovery-timeout)'--recovery-timeout='[How long requests wait for --recover when the process dies; 0 not at all]:DURATION: ' \

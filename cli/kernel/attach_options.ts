@@ -66,7 +66,7 @@ export const attachOptions = {
     long: "queues",
     value: "N",
     group: DEVICE,
-    help: "Queues, each on a thread of its own where the plugin is parallel (ublk)",
+    help: "Queues, each on a thread of its own where the plugin is parallel (ublk, bdus)",
     details:
       "The kernel makes no more than there are processors. A device that is taken over keeps its own.",
     default: "1",

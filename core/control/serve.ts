@@ -129,17 +129,11 @@ class RunningServer implements Server {
   }
 
   async serveUblk(queue: UblkQueueOptions): Promise<void> {
-    // Queues of a parallel device are spread over its reactors.
-    const place = this.#placement.exports === null
-      ? queue.queue % this.#reactors.length
-      : this.#placeOf(queue.exportName);
-    await this.#reactors[place]!.started;
-    await this.#reactors[place]!.ask({ kind: "ublk", queue });
+    await (await this.#reactorOf(queue)).ask({ kind: "ublk", queue });
   }
 
   async serveBdus(queue: BdusQueueOptions): Promise<void> {
-    const place = this.#placeOf(queue.exportName);
-    await this.#reactors[place]!.ask({ kind: "bdus", queue });
+    await (await this.#reactorOf(queue)).ask({ kind: "bdus", queue });
   }
 
   async metrics(): Promise<ServerMetrics> {
@@ -195,6 +189,16 @@ class RunningServer implements Server {
     const { exports } = this.#placement;
     const name = exportName === "" ? exports?.default : exportName;
     return exports?.list.find((one) => one.name === name)?.place ?? 0;
+  }
+
+  /** The reactor for a queue, once it works: those of a parallel device are spread over its reactors. */
+  async #reactorOf({ queue, exportName }: UblkQueueOptions | BdusQueueOptions) {
+    const place = this.#placement.exports === null
+      ? queue % this.#reactors.length
+      : this.#placeOf(exportName);
+    const reactor = this.#reactors[place]!;
+    await reactor.started;
+    return reactor;
   }
 
   #makeReactors(log: Log): ReactorThread[] {

@@ -42,6 +42,7 @@ const REQUEST_BYTES_MIN = 4096;
 /** A device that a session drives. */
 export interface DrivenDevice {
   id: number;
+  queues: number;
   depth: number;
   requestBytesMax: number;
   rings: boolean;
@@ -98,7 +99,7 @@ export class BdusSession implements Disposable {
         ...can,
         preferredBytes: preferredBytes(info, facts),
         timeoutMs: requestSeconds(facts) * 1000,
-        queues: 1,
+        queues: facts.queues,
         readOnly: facts.readOnly,
         label: info.name,
       })
@@ -172,20 +173,22 @@ export class BdusSession implements Disposable {
 }
 
 function driven(argument: Uint8Array<ArrayBuffer>, rings: boolean): DrivenDevice {
-  const { id, depth, requestBytesMax } = rings
-    ? decodeRingDevice(argument)
-    : decodeConfig(argument);
-  return { id, depth, requestBytesMax, rings };
+  if (rings) {
+    const { id, queues, depth, requestBytesMax } = decodeRingDevice(argument);
+    return { id, queues, depth, requestBytesMax, rings };
+  }
+  const { id, depth, requestBytesMax } = decodeConfig(argument);
+  return { id, queues: 1, depth, requestBytesMax, rings };
 }
 
 function capabilities(info: ExportInfo, facts: FrontFacts) {
   const { can, rotational } = info;
-  const { size, blockSize, readOnly, depth, recoverySeconds } = facts;
+  const { size, blockSize, readOnly, queues, depth, recoverySeconds } = facts;
   const flush = can.flush !== Support.None;
   return {
     size,
     blockSize,
-    requestBytesMax: requestBytes(info, depth),
+    requestBytesMax: requestBytes(info, depth * queues),
     depth,
     write: !readOnly,
     writeZeroes: !readOnly && can.zero !== Support.None,
@@ -197,10 +200,10 @@ function capabilities(info: ExportInfo, facts: FrontFacts) {
   };
 }
 
-/** Largest request with data; deeper queues have smaller ones. */
-function requestBytes(info: ExportInfo, depth: number): number {
+/** Largest request with data; devices with many requests under way have smaller ones. */
+function requestBytes(info: ExportInfo, count: number): number {
   let bytes = largestRequest(info);
-  while (bytes * depth > PAYLOAD_BYTES_MAX && bytes > REQUEST_BYTES_MIN) bytes /= 2;
+  while (bytes * count > PAYLOAD_BYTES_MAX && bytes > REQUEST_BYTES_MIN) bytes /= 2;
   return bytes;
 }
 

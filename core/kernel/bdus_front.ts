@@ -40,6 +40,7 @@ export async function attachBdus(server: Server, options: AttachOptions): Promis
   if (predecessor !== null) await options.beforeTakeOver();
   const made = predecessor === null ? session.create(info, facts) : session.takeOver(index!);
   facts.depth = made.depth;
+  facts.queues = made.queues;
   await serve(server, session, made, exportName);
   return await appeared(made, facts);
 }
@@ -50,14 +51,15 @@ async function serve(
   made: DrivenDevice,
   exportName: string,
 ): Promise<void> {
-  const { id: device, depth, requestBytesMax, rings } = made;
-  const queue = 0;
-  const fd = session.queueFile(made, queue);
-  try {
-    await server.serveBdus({ fd, rings, device, queue, depth, requestBytesMax, exportName });
-  } catch (error) {
-    closeDescriptor(fd);
-    throw error;
+  const { id: device, queues, depth, requestBytesMax, rings } = made;
+  for (let queue = 0; queue < queues; queue++) {
+    const fd = session.queueFile(made, queue);
+    try {
+      await server.serveBdus({ fd, rings, device, queue, depth, requestBytesMax, exportName });
+    } catch (error) {
+      closeDescriptor(fd);
+      throw error;
+    }
   }
 }
 
@@ -90,7 +92,7 @@ function factsOf(info: ExportInfo, options: AttachOptions, depthMax: number): Fr
     blockSize,
     readOnly: info.readOnly || info.can.write === Support.None,
     connections: 1,
-    queues: 1,
+    queues: options.queues,
     depth: Math.min(depth, depthMax),
     timeoutSeconds,
     recoverySeconds,

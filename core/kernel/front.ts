@@ -15,7 +15,7 @@ export interface AttachOptions {
   exportName: string;
   /** Sockets of nbd. */
   connections: number;
-  /** Queues of ublk, each on a reactor of its own where there are so many. */
+  /** Queues of ublk and bdus, each on a reactor of its own where there are so many. */
   queues: number;
   /** Requests under way in a queue. */
   depth: number;
