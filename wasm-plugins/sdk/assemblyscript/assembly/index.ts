@@ -54,7 +54,6 @@ export {
   replyRestart,
   realTime,
   resize,
-  sleep,
   timer,
 } from "./later";
 export {

@@ -30,11 +30,6 @@ export declare function cancel(token: i32): i32;
 @external("sandblock:v3", "block_advice")
 export declare function blockAdvice(minimum: i32, preferred: i32, maximum: i32): void;
 
-/** Returns when that time has passed: 0, or an errno. For plugins with `"threads": "blocking"`. */
-// @ts-ignore: decorator
-@external("sandblock:v3", "sleep")
-export declare function sleep(nanoseconds: u64): i32;
-
 /** Whether the host has a feature: 1 or 0. `hasFeature` takes a string. */
 // @ts-ignore: decorator
 @external("sandblock:v3", "feature")
