@@ -6,7 +6,7 @@ import type { Server } from "../../core/control/options.ts";
 import { startServer } from "../../core/control/serve.ts";
 import { AdminServer, askAdmin } from "../../core/kernel/admin.ts";
 import { attachDevice, isAttached, WaySearch } from "../../core/kernel/attach.ts";
-import type { Via } from "../../core/kernel/names.ts";
+import type { KernelDevice, Via } from "../../core/kernel/names.ts";
 import type { AttachOptions, FrontEnd } from "../../core/kernel/front.ts";
 import { attachRemote } from "../../core/kernel/remote_front.ts";
 import {
@@ -108,6 +108,7 @@ async function makeFront(
   log: Log,
 ): Promise<FrontEnd> {
   const { exportName, connections, depth, timeoutSeconds, recoverySeconds } = plan;
+  let begun: KernelDevice | null = null;
   const options: AttachOptions = {
     index: plan.device?.index ?? null,
     exportName,
@@ -117,12 +118,24 @@ async function makeFront(
     timeoutSeconds,
     recoverySeconds,
     predecessor,
+    // Whoever finds the device after this process was killed knows whose it is.
+    made(device, facts) {
+      begun = device;
+      writeRecord(recordOf({ device, facts }, plan));
+    },
     beforeTakeOver: () => predecessor === null ? Promise.resolve() : takeOver(plan, predecessor),
     log,
   };
-  const making = (front: Promise<FrontEnd>) => tellIfSlow(front, "the kernel to make the device");
+  const making = async (front: Promise<FrontEnd>, what = "the kernel to make the device") => {
+    try {
+      return await tellIfSlow(front, what);
+    } catch (error) {
+      if (begun !== null) removeRecord(begun.name, Deno.pid);
+      throw error;
+    }
+  };
   if (server === null) {
-    return await tellIfSlow(attachRemote(plan.remote!, options), "the server to answer");
+    return await making(attachRemote(plan.remote!, options), "the server to answer");
   }
   if (way === null) return await making(attachDevice(plan.via as Via, server, options));
   const failures: string[] = [];
@@ -255,7 +268,10 @@ function unresizable({ device }: FrontEnd): string {
   return `cannot resize ${device.path}: a remote server has it; detach it and attach it anew`;
 }
 
-function recordOf({ device, facts }: FrontEnd, plan: AttachPlan): DeviceRecord {
+function recordOf(
+  { device, facts }: Pick<FrontEnd, "device" | "facts">,
+  plan: AttachPlan,
+): DeviceRecord {
   return newRecord({
     device: device.path,
     name: device.name,

@@ -2,7 +2,7 @@
 // Detaching: nothing is lost on the way, and what it waits for is told.
 
 import { askAdmin } from "../../core/kernel/admin.ts";
-import { endDevice, isAttached } from "../../core/kernel/attach.ts";
+import { endDevice, isAttached, isHalfMade } from "../../core/kernel/attach.ts";
 import { type KernelDevice, parseDevice } from "../../core/kernel/names.ts";
 import { readRecord, readRecords, removeRecord, socketPath } from "../../core/kernel/state.ts";
 import { holders } from "../../core/kernel/sysfs.ts";
@@ -79,6 +79,8 @@ async function detach(device: KernelDevice, options: DetachOptions): Promise<voi
     const refusal = `cannot detach ${device.path}: it has not ended in time`;
     const ended = endDevice(device).then(() => until(() => !isAlive(record.pid)));
     await atMost(tellIfSlow(ended, `${device.path} to end`), options.timeoutMs, refusal);
+  } else if (isHalfMade(device)) {
+    await endDevice(device);
   }
   removeRecord(device.name, record.pid);
 }

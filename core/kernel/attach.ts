@@ -12,7 +12,7 @@ import { endByIoctl } from "./nbd_ioctl.ts";
 import { disconnectNbd } from "./nbd_netlink.ts";
 import { readSysfs } from "./sysfs.ts";
 import { UblkFlag } from "./ublk_abi.ts";
-import { attachUblk, endUblk, openControl } from "./ublk_front.ts";
+import { attachUblk, endUblk, hasUblk, openControl } from "./ublk_front.ts";
 
 /** Ways from the best to the one that every kernel has. */
 const PREFERENCE: readonly Via[] = ["ublk", "bdus", "nbd"];
@@ -75,6 +75,11 @@ async function prepare(via: Via): Promise<void> {
 /** Whether the kernel has the device now. */
 export function isAttached({ via, name }: KernelDevice): boolean {
   return readSysfs(via === "nbd" ? `block/${name}/pid` : `block/${name}/size`) !== null;
+}
+
+/** Whether there is something of a device whose process was killed while it made it. */
+export function isHalfMade({ via, index }: KernelDevice): boolean {
+  return via === "ublk" && hasUblk(index);
 }
 
 /** Ends a device, whoever serves it. What it still had to do fails. Rejects with SystemError. */

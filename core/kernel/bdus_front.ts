@@ -41,6 +41,7 @@ export async function attachBdus(server: Server, options: AttachOptions): Promis
   const made = predecessor === null ? session.create(info, facts) : session.takeOver(index!);
   facts.depth = made.depth;
   facts.queues = made.queues;
+  if (predecessor === null) options.made(kernelDevice("bdus", made.id), facts);
   await serve(server, session, made, exportName);
   return await appeared(made, facts);
 }

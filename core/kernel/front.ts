@@ -25,6 +25,11 @@ export interface AttachOptions {
   recoverySeconds: number;
   /** What the device was before its process died; null for a new device. */
   predecessor: DeviceRecord | null;
+  /**
+   * Called as soon as the kernel has given a new device its number, though it cannot be used yet: it may
+   * outlive this process from then on.
+   */
+  made(device: KernelDevice, facts: FrontFacts): void;
   /** Called when nothing stands in the way of taking the device over. */
   beforeTakeOver(): Promise<void>;
   log: FrontLog;

@@ -53,7 +53,7 @@ export async function buildModule(folder: string): Promise<string> {
     );
   }
   writeSources(folder, moduleSources());
-  await run("build the module", ["make", "-C", folder]);
+  await run("build the module", ["make", `-j${navigator.hardwareConcurrency}`, "-C", folder]);
   return `${folder}/${MODULE}.ko`;
 }
 

@@ -52,7 +52,7 @@ export async function makeNbdDevice(
 
 async function makeByNetlink(
   { facts, flags, source, outlivesPredecessor }: NbdMaterials,
-  { index: wanted, predecessor, connections, beforeTakeOver, log }: AttachOptions,
+  { index: wanted, predecessor, connections, made, beforeTakeOver, log }: AttachOptions,
 ): Promise<FrontEnd> {
   const settings: NbdSettings = { ...facts, flags };
   const links = new NbdLinks(source, log);
@@ -69,7 +69,7 @@ async function makeByNetlink(
     }
     const areItsOwn = predecessor === null || !outlivesPredecessor;
     links.begin({ index: index!, settings, sockets: sockets.splice(0), areItsOwn });
-    return startedFront(links, index!, facts, predecessor === null);
+    return startedFront(links, index!, facts, predecessor === null ? made : null);
   } catch (error) {
     links.stop();
     for (const fd of sockets) closeDescriptor(fd);
@@ -77,17 +77,21 @@ async function makeByNetlink(
   }
 }
 
-/** The front end of a device that has connections; takes back a new one that cannot be used. */
+/**
+ * The front end of a device that has connections. `made` is called for a new one, which is taken back
+ * where it cannot be used.
+ */
 function startedFront(
   links: NbdLinks,
   index: number,
   facts: FrontFacts,
-  isNew: boolean,
+  made: AttachOptions["made"] | null,
 ): FrontEnd {
   try {
+    made?.(kernelDevice("nbd", index), facts);
     return frontOf(links, index, facts);
   } catch (error) {
-    if (isNew) disconnectNbd(index);
+    if (made !== null) disconnectNbd(index);
     throw error;
   }
 }

@@ -19,7 +19,7 @@ import {
   sizeInBlocks,
 } from "./front.ts";
 import { kernelDevice } from "./names.ts";
-import { deviceNode } from "./sysfs.ts";
+import { deviceNode, readSysfs } from "./sysfs.ts";
 import { type UblkDeviceInfo, UblkFlag, type UblkParameters, UblkState } from "./ublk_abi.ts";
 import { UblkControlDevice } from "./ublk_control.ts";
 
@@ -56,6 +56,11 @@ export async function attachUblk(server: Server, options: AttachOptions): Promis
 export async function endUblk(device: number): Promise<void> {
   using control = await openControl();
   await end(control, device);
+}
+
+/** Whether the driver has a device, which may not have become a block device yet. */
+export function hasUblk(device: number): boolean {
+  return readSysfs(`class/ublk-char/ublkc${device}/dev`) !== null;
 }
 
 /** Opens the control device. Rejects with what is missing. */
@@ -104,7 +109,7 @@ async function make(
   server: Server,
   info: ExportInfo,
   facts: FrontFacts,
-  { index, exportName }: AttachOptions,
+  { index, exportName, made }: AttachOptions,
   features: number,
 ): Promise<FrontEnd> {
   // Nobody can take over what belongs to a user without rights.
@@ -123,6 +128,7 @@ async function make(
   facts.depth = added.depth;
   facts.queues = added.queues;
   try {
+    made(kernelDevice("ublk", device), facts);
     if (control.isUnprivileged) await untilGiven(device);
     await control.setParameters(device, parametersOf(info, facts, requestBytesMax));
     await serveQueues(server, added, exportName);

@@ -163,13 +163,12 @@ kernelTest(
   async (kernel) => {
     const headers = await kernelHeaders(kernel);
     const { release } = kernelOf(kernel);
-    // Module folders of guests cannot be written to: a layer of memory above makes them so.
+    // Module folders of guests cannot be written to, and depmod would read all of theirs.
     await succeedInGuest(
       `${prelude()}
 M=/lib/modules/${release}
-mkdir -p /run/layer
-mount -t tmpfs layer /run/layer; mkdir /run/layer/up /run/layer/work
-mount -t overlay -o lowerdir=$M,upperdir=/run/layer/up,workdir=/run/layer/work over $M
+mkdir few; cp $M/modules.* few
+mount --bind few $M
 refused "headers of Linux ${release} are not installed" sandblock kmod build /tmp/bdus
 if sandblock kmod status; then false; else [ $? = 2 ]; fi
 ln -sfn ${headers} $M/build

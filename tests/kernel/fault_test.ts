@@ -78,7 +78,7 @@ held = [os.urandom(4096) * 256 for _ in range(int(sys.argv[1]))]
 while True: time.sleep(1)
 PY
 attached=0
-for round in $(seq 12); do
+for round in $(seq 8); do
   fail ${module} $((round * 3 % 20))
   # The device, or a reason: what it is depends on where memory ran out.
   if dev=$(timeout $((20 * slowness)) "\${program[@]}" attach $via --timeout $((2 * slowness))s file disk.img); then
@@ -94,7 +94,7 @@ for round in $(seq 12); do
 done
 echo "attached $attached times"
 [ $attached -gt 0 ]
-kill $hog
+kill $hog || true
 dev=$(sandblock attach $via file disk.img)
 verify $dev --iodepth=16 --rw=randrw --bs=4k --size=4M
 sandblock detach $dev

@@ -100,7 +100,7 @@ wayTest(
   ({ chosen }) => `
 for round in 1 2 3; do
   for i in 1 2; do
-    (sandblock attach --device ${chosen} memory 1M > out.$i 2> text.$i; echo $? > status.$i) &
+    (if sandblock attach --device ${chosen} memory 1M > out.$i 2> text.$i; then echo 0; else echo $?; fi > status.$i) &
   done
   wait
   [ "$(sort status.* | tr -d '\\n')" = 01 ]

@@ -13,7 +13,7 @@ sandblock() { "\${program[@]}" "$@"; }
 refused() {
   local pattern=$1 text; shift
   if text=$("$@" 2>&1); then echo "not refused: $*"; return 1; fi
-  text=$(grep -vE '^(Try "|sandblock: waiting for )' <<< "$text") || true
+  text=$(grep -v '^sandblock: waiting for ' <<< "$text") || true
   [ "$(wc -l <<< "$text")" = 1 ] && grep -E "^sandblock: error: .*$pattern" <<< "$text" && return 0
   echo "refused in other words: $text"; return 1
 }
@@ -30,7 +30,7 @@ eventually() {
 # Nothing is attached, recorded or running.
 all_gone() {
   [ -z "$(ls /run/sandblock 2>/dev/null)" ] &&
-    ! ls -d /sys/block/nbd*/pid /sys/block/ublkb* /sys/block/bdus-* 2>/dev/null &&
+    ! ls -d /sys/block/nbd*/pid /sys/block/ublkb* /sys/class/ublk-char/* /sys/block/bdus-* 2>/dev/null &&
     ! pgrep -f "[/ ]sandblock.* attach"
 }
 # wrote DEV N: at least N writes have been carried out.

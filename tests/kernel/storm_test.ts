@@ -58,13 +58,14 @@ for signal in TERM INT KILL; do
     i=$((i + 1))
     # Other moments in each round.
     delay=$(awk "BEGIN { print $slowness * ($delay + $i % 7 * 0.04) }")
-    "\${program[@]}" attach $via --foreground memory 1M > out 2>&1 & pid=$!
+    # The shell has its background ignore SIGINT.
+    env --default-signal=INT "\${program[@]}" attach $via --foreground memory 1M > out 2>&1 & pid=$!
     sleep $delay
     kill -$signal $pid 2> /dev/null || true
     wait $pid || true
     if [ $signal = KILL ]; then
       # What was made remains, and says so. Without a record, it was not there yet.
-      for name in $(ls /run/sandblock 2> /dev/null | grep json); do
+      for name in $(ls /run/sandblock 2> /dev/null | grep 'json$'); do
         sandblock detach --no-flush /dev/\${name%.json}
       done
     fi

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What only ublk offers: several queues on threads of their own, and devices of users without rights.
+// What only ublk offers: devices of users without rights.
 
 import { kernelTest, type KernelTestOptions } from "./chosen.ts";
 import { succeedInGuest } from "./guest.ts";
@@ -12,34 +12,6 @@ function ublkTest(name: string, script: string, options: KernelTestOptions): voi
   };
   kernelTest(`ublk: ${name}`, body, options);
 }
-
-ublkTest(
-  "several queues are served by threads of their own, also by the next process",
-  `
-truncate -s 32M disk.img
-verify() {
-  fio --direct=1 --ioengine=libaio --iodepth=16 --rw=randwrite --bs=4k --size=4M --verify=crc32c \\
-    --verify_fatal=1 --output-format=terse --filename=$dev --name=a --cpus_allowed=0 --offset=0 \\
-    --name=b --cpus_allowed=1 --offset=16M
-}
-dev=$(sandblock attach --via ublk --queues 2 file disk.img)
-queues=/sys/block/$(basename $dev)/mq
-[ "$(ls $queues | wc -l)" = 2 ]
-sandblock status $dev | grep -E "^  Queues +2 of 128 requests"
-verify > fio.log 2>&1 || { cat fio.log; false; }
-verify > fio.log 2>&1 & fio=$!
-sleep 0.5
-kill -9 $(device_pid $dev)
-sandblock attach --recover $dev file disk.img
-wait $fio || { cat fio.log; false; }
-sandblock status $dev | grep -E "^  Queues +2 of 128 requests"
-sandblock detach $dev
-dev=$(sandblock attach --via ublk --queues 2 memory 32M)
-verify > fio.log 2>&1 || { cat fio.log; false; }
-sandblock detach $dev
-all_gone`,
-  { among: ["6.12", "7.2"], thorough: true },
-);
 
 ublkTest(
   "a user without rights makes a device where udev allows it",
