@@ -63,8 +63,8 @@ export const STACKS: readonly Stack[] = [
     sandblock: ["cache"],
     nbdkit: ["cache"],
     parameters: () => ["cache-min-block-size=4096"],
-    // nbdkit's has no bound unless it is given one.
-    ours: (size) => [`cache-max-size=${size + 16 * MIB}`],
+    // nbdkit's has no bound unless it is given one; beyond 95 % of it blocks are taken out.
+    ours: (size) => [`cache-max-size=${2 * size}`],
     shareMin: 0,
   },
   {

@@ -54,7 +54,10 @@ export function nodeServer(graph: Graph, executable: string): Server {
       const files = filesOf(graph, place);
       // An array takes some of its devices for itself, so it gets devices of its own, which are larger.
       if (graph.id === "parity") files[0] = `${place.file}.parity-0`;
-      for (const file of files) if (file !== place.file) makeSparse(file, place.size);
+      // The page cache of a file that is written at once has larger pieces, which makes reading it faster,
+      // so those that are compared with the row's file are made as that was.
+      const make = graph.id === "parity" ? makeSparse : makeFile;
+      for (const file of files) if (file !== place.file) make(file, place.size);
       const launch = plain.launch(place);
       const at = launch.args.indexOf("file");
       return { ...launch, args: [...launch.args.slice(0, at), ...graph.words(files)] };
