@@ -53,5 +53,7 @@ export interface ExportInfo {
   blockSize: BlockSize;
   /** What clients are told where that is something else: advice that nobody is held to. */
   advertised?: BlockSize;
+  /** Writes are wanted whole, not in parts while their payload still arrives. */
+  wholeWrites?: boolean;
   can: Capabilities;
 }

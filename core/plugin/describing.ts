@@ -92,8 +92,15 @@ export class Describing {
       rotational: info.rotational === 1,
       blockSize: blockSizeOf(info),
       ...advertised !== undefined && { advertised },
+      ...this.#wantsWholeWrites(handle) && { wholeWrites: true },
       can,
     };
+  }
+
+  /** What it passes on has to be whole where somebody below wants that. */
+  #wantsWholeWrites(handle: number): boolean {
+    const children = this.#below.next.handles.get(handle)?.children ?? [];
+    return this.#node.wholeWrites || children.some(({ info }) => info.wholeWrites === true);
   }
 
   #size(handle: number, mayDefer: boolean): bigint {

@@ -52,6 +52,8 @@ export interface NodeManifest {
   metrics: MetricDeclaration[];
   /** Buffers begin at multiples of this many bytes. */
   alignment: number;
+  /** A write of a client is one call, not one for each part of its payload that has arrived. */
+  wholeWrites: boolean;
   /** Instances that answer requests where threads are blocking; else 1. */
   instances: number;
 }
@@ -65,6 +67,7 @@ export const PLAIN_NODE: NodeManifest = {
   capabilities: [],
   metrics: [],
   alignment: 1,
+  wholeWrites: false,
   instances: 1,
 };
 
@@ -78,6 +81,7 @@ export const NODE_KEYS = [
   "capabilities",
   "metrics",
   "alignment",
+  "whole_writes",
   "instances",
 ];
 
@@ -104,6 +108,7 @@ export function checkNode(fields: Fields, kind: "plugin" | "filter"): NodeManife
     capabilities: checkCapabilities(fields),
     metrics: checkMetrics(fields),
     alignment: checkAlignment(fields),
+    wholeWrites: fields.boolean("whole_writes"),
     instances: checkInstances(fields),
   };
 }

@@ -37,6 +37,8 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
   readonly info: ExportInfo;
   readonly host: Host;
   onResize: (() => void) | null = null;
+  /** Absent where the plugin has no `sb_place`: parts of writes then end where blocks do. */
+  readonly place?: (length: number, offsetHigh: number, offsetLow: number) => number;
   readonly #handle: number;
   readonly #onClose: (handle: number) => void;
   readonly #pread: RangeCall;
@@ -73,6 +75,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     this.#cache = calls.sb_cache ?? forward;
     this.#extents = calls.sb_extents ?? forward;
     this.#place = calls.sb_place ?? null;
+    if (this.#place !== null) this.place = (length, high, low) => this.#placeOf(length, high, low);
     this.below = below;
     this.#routes = below === null ? null : routesBelow(this, below);
   }
@@ -133,7 +136,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     this.#onClose(this.#handle);
   }
 
-  place(length: number, offsetHigh: number, offsetLow: number): number {
+  #placeOf(length: number, offsetHigh: number, offsetLow: number): number {
     const { host } = this;
     if (this.#place === null || host.depth !== 0) return 0;
     let pointer = 0;

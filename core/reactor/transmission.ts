@@ -20,7 +20,7 @@ import type { DeviceContext } from "./device_context.ts";
 import type { Gather } from "./gather.ts";
 import type { InflightRequest } from "./inflight_request.ts";
 import { NO_ROOM, ReceiveBuffer } from "./receive_buffer.ts";
-import { PART_UNIT, STREAM_BYTES_MIN, WriteStream } from "./write_stream.ts";
+import { partUnit, STREAM_BYTES_MIN, WriteStream } from "./write_stream.ts";
 import { type PhaseHost, type ServingPhase, Turn } from "./phase.ts";
 
 /** Answers are sent when so many bytes or segments of them have come together within a turn. */
@@ -388,7 +388,8 @@ export class Transmission implements ServingPhase, RequestSink {
     if (streamed && verdict === 0) {
       this.#received.consume(this.#headerLength);
       // Only when all that has arrived is passed on can the rest be received in its place.
-      const unit = this.#writer !== null ? 1 : Math.max(PART_UNIT, this.#session.alignmentMask + 1);
+      const { minimum, preferred } = this.#session.export.info.blockSize;
+      const unit = this.#writer !== null ? 1 : partUnit(minimum, preferred);
       this.#stream = new WriteStream(request, payload, unit);
       return true;
     }
@@ -404,7 +405,8 @@ export class Transmission implements ServingPhase, RequestSink {
   /** FUA is for the whole at once: parts would each have to wait for the disk. */
   #isStreamed(request: InflightRequest, payload: number): boolean {
     return request.command === Command.Write && payload >= STREAM_BYTES_MIN &&
-      (request.flags & RequestFlag.Fua) === 0 && !this.#draining;
+      (request.flags & RequestFlag.Fua) === 0 && !this.#draining &&
+      this.#session.export.info.wholeWrites !== true;
   }
 
   /** Passes on the next part of a large write. False while too little of it is there. */

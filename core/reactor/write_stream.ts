@@ -9,8 +9,13 @@ import type { InflightRequest } from "./inflight_request.ts";
 export const STREAM_BYTES_MIN = 64 * 1024;
 /** The largest part. */
 const PART_BYTES_MAX = 256 * 1024;
-/** Parts but the last are multiples of this, unless nothing may be left of what has arrived. */
-export const PART_UNIT = 4096;
+/** Parts but the last end at multiples of this at least, unless nothing may be left of what has arrived. */
+const PART_UNIT = 4096;
+
+/** Where parts of a write to an export with these block sizes end: both powers of two. */
+export function partUnit(minimum: number, preferred: number): number {
+  return Math.max(PART_UNIT, minimum, Math.min(preferred, PART_BYTES_MAX));
+}
 
 /** See the top of this file. */
 export class WriteStream {
@@ -24,8 +29,8 @@ export class WriteStream {
   readonly #unit: number;
 
   /**
-   * `whole` is valid, and stays out of the pool of requests until it is answered. Parts end at a
-   * multiple of `unit` bytes, or anywhere when it is 1.
+   * `whole` is valid, and stays out of the pool of requests until it is answered. Parts end at
+   * multiples of `unit` bytes of the export, a power of two, so anywhere when it is 1.
    */
   constructor(readonly whole: InflightRequest, payload: number, unit: number) {
     this.left = payload;
@@ -41,7 +46,7 @@ export class WriteStream {
   partLength(available: number): number {
     if (available >= this.left && this.left <= PART_BYTES_MAX) return this.left;
     const most = Math.min(available, PART_BYTES_MAX);
-    return most - most % this.#unit;
+    return Math.max(0, most - ((this.#low + most) & (this.#unit - 1)));
   }
 
   /** Lower half of the offset of the next byte, and what it carries into the upper. */

@@ -139,6 +139,11 @@ export class WireClient implements AsyncDisposable {
     return whole.cookie;
   }
 
+  /** The cookie of a request that the caller sends by itself. */
+  expect(request: ClientRequest): bigint {
+    return this.#expect(request).cookie;
+  }
+
   /** Sends all requests in one piece and waits for the answers to them. */
   async requestAll(requests: readonly ClientRequest[]): Promise<Answer[]> {
     const whole = requests.map((request) => this.#expect(request));

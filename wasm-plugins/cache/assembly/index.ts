@@ -210,6 +210,8 @@ function usualBlock(): u64 {
 export function sb_info(handle: i32, out: usize): i32 {
   const info = changetype<Info>(out);
   const child = infoOf(handle, 0);
+  const bytes = max(blockSize ? blockSize : usualBlock(), <u64>info.blockMinimum);
+  if (bytes <= <u64>info.blockMaximum) info.blockPreferred = max(info.blockPreferred, <u32>bytes);
   info.write = child.write;
   info.flush = Support.Native;
   // A write that has to be durable goes below at once.

@@ -184,6 +184,8 @@ function setUp(handle: i32): i32 {
 
 export function sb_info(handle: i32, out: usize): i32 {
   const info = changetype<Info>(out);
+  const bytes = max(blockSize, <u64>info.blockMinimum);
+  if (bytes <= <u64>info.blockMaximum) info.blockPreferred = max(info.blockPreferred, <u32>bytes);
   info.flush = Support.Native;
   info.fua = Support.Native;
   info.trim = Support.Native;
