@@ -24,6 +24,11 @@ export async function useNodes(...folders: string[]): Promise<void> {
   }
 }
 
+/** Has `node` know a module that was built before by `name`. */
+export function useModule(name: string, bytes: Uint8Array<ArrayBuffer>): void {
+  prepared.set(name, preparePlugin(bytes));
+}
+
 /**
  * A node of a graph above others: `node("offset offset=1M", node("memory 4M"))`; `file` works, too. Words
  * that begin with `+` are what it is allowed: `node("rate +read=/tmp rate-file=/tmp/x", ...)`.

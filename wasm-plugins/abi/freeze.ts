@@ -4,20 +4,33 @@
 // there already is never replaced.
 
 import { ABI_MAJOR, ABI_MINOR } from "../../core/plugin/abi.ts";
+import { component, componentWat } from "../../core/plugin/component/test_component.ts";
 import { readManifest } from "../../core/plugin/manifest.ts";
+import { compileSubject } from "../../tests/sdk/subject.ts";
 
 const BUILT = new URL("../../dist/plugins/", import.meta.url);
 const FROZEN = new URL(`frozen/${ABI_MAJOR}.${ABI_MINOR}/`, import.meta.url);
 
-function freeze(): string[] {
+/** What comes with sandblock, what the conformance kit is tested with, and a component. */
+async function modules(): Promise<Uint8Array[]> {
+  const bundled = [...Deno.readDirSync(BUILT)].map(({ name }) => name)
+    .filter((name) => name.endsWith(".wasm"))
+    .map((name) => Deno.readFileSync(new URL(name, BUILT)));
+  return [
+    ...bundled,
+    await compileSubject("disk"),
+    await compileSubject("filter"),
+    component(componentWat(), { name: "component" }),
+  ];
+}
+
+async function freeze(): Promise<string[]> {
   Deno.mkdirSync(FROZEN);
   const kept: string[] = [];
-  for (const { name } of Deno.readDirSync(BUILT)) {
-    if (!name.endsWith(".wasm")) continue;
-    const bytes = Deno.readFileSync(new URL(name, BUILT));
-    const { abi } = readManifest(bytes);
+  for (const bytes of await modules()) {
+    const { abi, name } = readManifest(new Uint8Array(bytes));
     if (abi !== `${ABI_MAJOR}.${ABI_MINOR}`) continue;
-    Deno.writeFileSync(new URL(name, FROZEN), bytes, { createNew: true });
+    Deno.writeFileSync(new URL(`${name}.wasm`, FROZEN), bytes, { createNew: true });
     kept.push(name);
   }
   return kept.sort();
@@ -25,7 +38,7 @@ function freeze(): string[] {
 
 if (import.meta.main) {
   try {
-    console.log(`${FROZEN.pathname}: ${freeze().join(" ")}`);
+    console.log(`${FROZEN.pathname}: ${(await freeze()).join(" ")}`);
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
     console.error(`error: cannot freeze ABI ${ABI_MAJOR}.${ABI_MINOR}: that was done already`);
