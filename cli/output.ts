@@ -15,12 +15,15 @@ export function printBytes(bytes: Uint8Array): void {
   write(Deno.stdout, bytes);
 }
 
-/** Prints `text` on standard error, if anybody reads it. */
+/**
+ * Prints `text` on standard error, if that can be: a reader or terminal that has gone, or a full disk, must
+ * not take a server with it that wants to log something.
+ */
 export function printError(text: string): void {
   try {
     write(Deno.stderr, encoder.encode(text));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  } catch {
+    // There is nowhere else to say so.
   }
 }
 

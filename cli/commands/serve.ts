@@ -80,8 +80,8 @@ export const serve = command({
         "the exit status is 0. A second such signal stops it at once, with exit status 1.",
         "SIGHUP reads the file of --policy again, or the policies of --config. Clients stay connected, and what they ask for next is " +
         "decided by the new rules; a file with errors changes nothing but is told of in the log. " +
-        "Where standard input is a terminal, SIGHUP means that the terminal has gone, and stops the " +
-        "server like SIGTERM.",
+        "When standard input was a terminal that has gone, SIGHUP stops the server like SIGTERM, and so it " +
+        "does on a terminal where there is nothing to read again.",
       ],
     },
     {

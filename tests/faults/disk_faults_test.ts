@@ -108,3 +108,19 @@ Deno.test("a file without permission to write is served read-only or refused in 
   assert.equal(await client.write(0, noise(512)), 1);
   assertSameBytes(Deno.readFileSync(path), noise(4096));
 });
+
+Deno.test("a log that cannot be written costs nobody anything", async () => {
+  using directory = new TestDirectory();
+  const policy = directory.write("rules.policy", "default allow\nlog write\n");
+  const wrapper = ["sh", "-c", 'exec "$@" 2>/dev/full', "sh"];
+  await using server = await TestServer.start(["-v", "--policy", policy, "memory", "1M"], {
+    wrapper,
+  });
+  for (let i = 0; i < 3; i++) {
+    await using client = await server.client();
+    assert.equal(await client.write(4096 * i, noise(4096)), 0);
+    server.signal("SIGHUP");
+  }
+  await using client = await server.client();
+  assertSameBytes(await client.read(8192, 4096), noise(4096));
+});
