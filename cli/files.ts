@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Files that the command line itself reads and writes, with errors in our words.
 
+/** What people write, such as rules and configurations, is shorter; a server reads it again while it runs. */
+export const TEXT_BYTES_MAX = 4 * 1024 * 1024;
+
 /**
  * The contents of a file. `what` names it in the error: `plugin`, `manifest`. With `bytesMax` a longer one,
  * or one without end, is refused before it fills the memory.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { inspectConfig } from "./config/load.ts";
 import { readFile } from "./files.ts";
+import { readPolicy } from "./policy/files.ts";
 
 Deno.test("a file that is too long is refused before it fills the memory", () => {
   const path = Deno.makeTempFileSync();
@@ -28,4 +30,10 @@ Deno.test("a file without end is refused, and an empty one is read", () => {
   assert.throws(() => readFile("plugin", "/nothing", 1000), {
     message: /No such file or directory$/,
   });
+});
+
+Deno.test("what people write is refused when it is far too long to be that", () => {
+  const refused = (load: () => unknown) => assert.throws(load, /it has more than 4194304 bytes/);
+  refused(() => inspectConfig("/dev/zero"));
+  refused(() => readPolicy("/dev/zero"));
 });

@@ -47,9 +47,14 @@ function pluginPageName({ name, kind }: Manifest): string {
   return `sandblock-${name}-${kind}`;
 }
 
-function pluginPage(manifest: Manifest, manual: string | null): Page {
-  const { name, description, parameters } = manifest;
-  const synopsis = usageForms(manifest, name).map((form) => `sandblock serve ${form}`);
+/** The page of a plugin that is called `called` on the command line. */
+export function pluginPage(
+  manifest: Manifest,
+  manual: string | null = null,
+  called = manifest.name,
+): Page {
+  const { description, parameters } = manifest;
+  const synopsis = usageForms(manifest, called).map((form) => `sandblock serve ${form}`);
   const values = valueForms(parameters).map(([term, form]) => ({ term, blocks: [`${form}.`] }));
   const about = manual === null ? sectionsOf(manifest) : readSections(manifest, manual);
   const seeAlso = about.filter(({ title }) => title === SEE_ALSO).flatMap(({ blocks }) => blocks);

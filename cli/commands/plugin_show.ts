@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `sandblock plugin show`: what a plugin is, takes, provides and may use.
 
+import { bundledGrants, NO_GRANTS } from "../../core/plugin/grants.ts";
 import { command } from "../declare/declaration.ts";
 import { descriptionJson, descriptionText } from "../describe.ts";
 import { inspectPlugin } from "../inspect.ts";
@@ -36,9 +37,14 @@ export const pluginShow = command({
       return 0;
     }
     const description = inspectPlugin(name!);
+    const { manifest, path, memoryMaximum } = description;
+    // What comes with sandblock gets some of what it asks for unasked.
+    const isBundled = path === null && memoryMaximum !== null;
     if (allow !== undefined) {
-      description.grants = new Allowances(allow).of(name!, description.manifest, true);
-    }
+      const allowances = new Allowances(allow);
+      description.grants = allowances.of(name!, manifest, true, isBundled);
+      allowances.checkNames();
+    } else if (isBundled) description.grants = bundledGrants(manifest, NO_GRANTS);
     print(json ? descriptionJson(description) : descriptionText(description));
     return 0;
   },

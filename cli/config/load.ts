@@ -4,7 +4,7 @@
 import type { ExportsOffer } from "../../core/control/options.ts";
 import { absolutePath } from "../../core/plugin/path.ts";
 import type { Policy } from "../../core/policy/loaded.ts";
-import { readFile } from "../files.ts";
+import { readFile, TEXT_BYTES_MAX } from "../files.ts";
 import { type Config, readConfig } from "./config.ts";
 import { Offering } from "./offer.ts";
 import type { Fault } from "./read.ts";
@@ -68,7 +68,7 @@ export function faultLines(path: string, faults: readonly Fault[]): string {
 }
 
 function parse(path: string): ParsedConfig | { faults: readonly Fault[] } {
-  const bytes = readFile("configuration", path);
+  const bytes = readFile("configuration", path, TEXT_BYTES_MAX);
   let source: string;
   try {
     source = new TextDecoder("utf-8", { fatal: true }).decode(bytes);

@@ -4,12 +4,12 @@
 import { type Diagnostic, PolicyError } from "../../core/policy/diagnostic.ts";
 import { type LoadedPolicy, loadPolicy } from "../../core/policy/loaded.ts";
 import { PluginError } from "../../core/plugin/errors.ts";
-import { readFile } from "../files.ts";
+import { readFile, TEXT_BYTES_MAX } from "../files.ts";
 
 /** The policy in a file. Throws Error with one sentence about the first thing that is wrong. */
 export function readPolicy(path: string): LoadedPolicy {
   try {
-    return loadPolicy(readFile("policy", path), path);
+    return loadPolicy(readFile("policy", path, TEXT_BYTES_MAX), path);
   } catch (error) {
     if (!(error instanceof PolicyError) && !(error instanceof PluginError)) throw error;
     throw new Error(`cannot use policy "${path}": ${error.message}`);
@@ -18,7 +18,7 @@ export function readPolicy(path: string): LoadedPolicy {
 
 /** The policy in a file, or all that is wrong with its rules. Throws Error for other failures. */
 export function inspectPolicy(path: string): LoadedPolicy | { errors: readonly Diagnostic[] } {
-  const bytes = readFile("policy", path);
+  const bytes = readFile("policy", path, TEXT_BYTES_MAX);
   try {
     return loadPolicy(bytes, path);
   } catch (error) {

@@ -2,7 +2,7 @@
 // What `policy test` does.
 
 import { EXIT_FAILURE } from "../errors.ts";
-import { readFile } from "../files.ts";
+import { readFile, TEXT_BYTES_MAX } from "../files.ts";
 import { print } from "../output.ts";
 import { readCases } from "./cases.ts";
 import { readPolicy } from "./files.ts";
@@ -11,7 +11,8 @@ import { runCase } from "./run_case.ts";
 /** Runs the cases of one file through the policy in another; the exit status. */
 export function testPolicyFile(path: string, casesPath: string): number {
   const { policy } = readPolicy(path);
-  const cases = readCases(new TextDecoder().decode(readFile("cases", casesPath)), casesPath);
+  const text = new TextDecoder().decode(readFile("cases", casesPath, TEXT_BYTES_MAX));
+  const cases = readCases(text, casesPath);
   const instance = new WebAssembly.Instance(policy.module);
   let failed = 0;
   for (const one of cases) {

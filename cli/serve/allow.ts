@@ -2,12 +2,24 @@
 // --allow: which node of a command line is granted what. `read=DIR` is for the plugin, `cow:write=DIR`
 // for the node of that name, as it is written there or as its manifest has it.
 
-import { bundledGrants, checkGrants, type Grants, parseGrants } from "../../core/plugin/grants.ts";
+import {
+  bundledGrants,
+  checkGrants,
+  type Grants,
+  isAsked,
+  parseGrants,
+} from "../../core/plugin/grants.ts";
 import { CAPABILITIES, isCapability } from "../../core/plugin/capabilities.ts";
 import { ParameterError } from "../../core/plugin/errors.ts";
 import type { Manifest } from "../../core/plugin/manifest.ts";
 import { didYouMean } from "../../core/plugin/suggest.ts";
 import { UsageError } from "../errors.ts";
+
+/** A node by the name that is written for it. */
+export interface NamedManifest {
+  name: string;
+  manifest: Manifest;
+}
 
 /** See the top of this file. */
 export class Allowances {
@@ -15,9 +27,11 @@ export class Allowances {
   readonly #named = new Map<string, string[]>();
   readonly #used = new Set<string>();
   readonly #known = new Set<string>();
+  readonly #others: readonly NamedManifest[];
 
-  /** `texts`: the values of --allow. */
-  constructor(texts: readonly string[] = []) {
+  /** `texts`: the values of --allow. `others`: nodes besides the plugin, which may have been meant. */
+  constructor(texts: readonly string[] = [], others: readonly NamedManifest[] = []) {
+    this.#others = others;
     for (const text of texts) {
       const { node, grant } = split(text);
       if (node === null) this.#main.push(grant);
@@ -38,9 +52,24 @@ export class Allowances {
       texts.push(...this.#named.get(one)!);
     }
     const given = parsed(texts);
+    if (isMain) this.#checkMeant(name, manifest);
     const grants = isBundled ? bundledGrants(manifest, given) : given;
     checkGrants(manifest, grants, isMain ? "--allow " : `--allow ${name}:`);
     return grants;
+  }
+
+  /** Throws UsageError for what the plugin does not ask for and another node does. */
+  #checkMeant(plugin: string, manifest: Manifest): void {
+    for (const text of this.#main) {
+      const word = /^[^=]*/.exec(text)![0];
+      if (!isCapability(word) || isAsked(manifest, word)) continue;
+      const meant = this.#others.find((other) => isAsked(other.manifest, word));
+      if (meant === undefined) continue;
+      throw new UsageError(
+        `cannot allow "${plugin}" to ${CAPABILITIES[word]}: it does not ask for that; ` +
+          `write --allow ${meant.name}:${text} for "${meant.name}", which does`,
+      );
+    }
   }
 
   /** To be called when all nodes are known. Throws UsageError for a name that none of them has. */

@@ -69,3 +69,18 @@ Deno.test("what cannot be meant is refused in one sentence", () => {
     { write: { required: true, description: "where it keeps blocks" } },
   );
 });
+
+Deno.test("a grant that another node asks for says how that is written", () => {
+  const others = [
+    { name: "xor", manifest: manifest("xor") },
+    { name: "./my.wasm", manifest: manifest("cache", FILES) },
+  ];
+  const grant = (text: string) => {
+    new Allowances([text], others).of("file", manifest("file"), true);
+  };
+  assert.throws(() => grant("write=/ssd"), {
+    message: 'cannot allow "file" to read and write files: it does not ask for that; ' +
+      'write --allow ./my.wasm:write=/ssd for "./my.wasm", which does',
+  });
+  assert.throws(() => grant("clock"), /it asks for nothing/);
+});

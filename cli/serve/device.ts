@@ -14,7 +14,7 @@ import { isInherited } from "../../native/descriptor.ts";
 import { usageForms } from "../describe.ts";
 import { UsageError } from "../errors.ts";
 import { findPlugin, type Source, withReason } from "../plugins.ts";
-import { Allowances } from "./allow.ts";
+import { Allowances, type NamedManifest } from "./allow.ts";
 import { type GraphNode, parseGraph } from "./graph.ts";
 import type { Plan } from "./plan.ts";
 
@@ -32,7 +32,8 @@ export function prepareDevice(plan: DevicePlan): DeviceOptions {
   const layers = filters.map((name) => ({ name, source: findFilter(name) }));
   const shared = [...layers, { name: node.name, source: leaf }];
   const given = distribute(shared, node.parameters);
-  const allow = new Allowances(plan.allow);
+  const others = plan.allow === undefined ? [] : [...layers, ...nodesBelow(node)];
+  const allow = new Allowances(plan.allow, others.map(manifestOf));
   let device = prepareNode({ ...node, parameters: given.pop()! }, leaf, plan, allow, true);
   // The first filter on the command line is the first that a request gets to.
   for (const { name, source } of layers.toReversed()) {
@@ -40,6 +41,18 @@ export function prepareDevice(plan: DevicePlan): DeviceOptions {
   }
   allow.checkNames();
   return device;
+}
+
+/** All nodes in brackets, each before those below it. */
+function nodesBelow({ children }: GraphNode): { name: string; source: Source }[] {
+  return children.flatMap((child) => [
+    { name: child.name, source: findPlugin(child.name) },
+    ...nodesBelow(child),
+  ]);
+}
+
+function manifestOf({ name, source }: { name: string; source: Source }): NamedManifest {
+  return { name, manifest: source.manifest };
 }
 
 function findFilter(name: string): Source {

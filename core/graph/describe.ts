@@ -7,6 +7,7 @@ import { toBigInt } from "../block/uint64.ts";
 import type { DeviceOptions } from "../control/options.ts";
 import { grantTexts, NO_GRANTS } from "../plugin/grants.ts";
 import type { ThreadModel } from "../plugin/manifest.ts";
+import { isParallel } from "./nodes.ts";
 
 /** A node with what is known of it. */
 export interface GraphView {
@@ -25,7 +26,7 @@ export interface GraphView {
   can: Record<keyof Capabilities, "none" | "emulate" | "native">;
   /** What it was allowed beyond its own memory, as --allow has it. */
   allowed: string[];
-  /** What the nodes below can all do and this one cannot. */
+  /** What all nodes below can do, or one beside it on the same node, and this one cannot. */
   limits: string[];
   children: GraphView[];
 }
@@ -58,9 +59,46 @@ export function viewGraph(options: DeviceOptions, opened: OpenExport): GraphView
     alignment: options.kind === "file" ? 1 : options.prepared.manifest.node?.alignment ?? 1,
     can: can as GraphView["can"],
     allowed: options.kind === "file" ? [] : grantTexts(options.grants ?? NO_GRANTS),
-    limits: limitsOf(info, below.map((child) => child.info)),
-    children: nodes.map((child, index) => viewGraph(child, below[index]!)),
+    limits: [
+      ...limitsOf(info, below.map((child) => child.info)),
+      ...nodes.length > 0 && !isParallel(options) && nodes.every(isParallel) ? [ONE_THREAD] : [],
+    ],
+    children: nodes.map((child, index) => {
+      const view = viewGraph(child, below[index]!);
+      const limits = new Set([...view.limits, ...limitsBeside(nodes, below, index)]);
+      return { ...view, limits: [...limits] };
+    }),
   };
+}
+
+const ONE_THREAD = "one thread";
+
+/** What node `index` takes away of that which others on the same node can do. */
+function limitsBeside(
+  nodes: readonly DeviceOptions[],
+  opened: readonly OpenExport[],
+  index: number,
+): string[] {
+  if (nodes.length < 2) return [];
+  const { can, blockSize } = opened[index]!.info;
+  const others = opened.filter((_, other) => other !== index).map(({ info }) => info);
+  const lost = CAPABILITIES.filter((name) => {
+    return can[name] === Support.None && others.some((other) => other.can[name] !== Support.None);
+  }).map((name) => `no ${word(name)}`);
+  const { minimum, maximum } = blockSize;
+  if (others.some((other) => other.blockSize.maximum > maximum)) lost.push(atMost(maximum));
+  if (others.some((other) => other.blockSize.minimum < minimum)) lost.push(atLeast(minimum));
+  const parallel = nodes.map(isParallel);
+  if (!parallel[index] && parallel.includes(true)) lost.push(ONE_THREAD);
+  return lost;
+}
+
+function atMost(bytes: number): string {
+  return `blocks of at most ${bytes}`;
+}
+
+function atLeast(bytes: number): string {
+  return `blocks of at least ${bytes}`;
 }
 
 /** The tree as lines, with what each node limits. */
@@ -108,8 +146,8 @@ function limitsOf(info: ExportInfo, below: readonly ExportInfo[]): string[] {
   }).map((name) => `no ${word(name)}`);
   const least = Math.min(...below.map(({ blockSize }) => blockSize.maximum));
   const most = Math.max(...below.map(({ blockSize }) => blockSize.minimum));
-  if (info.blockSize.maximum < least) lost.push(`blocks of at most ${info.blockSize.maximum}`);
-  if (info.blockSize.minimum > most) lost.push(`blocks of at least ${info.blockSize.minimum}`);
+  if (info.blockSize.maximum < least) lost.push(atMost(info.blockSize.maximum));
+  if (info.blockSize.minimum > most) lost.push(atLeast(info.blockSize.minimum));
   return lost;
 }
 

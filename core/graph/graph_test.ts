@@ -85,6 +85,7 @@ Deno.test("the view of a graph tells what each node can do and which one limits 
     "│     size 65536",
     "│     blocks 1 to 33554432, preferably 4096",
     "│     can write, zero (emulated), fast zero (emulated), multi conn",
+    "│     limits: one thread",
     "└─ b 1 (plugin, parallel)",
     "      size 65536",
     "      blocks 1 to 33554432, preferably 4096",
@@ -92,4 +93,22 @@ Deno.test("the view of a graph tells what each node can do and which one limits 
   ]);
   opened.close();
   device.close();
+});
+
+Deno.test("the view of a graph tells which of several nodes side by side takes something away", () => {
+  const path = Deno.makeTempFileSync();
+  Deno.truncateSync(path, 65536);
+  const two = { ...FILTER, threads: "parallel", children: { minimum: 2, maximum: 2 } };
+  const options = node(laterWat(PREAD_AND_SIZE), two, disk("a"), file(path));
+  const device = build(options);
+  const opened = device.open("", { readOnly: false, peer: "" });
+  const { limits, children } = viewGraph(options, opened);
+  assert(!limits.includes("one thread"), "that is what stands below");
+  for (const lost of ["no flush", "no fua", "no trim", "no extents", "one thread"]) {
+    assert(children[0]!.limits.includes(lost), lost);
+  }
+  assert.deepEqual(children[1]!.limits, []);
+  opened.close();
+  device.close();
+  Deno.removeSync(path);
 });

@@ -138,7 +138,11 @@ export function isGranted(grants: Grants, capability: Capability): boolean {
   }
 }
 
-/** What the plugin asks for; one that asks to write may also be allowed to read only. */
+/** Whether a plugin asks for `capability`; one that asks to write may also be allowed to read only. */
+export function isAsked({ node }: Manifest, capability: Capability): boolean {
+  return asks(node?.capabilities ?? [], capability);
+}
+
 function asks(requests: readonly CapabilityRequest[], capability: Capability): boolean {
   return requests.some(({ name }) => {
     return name === capability || (name === "write" && capability === "read");

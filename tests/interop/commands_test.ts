@@ -45,6 +45,7 @@ Deno.test("a plugin of one's own is shown, and helped with by its path", async (
   assert.match(await shows("plugin", "show", path), /\n {2}From {2,}.*mine\.wasm\n/);
   assert.match(await shows("serve", "--help", path), /^Usage: sandblock serve .*\/mine\.wasm/s);
   assert.equal(JSON.parse(await shows("plugin", "show", "--json", path)).path, path);
+  assert.match(await shows("man", path), /^\.TH (.*\n)*.*serve .*mine/);
 });
 
 Deno.test("the manual is carried along, with what there is to know about each plugin", async () => {
