@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What a client may know of an export before it sends requests: size, block sizes, capabilities.
+// What a client may know of an export before it sends requests: size, block sizes, capabilities, zones.
+
+import type { ZoneInfo } from "./zones.ts";
 
 /** How a capability is provided: not at all, by the host out of other calls, or by the device. */
 export const Support = { None: 0, Emulate: 1, Native: 2 } as const;
@@ -56,4 +58,6 @@ export interface ExportInfo {
   /** Writes are wanted whole, not in parts while their payload still arrives. */
   wholeWrites?: boolean;
   can: Capabilities;
+  /** Its zones; absent where it has none. */
+  zones?: ZoneInfo;
 }

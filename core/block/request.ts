@@ -4,7 +4,7 @@
 
 import type { PayloadMemory } from "./memory.ts";
 
-/** What a request asks for. The numbers are NBD's (proto.md, "Request types"). */
+/** What a request asks for. The numbers are NBD's (proto.md, "Request types"). Others are in zones.ts. */
 export const Command = {
   Read: 0,
   Write: 1,
@@ -54,6 +54,10 @@ export const Piece = {
   Error: 4,
   /** An extent of a block status; `value` is its status flags (ExtentFlag). */
   Extent: 5,
+  /** A zone of a report; zones follow on one another. */
+  Zone: 6,
+  /** Where an append has written; `value` is the offset in the export. */
+  Place: 7,
 } as const;
 
 /** Status flags of an extent, as base:allocation defines them. */
@@ -154,21 +158,31 @@ export class Request {
     this.#add(Piece.Extent, lengthHigh, lengthLow, flags);
   }
 
+  /** Adds a zone to a report. `pointer`: where it is written next, in the zone; `state`: see zones.ts. */
+  zone(capacity: number, pointer: number, state: number): void {
+    this.#add(Piece.Zone, capacity, pointer, state);
+  }
+
+  /** Says where an append has written. */
+  appended(offset: number): void {
+    this.#add(Piece.Place, 0, 0, offset);
+  }
+
   pieceKind(index: number): number {
     return this.#pieces[index * PIECE_WIDTH]!;
   }
 
-  /** Offset of the piece relative to the request (read), or upper half of its length (extent). */
+  /** Offset of the piece relative to the request (read), upper half of its length (extent), or capacity (zone). */
   pieceAt(index: number): number {
     return this.#pieces[index * PIECE_WIDTH + 1]!;
   }
 
-  /** Length of the piece in bytes (read), or lower half of it (extent). */
+  /** Length of the piece in bytes (read), lower half of it (extent), or write pointer (zone). */
   pieceLength(index: number): number {
     return this.#pieces[index * PIECE_WIDTH + 2]!;
   }
 
-  /** Address (data), errno (error) or status flags (extent). */
+  /** Address (data), errno (error), status flags (extent), state (zone) or offset (place). */
   pieceValue(index: number): number {
     return this.#pieces[index * PIECE_WIDTH + 3]!;
   }

@@ -12,6 +12,7 @@ import { handles, instances } from "./checks/sharing.ts";
 import { connect, parameters, start } from "./checks/start.ts";
 import { cache, extents, flush } from "./checks/state.ts";
 import { fastZero, trim, write, zero } from "./checks/writing.ts";
+import { zones } from "./checks/zones.ts";
 
 /** See the top of this file. */
 export const CHECKS: readonly Check[] = [
@@ -30,6 +31,7 @@ export const CHECKS: readonly Check[] = [
   extents,
   cache,
   flush,
+  zones,
   handles,
   instances,
   random,

@@ -158,6 +158,8 @@ export class Contents {
     // Where only the same bytes may be written, nothing can be made zero.
     const zeroes = name === "zero" || name === "fastZero" || name === "trim";
     if (zeroes && this.#writes === "same") return false;
+    // Zones are not written anywhere and in any order: that has a check of its own.
+    if ((zeroes || name === "write") && this.to.info.zones !== undefined) return false;
     return this.to.info.can[name] > (natively ? 1 : 0);
   }
 

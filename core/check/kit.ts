@@ -4,6 +4,7 @@
 import type { OpenExport } from "../block/device.ts";
 import { errnoName } from "../block/errno.ts";
 import { Command, RequestFlag } from "../block/request.ts";
+import { ZoneCommand } from "../block/zones.ts";
 import type { Operation, Outcome } from "./operation.ts";
 import { Random } from "./random.ts";
 import { NeverAnswered, type Session } from "./session.ts";
@@ -129,6 +130,12 @@ const NAMES: Readonly<Record<number, string>> = {
   [Command.Cache]: "cache",
   [Command.WriteZeroes]: "zero",
   [Command.BlockStatus]: "extents",
+  [ZoneCommand.Report]: "zone report",
+  [ZoneCommand.Append]: "append",
+  [ZoneCommand.Open]: "zone open",
+  [ZoneCommand.Close]: "zone close",
+  [ZoneCommand.Finish]: "zone finish",
+  [ZoneCommand.Reset]: "zone reset",
 };
 
 const FLAGS = [

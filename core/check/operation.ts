@@ -3,13 +3,13 @@
 
 /** A request. Offset and length are in the export. */
 export interface Operation {
-  /** One of Command (core/block/request.ts). */
+  /** One of Command (core/block/request.ts) or ZoneCommand (core/block/zones.ts). */
   command: number;
   offset?: bigint;
   length?: number;
   /** Of RequestFlag. */
   flags?: number;
-  /** What a write writes; its length is the request's. */
+  /** What a write or append writes; its length is the request's. */
   bytes?: Uint8Array;
 }
 
@@ -33,4 +33,8 @@ export interface Outcome {
   /** Where the data of a read lies; only looked at while the answer is held. */
   data: DataPiece[];
   extents: { length: bigint; flags: number }[];
+  /** What a report tells, in the order of the zones; `written`: the write pointer, from the start of the zone. */
+  zones: { capacity: number; written: number; type: number; condition: number }[];
+  /** Where an append has written; -1 for other requests. */
+  place: number;
 }

@@ -7,6 +7,7 @@ import { BlockError, Errno } from "../block/errno.ts";
 import { copyFrom } from "../block/memory.ts";
 import { Command, Piece, Request, Status } from "../block/request.ts";
 import { highOf, lowOf, toBigInt } from "../block/uint64.ts";
+import { conditionOfZone, typeOfZone, ZoneCommand } from "../block/zones.ts";
 import { Epoll, Poll } from "../../native/epoll.ts";
 import type { ModelDevice } from "./model_device.ts";
 import type { Operation, Outcome } from "./operation.ts";
@@ -103,7 +104,7 @@ export class Session {
     request.sink = { completed: (_, errno) => this.#ended(pending, errno) };
     this.#outstanding++;
     let lent = () => "";
-    if (command === Command.Write) {
+    if (command === Command.Write || command === ZoneCommand.Append) {
       const payload = this.#lending.payload(bytes!);
       if (payload === null) {
         this.#ended(pending, Errno.ENOMEM);
@@ -247,6 +248,8 @@ function outcomeOf(request: Request, errno: number): Outcome {
     failed: [],
     data: [],
     extents: [],
+    zones: [],
+    place: -1,
   };
   if (errno !== 0) return outcome;
   for (let index = 0; index < request.pieceCount; index++) {
@@ -264,6 +267,14 @@ function outcomeOf(request: Request, errno: number): Outcome {
         break;
       case Piece.Extent:
         outcome.extents.push({ length: toBigInt(at, length), flags: value });
+        break;
+      case Piece.Zone: {
+        const [type, condition] = [typeOfZone(value), conditionOfZone(value)];
+        outcome.zones.push({ capacity: at, written: length, type, condition });
+        break;
+      }
+      case Piece.Place:
+        outcome.place = value;
         break;
     }
   }

@@ -66,6 +66,8 @@ export interface UblkQueueOptions {
   depth: number;
   /** Largest request with data. */
   requestBytesMax: number;
+  /** The device has zones; data is copied by the process then. */
+  zoned: boolean;
   exportName: string;
 }
 

@@ -2,10 +2,11 @@
 // Starts a server: listeners, watchdog and reactor threads; and ends it in order.
 
 import type { GraphView } from "../graph/describe.ts";
-import { pluginNodes, watchCount } from "../graph/nodes.ts";
+import { mayBeZoned, pluginNodes, watchCount } from "../graph/nodes.ts";
 import { Watchdog } from "../plugin/watch.ts";
 import type { Policy } from "../policy/loaded.ts";
 import type { MovingClient, ReactorStart } from "../reactor/messages.ts";
+import { zoneRefusal } from "../reactor/unzoned_directory.ts";
 import { closeListener, type Listener, listenerUri, openListeners } from "./listeners.ts";
 import type { ExportInfo } from "../block/export.ts";
 import type { ServerMetrics } from "./metrics_text.ts";
@@ -228,6 +229,21 @@ class RunningServer implements Server {
   async #begin(): Promise<void> {
     for (const reactor of this.#reactors) reactor.begin();
     await Promise.all(this.#reactors.map((reactor) => reactor.started));
+    await this.#checkZones();
+  }
+
+  /** Rejects where what is to be served over NBD has zones. */
+  async #checkZones(): Promise<void> {
+    const options = this.#options;
+    if (options.listen.length + options.connections.length === 0) return;
+    const offers = "exports" in options ? options.exports : [{ ...options, name: "" }];
+    for (const { name, device, readOnly } of offers) {
+      if (readOnly || !mayBeZoned(device)) continue;
+      // Where there are several and none by default, each client is told.
+      const info = await this.describe(name).catch(() => null);
+      const refusal = info === null ? "" : zoneRefusal(info);
+      if (refusal !== "") throw new Error(refusal);
+    }
   }
 
   #start(index: number): Omit<ReactorStart, "wakeFd"> {

@@ -4,6 +4,7 @@
 import type { OpenExport } from "../block/device.ts";
 import { type Capabilities, type ExportInfo, Support } from "../block/export.ts";
 import { toBigInt } from "../block/uint64.ts";
+import type { ZoneInfo } from "../block/zones.ts";
 import type { DeviceOptions } from "../control/options.ts";
 import { grantTexts, NO_GRANTS } from "../plugin/grants.ts";
 import type { ThreadModel } from "../plugin/manifest.ts";
@@ -24,6 +25,8 @@ export interface GraphView {
   /** Buffers that it gets begin at multiples of this. */
   alignment: number;
   can: Record<keyof Capabilities, "none" | "emulate" | "native">;
+  /** Absent where it has none. */
+  zones?: ZoneInfo;
   /** What it was allowed beyond its own memory, as --allow has it. */
   allowed: string[];
   /** What all nodes below can do, or one beside it on the same node, and this one cannot. */
@@ -58,6 +61,7 @@ export function viewGraph(options: DeviceOptions, opened: OpenExport): GraphView
     ...info.advertised !== undefined && { advertised: info.advertised },
     alignment: options.kind === "file" ? 1 : options.prepared.manifest.node?.alignment ?? 1,
     can: can as GraphView["can"],
+    ...info.zones !== undefined && { zones: info.zones },
     allowed: options.kind === "file" ? [] : grantTexts(options.grants ?? NO_GRANTS),
     limits: [
       ...limitsOf(info, below.map((child) => child.info)),
@@ -125,6 +129,7 @@ function factLines(view: GraphView): string[] {
     `size ${size}${readOnly ? ", read-only" : ""}`,
     `blocks ${minimum} to ${maximum}, preferably ${preferred}`,
     ...adviceLines(view),
+    ...zoneLines(view),
     `can ${able.length > 0 ? able.join(", ") : "read only"}`,
   ];
   if (alignment > 1) lines.push(`buffers at multiples of ${alignment}`);
@@ -137,6 +142,17 @@ function adviceLines({ advertised }: GraphView): string[] {
   if (advertised === undefined) return [];
   const { minimum, preferred, maximum } = advertised;
   return [`advises blocks ${minimum} to ${maximum}, preferably ${preferred}`];
+}
+
+function zoneLines({ zones }: GraphView): string[] {
+  if (zones === undefined) return [];
+  const { size, capacity, maxOpen, maxActive } = zones;
+  const limits = [
+    ...capacity < size ? [`with room for ${capacity}`] : [],
+    ...maxOpen > 0 ? [`at most ${maxOpen} open`] : [],
+    ...maxActive > 0 ? [`at most ${maxActive} active`] : [],
+  ];
+  return [[`zones of ${size}`, ...limits].join(", ")];
 }
 
 function limitsOf(info: ExportInfo, below: readonly ExportInfo[]): string[] {

@@ -23,3 +23,10 @@ export function isParallel(options: DeviceOptions): boolean {
   const { prepared, children = [] } = options;
   return prepared.manifest.threads === "parallel" && children.every(isParallel);
 }
+
+/** Whether exports of the graph may turn out to be zoned when they are opened. */
+export function mayBeZoned(options: DeviceOptions): boolean {
+  if (options.kind === "file") return false;
+  const { prepared, children = [] } = options;
+  return prepared.exports.includes("sb_zones") || children.some(mayBeZoned);
+}

@@ -14,6 +14,7 @@ import {
   type FrontEnd,
   type FrontFacts,
   logicalBlockSize,
+  refuseZones,
   sizeInBlocks,
 } from "./front.ts";
 import { loadModule } from "./modules.ts";
@@ -35,6 +36,7 @@ export async function attachBdus(server: Server, options: AttachOptions): Promis
   }
   await loadModule("bdus");
   const info = await server.describe(exportName);
+  refuseZones(info, "bdus");
   using session = BdusSession.open();
   const facts = factsOf(info, options, session.depthMax);
   if (predecessor !== null) await options.beforeTakeOver();

@@ -9,7 +9,7 @@ import { Open, openFile } from "../../native/file.ts";
 import { IoUring } from "../../native/io_uring.ts";
 import { type Finding, gap, good, readProc } from "./finding.ts";
 import { moduleStatus } from "./module_install.ts";
-import { adviceFor, hasModule, isLoadable } from "./modules.ts";
+import { adviceFor, hasModule, isLoadable, readRelease } from "./modules.ts";
 import { hasNetlink } from "./nbd_device.ts";
 import { deviceNode, readSysfs } from "./sysfs.ts";
 import { UblkFlag } from "./ublk_abi.ts";
@@ -19,6 +19,7 @@ import { UblkControlDevice } from "./ublk_control.ts";
 const FEATURES: readonly (readonly [flag: number, name: string, since: string])[] = [
   [UblkFlag.UserRecovery, "recovery", "6.1"],
   [UblkFlag.UserCopy, "user copy", "6.5"],
+  [UblkFlag.Zoned, "zones", "6.6 with CONFIG_BLK_DEV_ZONED"],
   [UblkFlag.UpdateSize, "resize", "6.16"],
 ];
 
@@ -77,7 +78,9 @@ export async function examineUblk(hasRing: boolean): Promise<Finding> {
   }
   try {
     using control = await UblkControlDevice.open();
-    return ublkFinding(await control.features());
+    const features = await control.features();
+    // The driver says that it knows zones whether or not the rest of the kernel does.
+    return ublkFinding(lacksZones() ? features & ~UblkFlag.Zoned : features);
   } catch (error) {
     return gap(
       "ublk",
@@ -85,6 +88,12 @@ export async function examineUblk(hasRing: boolean): Promise<Finding> {
       rightsOr(error),
     );
   }
+}
+
+/** Whether this kernel is known to have been built without zoned block devices. */
+function lacksZones(): boolean {
+  const config = readProc(`/boot/config-${readRelease()}`);
+  return config !== null && !/^CONFIG_BLK_DEV_ZONED=y$/m.test(config);
 }
 
 /** What `features` of the driver mean. */

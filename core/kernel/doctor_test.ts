@@ -53,9 +53,11 @@ Deno.test("without a way, or without rights, devices cannot be attached", () => 
 Deno.test("features of ublk are told, and what newer kernels have beyond them", () => {
   const old = ublkFinding(0x1fe);
   assert.ok(old.ok);
-  assert.match(old.fact, /with recovery, user copy/);
+  assert.match(old.fact, /with recovery, user copy, zones$/);
   assert.match(old.advice, /resize \(Linux 6\.16\)/);
   assert.equal(ublkFinding(0xfffff).advice, "");
+  const unzoned = ublkFinding(0xfffff & ~UblkFlag.Zoned);
+  assert.equal(unzoned.advice, "not there: zones (Linux 6.6 with CONFIG_BLK_DEV_ZONED)");
   assert.ok(!ublkFinding(UblkFlag.UserRecovery).ok);
 });
 

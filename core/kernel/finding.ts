@@ -21,7 +21,7 @@ export function gap(subject: string, fact: string, advice: string): Finding {
   return { subject, ok: false, fact, advice };
 }
 
-/** What a file below /proc says; null where there is none. */
+/** What a file below /proc or /boot says; null where there is none. */
 export function readProc(path: string): string | null {
   try {
     return Deno.readTextFileSync(path).trim();

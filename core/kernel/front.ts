@@ -136,3 +136,12 @@ export function checkSuccession(facts: FrontFacts, predecessor: DeviceRecord): v
     refuse("it is writable, and what shall serve it now is read-only");
   }
 }
+
+/** Throws Error for an export with zones, which only ublk can carry. */
+export function refuseZones({ zones }: ExportInfo, via: "nbd" | "bdus"): void {
+  if (zones === undefined) return;
+  throw new Error(
+    `cannot attach a zoned device through ${via}, which knows no zones; ` +
+      "--via ublk can, from Linux 6.6 on",
+  );
+}

@@ -16,6 +16,7 @@ import {
   type FrontEnd,
   type FrontFacts,
   logicalBlockSize,
+  refuseZones,
   sizeInBlocks,
 } from "./front.ts";
 import { loadModule } from "./modules.ts";
@@ -30,6 +31,7 @@ const POLL_MS = 10;
 export async function attachNbd(server: Server, options: AttachOptions): Promise<FrontEnd> {
   await loadModule("nbd");
   const info = await server.describe(options.exportName);
+  refuseZones(info, "nbd");
   const flags = kernelFlags(info);
   if (options.connections > 1 && (flags & TransmissionFlag.CanMultiConn) === 0) {
     throw new Error(

@@ -2,6 +2,7 @@
 // Numbers and structures of ublk (uapi/linux/ublk_cmd.h). Fields are in the byte order of the processor.
 
 import { highOf, lowOf } from "../block/uint64.ts";
+import type { ZoneInfo } from "../block/zones.ts";
 
 const MAGIC = 0x75; // "u"
 const CONTROL_COMMAND_BYTES = 32;
@@ -53,13 +54,37 @@ export const UblkFlag = {
 export const UblkState = { Dead: 0, Live: 1, Quiesced: 2, FailIo: 3 } as const;
 
 /** Operations of a request, in the low byte of `op_flags`. */
-export const UblkOperation = { Read: 0, Write: 1, Flush: 2, Discard: 3, WriteZeroes: 5 } as const;
+export const UblkOperation = {
+  Read: 0,
+  Write: 1,
+  Flush: 2,
+  Discard: 3,
+  WriteZeroes: 5,
+  ZoneOpen: 10,
+  ZoneClose: 11,
+  ZoneFinish: 12,
+  ZoneAppend: 13,
+  ZoneResetAll: 14,
+  ZoneReset: 15,
+  /** The number of zones is where others have that of sectors. */
+  ReportZones: 18,
+} as const;
 export const OPERATION_MASK = 0xff;
 /** Flags of a request, in the other bits. */
 export const UblkRequestFlag = { Fua: 1 << 13, NoUnmap: 1 << 15 } as const;
 
 /** Size of struct ublksrv_io_desc in 32-bit words: op_flags, sectors, start (2), address (2). */
 export const DESCRIPTOR_WORDS = 6;
+/** With UserCopy the data of a request lies at an offset of /dev/ublkcN that its queue and tag say. */
+const DATA_OFFSET = 0x80000000;
+const DATA_TAG = 2 ** 25;
+const DATA_QUEUE = 2 ** 41;
+
+/** That offset. */
+export function dataOffset(queue: number, tag: number): number {
+  return DATA_OFFSET + queue * DATA_QUEUE + tag * DATA_TAG;
+}
+
 /** Descriptors of queues lie so many entries apart in the mapping of /dev/ublkcN. */
 export const QUEUE_DEPTH_MAX = 4096;
 
@@ -69,7 +94,11 @@ const ATTRIBUTE_VOLATILE_CACHE = 4;
 const ATTRIBUTE_FUA = 8;
 const PARAMETERS_BASIC = 1;
 const PARAMETERS_DISCARD = 2;
+const PARAMETERS_ZONED = 8;
 const PARAMETERS_BYTES = 64;
+/** With those of zones, which come behind numbers that only the driver sets. */
+const PARAMETERS_BYTES_ZONED = 112;
+const ZONED_AT = 76;
 const SECTOR_BYTES = 512;
 const SECTOR_SHIFT = 9;
 /** Sectors of the longest discard: less than 4 GiB. */
@@ -130,16 +159,20 @@ export interface UblkParameters {
   fua: boolean;
   discard: boolean;
   writeZeroes: boolean;
+  /** Null for a device without zones. */
+  zones: Pick<ZoneInfo, "size" | "maxOpen" | "maxActive" | "maxAppend"> | null;
 }
 
 /** Encodes struct ublk_params. */
 export function encodeParameters(parameters: UblkParameters): Uint8Array<ArrayBuffer> {
-  const { blockSize, preferredBytes, discard, writeZeroes } = parameters;
-  const bytes = new Uint8Array(PARAMETERS_BYTES);
+  const { blockSize, preferredBytes, discard, writeZeroes, zones } = parameters;
+  const bytes = new Uint8Array(zones === null ? PARAMETERS_BYTES : PARAMETERS_BYTES_ZONED);
   const view = new DataView(bytes.buffer);
   const clears = discard || writeZeroes;
-  view.setUint32(0, PARAMETERS_BYTES, true);
-  view.setUint32(4, PARAMETERS_BASIC | (clears ? PARAMETERS_DISCARD : 0), true);
+  view.setUint32(0, bytes.length, true);
+  const types = PARAMETERS_BASIC | (clears ? PARAMETERS_DISCARD : 0) |
+    (zones === null ? 0 : PARAMETERS_ZONED);
+  view.setUint32(4, types, true);
   view.setUint32(8, attributes(parameters), true);
   const shift = Math.log2(blockSize);
   view.setUint8(12, shift);
@@ -150,6 +183,13 @@ export function encodeParameters(parameters: UblkParameters): Uint8Array<ArrayBu
   const sectors = parameters.size / BigInt(SECTOR_BYTES);
   view.setUint32(24, lowOf(sectors), true);
   view.setUint32(28, highOf(sectors), true);
+  if (zones !== null) {
+    // No request reaches across a border of zones.
+    view.setUint32(20, zones.size / SECTOR_BYTES, true);
+    view.setUint32(ZONED_AT, zones.maxOpen, true);
+    view.setUint32(ZONED_AT + 4, zones.maxActive, true);
+    view.setUint32(ZONED_AT + 8, zones.maxAppend / SECTOR_BYTES, true);
+  }
   if (!clears) return bytes;
   const most = CLEAR_SECTORS_MAX - CLEAR_SECTORS_MAX % (blockSize / SECTOR_BYTES);
   view.setUint32(44, blockSize, true);

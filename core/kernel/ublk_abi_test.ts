@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
 import {
+  dataOffset,
   decodeDeviceInfo,
   encodeDeviceInfo,
   encodeParameters,
@@ -40,6 +41,7 @@ Deno.test("limits follow from what the device can do", () => {
     fua: true,
     discard: true,
     writeZeroes: false,
+    zones: null,
   };
   const view = new DataView(encodeParameters(able).buffer);
   assert.equal(view.getUint32(4, true), 3);
@@ -56,4 +58,31 @@ Deno.test("limits follow from what the device can do", () => {
   const plain = new DataView(encodeParameters(none).buffer);
   assert.equal(plain.getUint32(4, true), 1);
   assert.equal(plain.getUint32(8, true), 1 | 2);
+});
+
+Deno.test("zones are told where the driver looks for them", () => {
+  const parameters = {
+    size: 2n ** 30n,
+    blockSize: 4096,
+    preferredBytes: 4096,
+    requestBytesMax: 262144,
+    readOnly: false,
+    rotational: false,
+    flush: true,
+    fua: true,
+    discard: false,
+    writeZeroes: false,
+    zones: { size: 16 * 1024 * 1024, maxOpen: 8, maxActive: 12, maxAppend: 131072 },
+  };
+  const view = new DataView(encodeParameters(parameters).buffer);
+  // struct ublk_params: header 8, basic 32, discard 20, devt 16, zoned 32.
+  assert.equal(view.getUint32(0, true), 112);
+  assert.equal(view.getUint32(4, true), 1 | 8);
+  assert.equal(view.getUint32(20, true), 32768);
+  assert.deepEqual([76, 80, 84].map((at) => view.getUint32(at, true)), [8, 12, 256]);
+});
+
+Deno.test("data of a request lies where its queue and tag say", () => {
+  assert.equal(dataOffset(0, 0), 0x80000000);
+  assert.equal(dataOffset(1, 3), 0x80000000 + 2 ** 41 + 3 * 2 ** 25);
 });

@@ -4,6 +4,7 @@
 
 import { Errno } from "../block/errno.ts";
 import { type ExportInfo, Support } from "../block/export.ts";
+import type { ZoneInfo } from "../block/zones.ts";
 import type { Server } from "../control/options.ts";
 import { closeDescriptor, copyDescriptor } from "../../native/descriptor.ts";
 import { SystemError } from "../../native/errno.ts";
@@ -24,6 +25,12 @@ import { type UblkDeviceInfo, UblkFlag, type UblkParameters, UblkState } from ".
 import { UblkControlDevice } from "./ublk_control.ts";
 
 const ANY_DEVICE = 0xffffffff;
+/** What zones take: data of an append can only be copied by the server. */
+const ZONE_FLAGS = UblkFlag.Zoned | UblkFlag.UserCopy;
+const NO_ZONES = "cannot attach a zoned device: ublk of this kernel knows no zones";
+const SECTOR_BYTES = 512;
+/** Linux appends whole pages. */
+const APPEND_BYTES_MIN = 4096;
 /** The driver needs a moment to notice that a process has died. */
 const QUIESCE_POLL_MS = 100;
 const QUIESCE_MS_MAX = 20_000;
@@ -42,10 +49,11 @@ export async function attachUblk(server: Server, options: AttachOptions): Promis
       );
     }
     const info = await server.describe(options.exportName);
+    if (info.zones !== undefined) checkZones(info.zones, features, control.isUnprivileged);
     const facts = factsOf(info, options);
     return options.predecessor === null
       ? await make(control, server, info, facts, options, features)
-      : await recover(control, server, facts, options);
+      : await recover(control, server, info, facts, options);
   } catch (error) {
     control[Symbol.dispose]();
     throw error;
@@ -122,7 +130,7 @@ async function make(
     requestBytesMax,
     device: index ?? ANY_DEVICE,
     pid: 0,
-    flags: wantedFlags(facts, control.isUnprivileged) & features,
+    flags: wantedFlags(facts, info.zones !== undefined, control.isUnprivileged) & features,
   });
   const { device } = added;
   facts.depth = added.depth;
@@ -148,7 +156,12 @@ async function add(
   try {
     return await control.add(info);
   } catch (error) {
-    if (!(error instanceof SystemError) || index === null) throw error;
+    if (!(error instanceof SystemError)) throw error;
+    // Feature bits say what the driver knows, not how the rest of the kernel was built.
+    if ((info.flags & UblkFlag.Zoned) !== 0 && error.errno === Errno.EINVAL) {
+      throw new Error(`${NO_ZONES}: it was built without CONFIG_BLK_DEV_ZONED`);
+    }
+    if (index === null) throw error;
     if (error.errno !== Errno.EEXIST && error.errno !== Errno.ENOSPC) throw error;
     throw new Error(
       `cannot attach to /dev/ublkb${index}: it is in use; leave --device out for a free one`,
@@ -159,38 +172,74 @@ async function add(
 async function recover(
   control: UblkControlDevice,
   server: Server,
+  info: ExportInfo,
   facts: FrontFacts,
   { index, exportName, beforeTakeOver }: AttachOptions,
 ): Promise<FrontEnd> {
   const device = index!;
+  checkSameZones(device, info);
   await beforeTakeOver();
-  const info = await quiesced(control, device);
-  facts.depth = info.depth;
-  facts.queues = info.queues;
+  const made = await quiesced(control, device);
+  facts.depth = made.depth;
+  facts.queues = made.queues;
   await control.startRecovery(device);
-  await serveQueues(server, info, exportName);
+  await serveQueues(server, made, exportName);
   await control.endRecovery(device);
-  return frontOf(control, device, facts, info.flags);
+  return frontOf(control, device, facts, made.flags);
 }
 
-function wantedFlags({ recoverySeconds }: FrontFacts, isUnprivileged: boolean): number {
-  const recovery = UblkFlag.UserRecovery | UblkFlag.UserRecoveryReissue;
-  return UblkFlag.IoctlEncode | UblkFlag.UpdateSize | (recoverySeconds > 0 ? recovery : 0) |
-    (isUnprivileged ? UblkFlag.UnprivilegedDev : 0);
+/** A write to a zone must not be made twice: what was under way when a process died fails there. */
+function wantedFlags(
+  { recoverySeconds }: FrontFacts,
+  isZoned: boolean,
+  isUnprivileged: boolean,
+): number {
+  const recovery = UblkFlag.UserRecovery | (isZoned ? 0 : UblkFlag.UserRecoveryReissue);
+  return UblkFlag.IoctlEncode | (isZoned ? ZONE_FLAGS : UblkFlag.UpdateSize) |
+    (recoverySeconds > 0 ? recovery : 0) | (isUnprivileged ? UblkFlag.UnprivilegedDev : 0);
+}
+
+/** Throws Error where the driver does not take zones. */
+function checkZones(zones: ZoneInfo, features: number, isUnprivileged: boolean): void {
+  if ((features & ZONE_FLAGS) !== ZONE_FLAGS) {
+    throw new Error(`${NO_ZONES}: it is too old; Linux 6.6 or later has them`);
+  }
+  if (isUnprivileged) {
+    throw new Error(
+      "cannot attach a zoned device: ublk lets only root have them (CAP_SYS_ADMIN)",
+    );
+  }
+  if (zones.maxAppend < APPEND_BYTES_MIN) {
+    throw new Error(`cannot attach a zoned device: it appends at most ${zones.maxAppend} bytes`);
+  }
+}
+
+/** Throws Error where a device has other zones than what shall serve it now. */
+function checkSameZones(index: number, { zones }: ExportInfo): void {
+  const { path, name } = kernelDevice("ublk", index);
+  const isZoned = (readSysfs(`block/${name}/queue/zoned`) ?? "none") !== "none";
+  const size = isZoned ? Number(readSysfs(`block/${name}/queue/chunk_sectors`)) * SECTOR_BYTES : 0;
+  if (size === (zones?.size ?? 0)) return;
+  const words = (bytes: number) => bytes === 0 ? "no zones" : `zones of ${bytes} bytes`;
+  throw new Error(
+    `cannot recover ${path}: it has ${words(size)}, and what shall serve it now ` +
+      words(zones?.size ?? 0),
+  );
 }
 
 /** Has each queue of a device served. */
 async function serveQueues(
   server: Server,
-  { device, queues, depth, requestBytesMax }: UblkDeviceInfo,
+  { device, queues, depth, requestBytesMax, flags }: UblkDeviceInfo,
   exportName: string,
 ): Promise<void> {
+  const zoned = (flags & UblkFlag.Zoned) !== 0;
   const shared = openFile(deviceNode(`class/ublk-char/ublkc${device}`), Open.ReadWrite);
   try {
     for (let queue = 0; queue < queues; queue++) {
       const fd = copyDescriptor(shared);
       try {
-        await server.serveUblk({ fd, device, queue, depth, requestBytesMax, exportName });
+        await server.serveUblk({ fd, device, queue, depth, requestBytesMax, zoned, exportName });
       } catch (error) {
         closeDescriptor(fd);
         throw error;
@@ -247,6 +296,9 @@ function frontOf(
     ...ENDS_WITH_SERVER,
     detach: () => end(control, index),
     async resize(size) {
+      if ((flags & UblkFlag.Zoned) !== 0) {
+        throw new Error(`cannot resize ${device.path}: a zoned device keeps its size`);
+      }
       if ((flags & UblkFlag.UpdateSize) === 0) {
         throw new Error(
           `cannot resize ${device.path}: ublk of this kernel cannot; attach it through nbd`,
@@ -287,7 +339,7 @@ function parametersOf(
   { size, blockSize, readOnly }: FrontFacts,
   requestBytesMax: number,
 ): UblkParameters {
-  const { can } = info;
+  const { can, zones } = info;
   return {
     size,
     blockSize,
@@ -297,7 +349,26 @@ function parametersOf(
     rotational: info.rotational,
     flush: can.flush !== Support.None,
     fua: can.fua !== Support.None && can.flush !== Support.None,
-    discard: !readOnly && can.trim !== Support.None,
-    writeZeroes: !readOnly && can.zero !== Support.None,
+    // Zones are reset instead, and zeroes are written as data.
+    discard: !readOnly && zones === undefined && can.trim !== Support.None,
+    writeZeroes: !readOnly && zones === undefined && can.zero !== Support.None,
+    zones: zones === undefined ? null : zonesFor(zones, size, blockSize, requestBytesMax),
+  };
+}
+
+/** Limits of zones that the driver takes: in whole blocks, and none beyond what there is. */
+function zonesFor(
+  { size, maxOpen, maxActive, maxAppend }: ZoneInfo,
+  bytes: bigint,
+  blockSize: number,
+  requestBytesMax: number,
+): NonNullable<UblkParameters["zones"]> {
+  const count = Number(bytes) / size;
+  const most = Math.min(maxAppend, requestBytesMax);
+  return {
+    size,
+    maxOpen: Math.min(maxOpen, count),
+    maxActive: Math.min(maxActive, count),
+    maxAppend: most - most % blockSize,
   };
 }

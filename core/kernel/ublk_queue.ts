@@ -42,18 +42,18 @@ export class UblkQueue implements SourcePhase, RequestSink {
   readonly holdsMemory = false;
   guard: Guard | null = null;
 
-  readonly #context: DeviceContext;
-  readonly #host: PhaseHost;
-  #export: OpenExport;
+  protected readonly context: DeviceContext;
+  protected readonly host: PhaseHost;
+  protected opened: OpenExport;
   /** How to open the export anew; null unless that is to be done. */
   #open: (() => OpenExport) | null = null;
   /** Tags whose requests wait for that. */
   #waiting: number[] = [];
-  readonly #queue: number;
-  readonly #fd: number;
+  protected readonly queue: number;
+  protected readonly fd: number;
   readonly #ring: IoUring;
   readonly #mapping: Mapping;
-  readonly #descriptors: Uint32Array;
+  protected readonly descriptors: Uint32Array;
   readonly #requests: TagRequest[] = [];
   #inflight = 0;
   /** Tags that the kernel will not use again. */
@@ -64,20 +64,20 @@ export class UblkQueue implements SourcePhase, RequestSink {
   constructor(options: UblkQueueOptions, { context, host, open }: SourceSurroundings) {
     const { device, queue, depth, requestBytesMax } = options;
     this.peer = `ublk:${device}`;
-    this.#context = context;
-    this.#host = host;
-    this.#queue = queue;
+    this.context = context;
+    this.host = host;
+    this.queue = queue;
     const undo: (() => void)[] = [];
     try {
-      this.#export = open(this.peer);
-      undo.push(() => this.#export.close());
-      this.exportName = this.#export.info.name;
-      this.#fd = options.fd;
+      this.opened = open(this.peer);
+      undo.push(() => this.opened.close());
+      this.exportName = this.opened.info.name;
+      this.fd = options.fd;
       const stride = Math.ceil(QUEUE_DEPTH_MAX * DESCRIPTOR_WORDS * 4 / PAGE_BYTES) * PAGE_BYTES;
       const bytes = Math.ceil(depth * DESCRIPTOR_WORDS * 4 / PAGE_BYTES) * PAGE_BYTES;
-      this.#mapping = mapForReading(this.#fd, queue * stride, bytes);
+      this.#mapping = mapForReading(this.fd, queue * stride, bytes);
       undo.push(() => unmap(this.#mapping));
-      this.#descriptors = new Uint32Array(this.#mapping.bytes.buffer);
+      this.descriptors = new Uint32Array(this.#mapping.bytes.buffer);
       this.#ring = new IoUring(powerOfTwo(depth));
       undo.push(() => this.#ring.close());
       this.eventFd = createEvent();
@@ -128,26 +128,26 @@ export class UblkQueue implements SourcePhase, RequestSink {
   close(): void {
     this.#ring.close();
     unmap(this.#mapping);
-    closeDescriptor(this.#fd);
+    closeDescriptor(this.fd);
     this.#giveBlocks();
-    this.#export.close();
+    this.opened.close();
   }
 
   completed(request: Request, errno: number): void {
     this.#inflight--;
-    this.#context.pending--;
+    this.context.pending--;
     this.#commit(request as TagRequest, errno);
-    this.#host.answered(this);
+    this.host.answered(this);
   }
 
   #reserve(tag: number, bytes: number): TagRequest {
-    const request = reserveTag(this.#context, tag, bytes);
+    const request = reserveTag(this.context, tag, bytes);
     request.sink = this;
     return request;
   }
 
   #giveBlocks(): void {
-    for (const { block } of this.#requests.splice(0)) this.#context.pool.give(block);
+    for (const { block } of this.#requests.splice(0)) this.context.pool.give(block);
   }
 
   #fetchAll(): void {
@@ -157,15 +157,22 @@ export class UblkQueue implements SourcePhase, RequestSink {
   }
 
   /** Fills in what tells the kernel about a tag. */
-  #send(operation: number, { tag, address }: TagRequest, result: number): void {
-    const word = this.#queue | tag << 16;
-    this.#ring.command(tag, this.#fd, operation, word, result, address, address / HIGH);
+  #send(operation: number, request: TagRequest, result: number): void {
+    const { tag } = request;
+    const address = this.addressFor(request);
+    const word = this.queue | tag << 16;
+    this.#ring.command(tag, this.fd, operation, word, result, address, address / HIGH);
+  }
+
+  /** What the kernel is told beside the result: where the data of the tag's next request goes. */
+  protected addressFor(request: TagRequest): number {
+    return request.address;
   }
 
   #handOver(): void {
     const status = this.#ring.exchange();
     if (status === 0 || status === -Errno.EAGAIN || status === -Errno.EINTR) return;
-    this.#host.log("error", `${this.peer}: cannot answer the kernel: errno ${-status}`);
+    this.host.log("error", `${this.peer}: cannot answer the kernel: errno ${-status}`);
     this.#broken = true;
   }
 
@@ -177,7 +184,7 @@ export class UblkQueue implements SourcePhase, RequestSink {
     }
     this.#ended++;
     if (result !== ABORTED) {
-      this.#host.log("error", `${this.peer}: the kernel ends tag ${tag}: errno ${-result}`);
+      this.host.log("error", `${this.peer}: the kernel ends tag ${tag}: errno ${-result}`);
     }
   }
 
@@ -186,36 +193,41 @@ export class UblkQueue implements SourcePhase, RequestSink {
     this.#open = null;
     try {
       const opened = open();
-      this.#export.close();
-      this.#export = opened;
+      this.opened.close();
+      this.opened = opened;
     } catch (error) {
-      this.#host.log("error", `${this.exportName}: ${(error as Error).message}`);
+      this.host.log("error", `${this.exportName}: ${(error as Error).message}`);
     }
     for (const tag of this.#waiting.splice(0)) this.#execute(this.#requests[tag]!);
   }
 
   #execute(request: TagRequest): void {
-    this.#decode(request);
-    if (request.command < 0) return this.#commit(request, Errno.EOPNOTSUPP);
-    const verdict = this.guard === null ? 0 : this.guard.check(request);
+    const errno = this.decode(request);
+    if (errno !== 0) return this.#commit(request, errno);
+    const verdict = this.guard === null ? 0 : this.judge(this.guard, request);
     if (verdict !== 0) return this.#commit(request, verdict > 0 ? verdict : Errno.EIO);
-    const context = this.#context;
+    const context = this.context;
     if (request.command === Command.Trim || request.command === Command.WriteZeroes) {
       context.settle();
     }
     // Counted before, because a device may finish a request within the call.
     this.#inflight++;
     context.pending++;
-    const status = this.#export.submit(request);
+    const status = this.opened.submit(request);
     if (status === Status.Pending) return;
     this.#inflight--;
     context.pending--;
     this.#commit(request, status);
   }
 
-  /** Reads what the kernel wants; the command is -1 for what is not known here. */
-  #decode(request: TagRequest): void {
-    const words = this.#descriptors;
+  /** What the policy says about a request. */
+  protected judge(guard: Guard, request: TagRequest): number {
+    return guard.check(request);
+  }
+
+  /** Reads what the kernel wants. 0, or an errno for what is not known here. */
+  protected decode(request: TagRequest): number {
+    const words = this.descriptors;
     const at = request.tag * DESCRIPTOR_WORDS;
     const bits = words[at]!;
     const sectors = words[at + 1]!;
@@ -232,6 +244,13 @@ export class UblkQueue implements SourcePhase, RequestSink {
     request.lengthLow = sectors << 9 >>> 0;
     request.lengthHigh = sectors >>> 23;
     request.payload = request.command === Command.Write ? request.address : 0;
+    return request.command < 0 ? Errno.EOPNOTSUPP : 0;
+  }
+
+  /** Puts the answer to a request where the kernel finds it. The result for the kernel, or -errno. */
+  protected deliver(request: TagRequest): number {
+    if (request.command === Command.Read) return this.#place(request);
+    return request.command === Command.Write ? request.lengthLow : 0;
   }
 
   /** Length of the answer to a read when it is where the kernel takes it from, or -errno. */
@@ -239,19 +258,16 @@ export class UblkQueue implements SourcePhase, RequestSink {
     const errno = placeAnswer(request);
     if (errno === 0) return request.lengthLow;
     if (request.errorText !== "") {
-      this.#host.log("error", `${this.exportName}: ${request.errorText}`);
+      this.host.log("error", `${this.exportName}: ${request.errorText}`);
     }
     return -errno;
   }
 
   /** Tells the kernel what came of a request and takes the next one of its tag. */
   #commit(request: TagRequest, errno: number): void {
-    let result = 0;
-    if (errno !== 0) result = -errno;
-    else if (request.command === Command.Read) result = this.#place(request);
-    else if (request.command === Command.Write) result = request.lengthLow;
+    const result = errno !== 0 ? -errno : this.deliver(request);
     for (let i = 0; i < request.answerBlockCount; i++) {
-      this.#context.arena.release(request.answerBlocks[i]!);
+      this.context.arena.release(request.answerBlocks[i]!);
     }
     request.answerBlockCount = 0;
     if (!this.#broken) this.#send(UblkIo.CommitAndFetch, request, result);

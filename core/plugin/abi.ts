@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The functions of plugin ABI v3.1, both ways, as one table: their signatures and how their values
+// The functions of plugin ABI v3.2, both ways, as one table: their signatures and how their values
 // cross between wasm and the host (wasm-plugins/abi/README.md). Loader and instance read it.
 
 import { Crossing, type Crossings } from "./wasm/boundary.ts";
@@ -7,7 +7,7 @@ import { ValueType } from "./wasm/format.ts";
 
 /** The version of the ABI that this host speaks. */
 export const ABI_MAJOR = 3;
-export const ABI_MINOR = 1;
+export const ABI_MINOR = 2;
 /** Module name of everything that a plugin imports. */
 export const IMPORT_MODULE = "sandblock:v3";
 /** What the names of all functions that a plugin exports for the host begin with. */
@@ -42,6 +42,7 @@ const NEXT_RANGE = abi([I32, I32, Count, Count, I32, I32], I32);
 const NEXT_TRANSFER = abi([I32, I32, Pointer, Count, Count, I32, I32], I32);
 const FILE_TRANSFER = abi([I32, Pointer, Count, Count, I32, I32], I32);
 const RANGE_CALL = abi([I32, I32, Count, Count, I32], I32);
+const WRITE_CALL = abi([I32, I32, Pointer, Count, Count, I32], I32);
 
 /** Functions that a plugin may import. */
 export const IMPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries({
@@ -96,6 +97,8 @@ export const IMPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   net_read: abi([I32, Pointer, I32], I32),
   net_write: abi([I32, Pointer, Count, I32], I32),
   net_close: abi([I32]),
+  zone: abi([I32, Count, Count, Count, Count, I32, I32]),
+  zone_appended: abi([I32, Count]),
 }));
 
 /** Functions that a plugin may export. */
@@ -113,7 +116,7 @@ export const EXPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   sb_describe: abi([I32], I32),
   sb_info: abi([I32, Pointer], I32),
   sb_pread: RANGE_CALL,
-  sb_pwrite: abi([I32, I32, Pointer, Count, Count, I32], I32),
+  sb_pwrite: WRITE_CALL,
   sb_flush: abi([I32, I32, I32], I32),
   sb_trim: RANGE_CALL,
   sb_zero: RANGE_CALL,
@@ -124,15 +127,35 @@ export const EXPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   sb_connect: abi([Pointer, Pointer], I32),
   sb_done: abi([I32, I32]),
   sb_place: abi([I32, Count, Count], Pointer),
+  sb_zones: abi([I32, Pointer], I32),
+  sb_zone_report: RANGE_CALL,
+  sb_zone_append: WRITE_CALL,
+  sb_zone_open: RANGE_CALL,
+  sb_zone_close: RANGE_CALL,
+  sb_zone_finish: RANGE_CALL,
+  sb_zone_reset: RANGE_CALL,
 }));
 
-/** Functions that 3.0 does not have, both ways; all of them came with 3.1. */
-export const SINCE_3_1: ReadonlySet<string> = new Set([
+/** Functions that came with 3.1, both ways. */
+const SINCE_3_1: readonly string[] = [
   ...[...IMPORTS.keys()].slice([...IMPORTS.keys()].indexOf("complete")),
   "sb_connect",
   "sb_done",
   "sb_finish",
   "sb_place",
+];
+
+/** ... and with 3.2. */
+const SINCE_3_2: readonly string[] = [
+  "zone",
+  "zone_appended",
+  ...[...EXPORTS.keys()].filter((name) => name.startsWith("sb_zone")),
+];
+
+/** With which minor those functions came that 3.0 does not have. */
+export const SINCE: ReadonlyMap<string, number> = new Map([
+  ...SINCE_3_1.map((name): [string, number] => [name, 1]),
+  ...SINCE_3_2.map((name): [string, number] => [name, 2]),
 ]);
 
 /** What a plugin may need or use by name (ABI, "Features"). */
@@ -146,6 +169,7 @@ export const FEATURES: ReadonlySet<string> = new Set([
   "pending",
   "resize",
   "timers",
+  "zones",
 ]);
 
 /** What compilers call the function that runs constructors; called before all others. */

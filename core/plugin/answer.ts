@@ -72,8 +72,16 @@ export class Answer extends AnswerPieces {
     if (this.expect === Expect.Extents) {
       if (this.nextAt === 0) this.lied("it reported no extent");
     } else if (this.nextAt !== this.end && this.expect !== Expect.Nothing) {
-      this.lied(`it answered ${this.nextAt} of ${this.end} bytes`);
+      this.#incomplete();
     }
+  }
+
+  #incomplete(): void {
+    if (this.expect === Expect.Zones) {
+      // They may stop short of the end, but not before there is one.
+      if (this.nextAt === 0) this.lied("it reported no zone");
+    } else if (this.expect === Expect.Place) this.lied("it did not say where it appended");
+    else this.lied(`it answered ${this.nextAt} of ${this.end} bytes`);
   }
 
   /** Puts the answer together that came in parts, and gives back what it lay in. */

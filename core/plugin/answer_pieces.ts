@@ -4,11 +4,13 @@
 
 import { Errno, ERRNO_MAX } from "../block/errno.ts";
 import { ExtentFlag, PIECES_MAX, type Request } from "../block/request.ts";
+import { type ZoneInfo, zoneState } from "../block/zones.ts";
 import { DataFlag, ZeroFlag } from "./abi.ts";
 import { AnswerParts } from "./answer_parts.ts";
 import { Loans } from "./loans.ts";
 import type { PluginMemory } from "./memory.ts";
 import type { PartPool } from "./part.ts";
+import { hasPointer, zoneFault } from "./zones.ts";
 
 /** What the plugin may answer with at the moment. */
 export const Expect = {
@@ -19,6 +21,9 @@ export const Expect = {
   /** Pieces of data which nobody wants; they are checked and forgotten. */
   DiscardedData: 2,
   Extents: 3,
+  Zones: 4,
+  /** Where an append has written. */
+  Place: 5,
 } as const;
 
 const HIGH = 4294967296;
@@ -34,6 +39,9 @@ export class AnswerPieces {
   scratch = 0;
   expect: number = Expect.Nothing;
   request: Request | null = null;
+  /** What zones may be like, see Expect.Zones and Expect.Place; and how large their blocks are. */
+  zones: ZoneInfo | null = null;
+  zoneBlock = 1;
   /** Nothing was forwarded and nothing has to be given back: the usual case, and the fast one. */
   simple = true;
 
@@ -129,6 +137,47 @@ export class AnswerPieces {
       const target = this.#to();
       if (target.pieceCount < PIECES_MAX) target.extent(lengthHigh, lengthLow, flags);
     }
+  }
+
+  zone(
+    start: number,
+    length: number,
+    capacity: number,
+    pointer: number,
+    type: number,
+    condition: number,
+  ): void {
+    if (this.lie !== "" || this.failure !== 0) return;
+    if (this.expect !== Expect.Zones) return this.lied("zone: it was not asked for zones");
+    const { offset } = this.request!;
+    const { size } = this.zones!;
+    if (this.nextAt === this.end) return this.lied("zone: it was not asked for so many");
+    if (start !== offset + this.nextAt) {
+      return this.lied(
+        `zone: one at ${start}, where the next one begins at ${offset + this.nextAt}`,
+      );
+    }
+    if (length !== size) return this.lied(`zone: a length of ${length}; all have ${size}`);
+    const fault = zoneFault(this.zones!, this.zoneBlock, start, capacity, pointer, type, condition);
+    if (fault !== "") return this.lied(`zone: ${fault}`);
+    if (this.parts.full) return this.lied(`zone: more than ${PIECES_MAX} zones`);
+    this.nextAt += size;
+    const written = hasPointer(condition) ? pointer - start : size;
+    this.#to().zone(capacity, written, zoneState(type, condition));
+  }
+
+  appended(at: number): void {
+    if (this.lie !== "" || this.failure !== 0) return;
+    const call = "zone_appended";
+    if (this.expect !== Expect.Place) return this.lied(`${call}: it was not asked to append`);
+    if (this.nextAt !== 0) return this.lied(`${call}: it has said that already`);
+    const { offset } = this.request!;
+    const inside = at >= offset && at + this.end <= offset + this.zones!.capacity;
+    if (!inside || at % this.zoneBlock !== 0) {
+      return this.lied(`${call}: ${this.end} bytes at ${at} are not in the zone at ${offset}`);
+    }
+    this.nextAt = this.end;
+    this.#to().appended(at);
   }
 
   /** Whether `length` bytes at `at` are the next piece of the answer; else a lie is set. */

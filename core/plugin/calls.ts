@@ -13,7 +13,7 @@ export type RangeCall = (
   flags: number,
 ) => number;
 
-/** sb_pwrite: handle, request id, pointer, count in halves, offset in halves, flags. */
+/** sb_pwrite and sb_zone_append: handle, request id, pointer, count in halves, offset in halves, flags. */
 export type WriteCall = (
   handle: number,
   id: number,
@@ -60,5 +60,12 @@ export interface PluginCalls {
   sb_connect?: (peer: number, length: number) => number;
   sb_done?: (token: number, result: number) => void;
   sb_place?: PlaceCall;
+  sb_zones?: (handle: number, out: number) => number;
+  sb_zone_report?: RangeCall;
+  sb_zone_append?: WriteCall;
+  sb_zone_open?: RangeCall;
+  sb_zone_close?: RangeCall;
+  sb_zone_finish?: RangeCall;
+  sb_zone_reset?: RangeCall;
   _initialize?: () => void;
 }

@@ -12,7 +12,7 @@ import {
   IMPORTS,
   INITIALIZE,
   MANDATORY_EXPORTS,
-  SINCE_3_1,
+  SINCE,
   wasmTypes,
 } from "./abi.ts";
 import { PluginError } from "./errors.ts";
@@ -101,6 +101,7 @@ export function checkExports(shape: ModuleShape, is64: boolean, manifest: Manife
         );
       }
       checkMinor("exports", name, manifest);
+      checkZoned(name, manifest);
       if (kind !== External.Function) {
         throw new PluginError(
           `its export ${quoted(name)} is a ${EXTERNAL_NAMES[kind]}, not a function`,
@@ -119,6 +120,18 @@ export function checkExports(shape: ModuleShape, is64: boolean, manifest: Manife
   return plans;
 }
 
+/** Throws PluginError where a function about zones does not go with what the plugin is. */
+function checkZoned(name: string, { kind, threads }: Manifest): void {
+  if (!name.startsWith("sb_zone")) return;
+  const where = kind === "filter"
+    ? "a filter"
+    : threads === "blocking"
+    ? `a plugin with "threads": "blocking"`
+    : "";
+  if (where === "") return;
+  throw new PluginError(`it exports the function ${quoted(name)}, which ${where} may not`);
+}
+
 /** What is opened again must not have been handed to others, as calls that pass a filter are. */
 function checkReopen(shape: ModuleShape, names: ReadonlySet<string>): void {
   if (!shape.imports.some(({ name }) => name === "next_reopen")) return;
@@ -128,6 +141,14 @@ function checkReopen(shape: ModuleShape, names: ReadonlySet<string>): void {
     `it does not export the function "${missing}", which it needs because it imports "next_reopen"`,
   );
 }
+
+const NEEDED_FOR_ZONES = [
+  "sb_zones",
+  "sb_pwrite",
+  "sb_zone_report",
+  "sb_zone_append",
+  "sb_zone_reset",
+];
 
 /** Exports that a plugin must have, each with the reason where not all plugins must. */
 function neededExports(
@@ -143,6 +164,10 @@ function neededExports(
     for (const name of ["sb_size", "sb_pread"]) needed.push([name, "it has several children"]);
   }
   if (exported.has("sb_place")) needed.push(["sb_pwrite", `it exports "sb_place"`]);
+  const zone = [...exported].find((name) => name.startsWith("sb_zone"));
+  for (const name of zone === undefined ? [] : NEEDED_FOR_ZONES) {
+    needed.push([name, `it exports "${zone}"`]);
+  }
   if (shape.imports.some(({ name }) => name === "timer")) {
     needed.push(["sb_done", `it imports "timer"`]);
   }
@@ -171,9 +196,10 @@ function reasonToAllocate(
 
 /** Throws PluginError where a plugin uses a function of a later minor than it says. */
 function checkMinor(verb: string, name: string, { abi, kind }: Manifest): void {
-  if (SINCE_3_1.has(name) && abiMinor(abi) < 1) {
+  const minor = SINCE.get(name) ?? 0;
+  if (abiMinor(abi) < minor) {
     throw new PluginError(
-      `it ${verb} the function ${quoted(name)} of ABI 3.1, but its manifest says ${abi}`,
+      `it ${verb} the function ${quoted(name)} of ABI 3.${minor}, but its manifest says ${abi}`,
     );
   }
   if (name.startsWith("next_") && kind !== "filter") {

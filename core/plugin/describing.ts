@@ -6,6 +6,7 @@ import { NotYet } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
 import { type BlockSize, type ExportInfo, Support } from "../block/export.ts";
 import { highOf, lowOf } from "../block/uint64.ts";
+import type { ZoneInfo } from "../block/zones.ts";
 import { withBytes } from "./allocate.ts";
 import type { Below } from "./below.ts";
 import type { PluginCalls } from "./calls.ts";
@@ -25,6 +26,7 @@ import { Ask, type Listing } from "./listing.ts";
 import { type NodeManifest, PLAIN_NODE } from "./manifest_node.ts";
 import type { PluginExport } from "./opened.ts";
 import type { PreparedPlugin } from "./prepare.ts";
+import { emptyZones, readZones, zonesAbove } from "./zones.ts";
 
 /** What of an instance is needed to open and describe its exports. */
 export interface Described {
@@ -83,7 +85,7 @@ export class Describing {
   ): ExportInfo {
     const size = this.#size(handle, mayDefer);
     const can = capabilitiesOf(info, readOnly);
-    return {
+    const found: ExportInfo = {
       name,
       description: this.#description(handle),
       sizeHigh: highOf(size),
@@ -95,6 +97,27 @@ export class Describing {
       ...this.#wantsWholeWrites(handle) && { wholeWrites: true },
       can,
     };
+    const zones = this.#zones(handle, found);
+    if (zones !== null) found.zones = zones;
+    return found;
+  }
+
+  /** The zones of an export that is otherwise known; null where it has none. Throws BlockError. */
+  #zones(handle: number, info: ExportInfo): ZoneInfo | null {
+    const below = this.#below.next.handles.get(handle);
+    if (below !== undefined) {
+      const { name, node } = this.#prepared.manifest;
+      return zonesAbove(name, node ?? PLAIN_NODE, info, below.children.map((child) => child.info));
+    }
+    const { sb_zones: getZones } = this.#calls;
+    if (!getZones) return null;
+    const host = this.#host;
+    return withBytes(host, emptyZones(), (pointer) => {
+      host.controlStatus("sb_zones", "get the zones of an export", () => getZones(handle, pointer));
+      const zones = readZones(host.memory.view, pointer, info);
+      if (typeof zones === "string") throw host.broken("sb_zones", zones);
+      return zones;
+    });
   }
 
   /** What it passes on has to be whole where somebody below wants that. */

@@ -14,7 +14,7 @@ const encoder = new TextEncoder();
 
 /** The import object's module `sandblock:v3` for one instance. */
 export function makeImports(host: Host, listing: Listing): WebAssembly.ModuleImports {
-  return { ...answerImports(host), ...controlImports(host, listing) };
+  return { ...answerImports(host), ...zoneImports(host), ...controlImports(host, listing) };
 }
 
 function answerImports(host: Host): WebAssembly.ModuleImports {
@@ -68,6 +68,36 @@ function answerImports(host: Host): WebAssembly.ModuleImports {
     reply_restart: (id: number) => host.find("reply_restart", id)?.restart(),
     extent: (id: number, lengthHigh: number, lengthLow: number, flags: number) => {
       host.find("extent", id)?.extent(lengthHigh >>> 0, lengthLow >>> 0, flags);
+    },
+  };
+}
+
+function zoneImports(host: Host): WebAssembly.ModuleImports {
+  return {
+    zone: (
+      id: number,
+      startHigh: number,
+      startLow: number,
+      lengthHigh: number,
+      lengthLow: number,
+      capacityHigh: number,
+      capacityLow: number,
+      pointerHigh: number,
+      pointerLow: number,
+      type: number,
+      condition: number,
+    ) => {
+      host.find("zone", id)?.zone(
+        joined(startHigh, startLow),
+        joined(lengthHigh, lengthLow),
+        joined(capacityHigh, capacityLow),
+        joined(pointerHigh, pointerLow),
+        type,
+        condition,
+      );
+    },
+    zone_appended: (id: number, high: number, low: number) => {
+      host.find("zone_appended", id)?.appended(joined(high, low));
     },
   };
 }

@@ -6,7 +6,7 @@ import { ABI_MAJOR, ABI_MINOR } from "./abi.ts";
 import { ParameterError, PluginError } from "./errors.ts";
 import type { Manifest, ThreadModel } from "./manifest.ts";
 import { Fields } from "./manifest_fields.ts";
-import { checkNode, NODE_KEYS } from "./manifest_node.ts";
+import { checkNode, NODE_KEYS, NODE_KEYS_3_2 } from "./manifest_node.ts";
 import { checkParameters } from "./manifest_parameters.ts";
 import { parseSize } from "./quantities.ts";
 
@@ -35,7 +35,7 @@ export function checkManifest(json: unknown): Manifest {
   const fields = new Fields(json, "its manifest", [...MANIFEST_KEYS, ...NODE_KEYS]);
   const abi = checkAbi(fields);
   const minor = abiMinor(abi);
-  if (minor < 1) new Fields(json, "its manifest", MANIFEST_KEYS);
+  if (minor < 2) new Fields(json, "its manifest", keysOf(minor));
   const name = fields.line("name", 64);
   if (!NAME.test(name)) {
     fields.fail("name", "it may have letters, digits, dots, dashes and underscores");
@@ -52,6 +52,12 @@ export function checkManifest(json: unknown): Manifest {
     limits: checkLimits(fields.get("limits") ?? {}),
     ...(minor < 1 ? {} : { node: checkNode(fields, kind) }),
   };
+}
+
+/** Keys that a manifest may have that says so. */
+function keysOf(minor: number): string[] {
+  const later = NODE_KEYS.filter((key) => !NODE_KEYS_3_2.includes(key));
+  return minor < 1 ? MANIFEST_KEYS : [...MANIFEST_KEYS, ...later];
 }
 
 function threadModels(minor: number): ThreadModel[] {

@@ -56,6 +56,8 @@ export interface NodeManifest {
   wholeWrites: boolean;
   /** Instances that answer requests where threads are blocking; else 1. */
   instances: number;
+  /** Whether a filter may stand on a device with zones, which are then its own. Since 3.2. */
+  zones: "refuse" | "pass";
 }
 
 /** What a manifest of ABI 3.0 amounts to. */
@@ -69,6 +71,7 @@ export const PLAIN_NODE: NodeManifest = {
   alignment: 1,
   wholeWrites: false,
   instances: 1,
+  zones: "refuse",
 };
 
 /** Keys of the manifest that are read here. */
@@ -83,11 +86,15 @@ export const NODE_KEYS = [
   "alignment",
   "whole_writes",
   "instances",
+  "zones",
 ];
+
+/** Those of them that 3.1 does not have. */
+export const NODE_KEYS_3_2 = ["zones"];
 
 /** Reads them. Throws PluginError. */
 export function checkNode(fields: Fields, kind: "plugin" | "filter"): NodeManifest {
-  for (const key of ["children", "calls", "next_read_only"]) {
+  for (const key of ["children", "calls", "next_read_only", "zones"]) {
     if (kind === "plugin" && fields.get(key) !== undefined) {
       fields.fail(key, "only a filter has something below it");
     }
@@ -110,6 +117,7 @@ export function checkNode(fields: Fields, kind: "plugin" | "filter"): NodeManife
     alignment: checkAlignment(fields),
     wholeWrites: fields.boolean("whole_writes"),
     instances: checkInstances(fields),
+    zones: checkZones(fields),
   };
 }
 
@@ -204,4 +212,19 @@ function checkInstances(fields: Fields): number {
     if (count >= 1 && count <= INSTANCES_MAX) return count;
   }
   return fields.fail("instances", `it must be a number from 1 to ${INSTANCES_MAX}`);
+}
+
+/** Requests about zones go past a filter, so it must not make anything else of the data. */
+function checkZones(fields: Fields): "refuse" | "pass" {
+  const value = fields.oneOf("zones", ["refuse", "pass"], "refuse");
+  if (value === "refuse") return value;
+  if (checkChildren(fields).maximum > 1) fields.fail("zones", "it has several children");
+  if (fields.get("threads") === "blocking") fields.fail("zones", `its calls wait ("blocking")`);
+  if (fields.boolean("next_read_only")) fields.fail("zones", "its child is opened read-only");
+  const calls = checkCalls(fields);
+  const changed = DATA_CALLS.find((call) => {
+    return calls[call] === "transform" && call !== "cache" && call !== "extents";
+  });
+  if (changed !== undefined) fields.fail("zones", `"calls" says that it transforms ${changed}`);
+  return value;
 }

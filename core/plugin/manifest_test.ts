@@ -79,10 +79,10 @@ Deno.test("what is no plugin is told so", () => {
 });
 
 Deno.test("another ABI than this one is refused, an older minor is not", () => {
-  refuses({ abi: "4.0" }, /^it needs plugin ABI 4.0; this sandblock speaks 3.1$/);
-  refuses({ abi: "2.9" }, /^it needs plugin ABI 2.9; this sandblock speaks 3.1$/);
-  refuses({ abi: "3.2" }, /^it needs plugin ABI 3.2; this sandblock speaks 3.1$/);
-  refuses({ abi: "3" }, /^its manifest has a wrong "abi": it must be a version like "3.1"$/);
+  refuses({ abi: "4.0" }, /^it needs plugin ABI 4.0; this sandblock speaks 3.2$/);
+  refuses({ abi: "2.9" }, /^it needs plugin ABI 2.9; this sandblock speaks 3.2$/);
+  refuses({ abi: "3.3" }, /^it needs plugin ABI 3.3; this sandblock speaks 3.2$/);
+  refuses({ abi: "3" }, /^its manifest has a wrong "abi": it must be a version like "3.2"$/);
   refuses({ abi: 3 }, /^its manifest has a wrong "abi": it must be a string$/);
   refuses({ abi: undefined }, /^its manifest lacks "abi"$/);
 });

@@ -93,6 +93,7 @@ function difference(before: ExportInfo, after: ExportInfo): string {
   if (before.sizeHigh !== after.sizeHigh || before.sizeLow !== after.sizeLow) {
     return "it has another size now";
   }
+  if (before.zones?.size !== after.zones?.size) return "it has other zones now";
   if (after.blockSize.minimum > before.blockSize.minimum) return "its smallest block has grown";
   if (after.blockSize.maximum < before.blockSize.maximum) return "its largest block has shrunk";
   for (const name of Object.keys(before.can) as (keyof typeof before.can)[]) {

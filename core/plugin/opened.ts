@@ -6,7 +6,7 @@ import type { OpenExport } from "../block/device.ts";
 import { Errno } from "../block/errno.ts";
 import { type Capabilities, type ExportInfo, Support } from "../block/export.ts";
 import { copyFrom } from "../block/memory.ts";
-import { Command, type Request, RequestFlag, type RequestSink, Status } from "../block/request.ts";
+import { Command, type Request, RequestFlag, Status } from "../block/request.ts";
 import { CallFlag } from "./abi.ts";
 import type { Answer } from "./answer.ts";
 import { Expect } from "./answer_pieces.ts";
@@ -14,6 +14,8 @@ import type { PlaceCall, PluginCalls, RangeCall, WriteCall } from "./calls.ts";
 import { type Emulation, readAndForget, writeZeroes } from "./emulate.ts";
 import type { Host } from "./host.ts";
 import { type NextHandle, routesOf } from "./next_handle.ts";
+import { ZoneCalls, type ZonedExport } from "./zone_calls.ts";
+import { refuseZones } from "./zones.ts";
 
 /** Stands in for a function that the plugin does not have; nobody calls it. */
 const absent = () => Errno.EOPNOTSUPP;
@@ -33,7 +35,7 @@ export interface Below {
 }
 
 /** See the top of this file. */
-export class PluginExport implements OpenExport, Emulation, RequestSink {
+export class PluginExport implements OpenExport, Emulation, ZonedExport {
   readonly info: ExportInfo;
   readonly host: Host;
   onResize: (() => void) | null = null;
@@ -49,6 +51,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
   readonly #cache: RangeCall;
   readonly #extents: RangeCall;
   #place: PlaceCall | null;
+  readonly #zones: ZoneCalls;
   readonly below: Below | null;
   /** Who answers each command; null where there is nothing below. */
   readonly #routes: OpenExport[] | null;
@@ -76,6 +79,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     this.#extents = calls.sb_extents ?? forward;
     this.#place = calls.sb_place ?? null;
     if (this.#place !== null) this.place = (length, high, low) => this.#placeOf(length, high, low);
+    this.#zones = new ZoneCalls(this, calls, handle);
     this.below = below;
     this.#routes = below === null ? null : routesBelow(this, below);
   }
@@ -128,8 +132,23 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
       case Command.BlockStatus:
         return this.#status(request);
       default:
-        return refuse(request, Errno.EINVAL, `unknown command ${request.command}`);
+        return this.#zoneCommand(request);
     }
+  }
+
+  #zoneCommand(request: Request): number {
+    const { info, below } = this;
+    if (info.zones === undefined) {
+      return refuse(request, Errno.EINVAL, `unknown command ${request.command}`);
+    }
+    const errno = refuseZones(info, info.zones, request);
+    if (errno !== 0) return errno;
+    if (below !== null) return below.handle.latest.children[0]!.submit(request);
+    const rest = this.#flushRest(request);
+    request.token = rest;
+    const flags = this.#fuaFlag(request);
+    const status = this.#zones.submit(request, flags, rest !== Rest.Nothing);
+    return status === 0 ? this.#flushIfForced(request) : status;
   }
 
   close(): void {
@@ -183,7 +202,7 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     if (answer === null) return tooMany(request);
     host.enter();
     this.#begin(answer, request, Expect.Nothing, rest);
-    const pointer = this.#payload(answer, request);
+    const pointer = this.payload(answer, request);
     let status: number;
     if (pointer < 0) status = Errno.ENOMEM;
     else {
@@ -206,8 +225,8 @@ export class PluginExport implements OpenExport, Emulation, RequestSink {
     return host.settle("sb_pwrite", answer, status);
   }
 
-  /** Pointer to the payload for the plugin, which is copied where it lies elsewhere or not as it wants. */
-  #payload(answer: Answer, request: Request): number {
+  /** Pointer to the payload for the plugin, or -1; it is copied where it lies elsewhere or not as it wants. */
+  payload(answer: Answer, request: Request): number {
     const { memory } = this.host;
     const pointer = request.payload - memory.address;
     const length = request.lengthLow;

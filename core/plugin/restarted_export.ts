@@ -89,6 +89,7 @@ export class RestartedExport implements OpenExport {
 /** What a client would have to be told that it has been told otherwise; "" if nothing is. */
 function difference(before: ExportInfo, after: ExportInfo): string {
   if (before.sizeHigh !== after.sizeHigh || before.sizeLow !== after.sizeLow) return "size";
+  if (before.zones?.size !== after.zones?.size) return "size of its zones";
   const { minimum, maximum } = before.blockSize;
   if (minimum !== after.blockSize.minimum || maximum !== after.blockSize.maximum) {
     return "block size";

@@ -125,6 +125,8 @@ export const LATER_IMPORTS = {
   net_read: "(param i32 i32 i32) (result i32)",
   net_write: "(param i32 i32 i64 i32) (result i32)",
   net_close: "(param i32)",
+  zone: "(param i32 i64 i64 i64 i64 i32 i32)",
+  zone_appended: "(param i32 i64)",
 };
 
 /** What a filter may call besides. */

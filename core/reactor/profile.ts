@@ -6,6 +6,7 @@ import type { OpenExport } from "../block/device.ts";
 import type { ExportInfo } from "../block/export.ts";
 import type { MetricSample, NodeMetrics } from "../block/metrics.ts";
 import { Command, type Request, type RequestSink, Status } from "../block/request.ts";
+import { ZoneCommand } from "../block/zones.ts";
 
 /** Commands that are told, by number. */
 const NAMES: Readonly<Record<number, string>> = {
@@ -15,7 +16,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [Command.Trim]: "trim",
   [Command.WriteZeroes]: "zero",
 };
-const COMMANDS = Math.max(...Object.values(Command)) + 1;
+const COMMANDS = Math.max(...Object.values(Command), ...Object.values(ZoneCommand)) + 1;
 /** Upper bounds of the buckets of a histogram: 2^0 to 2^24 microseconds. */
 const BUCKETS = 25;
 const BOUNDS = Array.from({ length: BUCKETS }, (_, i) => 2 ** i);

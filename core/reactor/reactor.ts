@@ -35,6 +35,7 @@ import {
 import { agreedTerms } from "./agreed_terms.ts";
 import { Finish, Served } from "./served.ts";
 import { Transmission } from "./transmission.ts";
+import { UnzonedDirectory } from "./unzoned_directory.ts";
 
 /** Events taken from epoll at a time. */
 const EVENTS_MAX = 256;
@@ -159,7 +160,7 @@ export class Reactor implements PhaseHost {
       Atomics.add(this.#load, this.#start.index, 1);
       return this.#open(connection);
     }
-    const session = createSession(agreedTerms(this.#directory(peer), transmission));
+    const session = createSession(agreedTerms(this.#forClient(peer), transmission));
     Atomics.add(this.#load, this.#start.index, 1);
     this.#register(connection);
     this.#transmit(connection, session);
@@ -285,6 +286,11 @@ export class Reactor implements PhaseHost {
     return new NamedDirectory(exports, index, (name) => this.#servedAs(name), peer);
   }
 
+  /** The exports as a client of NBD gets them. */
+  #forClient(peer: string): ExportDirectory {
+    return new UnzonedDirectory(this.#directory(peer));
+  }
+
   /** What serves the export `name`, which exists. */
   #servedFor(name: string): Served {
     return this.#start.exports === null ? this.#served[0]! : this.#servedAs(name)!;
@@ -297,7 +303,7 @@ export class Reactor implements PhaseHost {
   #open(connection: Connection, progress?: NegotiationProgress, received?: Uint8Array): void {
     const { peer } = connection;
     const { optionsMax } = this.#limits;
-    const directory = this.#directory(peer);
+    const directory = this.#forClient(peer);
     const begun = progress === undefined ? {} : { progress };
     const options = { directory, limits: { optionsMax }, peer, ...begun };
     connection.phase = new Handshake(options, connection, received);

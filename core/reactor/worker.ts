@@ -5,11 +5,13 @@ import { type MessagePort as NodeMessagePort, receiveMessageOnPort } from "node:
 import type { Device } from "../block/device.ts";
 import type { NodeMetrics } from "../block/metrics.ts";
 import { buildDevice } from "../graph/build.ts";
+import { mayBeZoned } from "../graph/nodes.ts";
 import { clearEvent } from "../../native/descriptor.ts";
 import type { UblkQueueOptions } from "../control/options.ts";
 import { BdusQueue } from "../kernel/bdus_queue.ts";
 import { BdusRingQueue } from "../kernel/bdus_ring_queue.ts";
 import { UblkQueue } from "../kernel/ublk_queue.ts";
+import { ZonedUblkQueue } from "../kernel/ublk_zoned_queue.ts";
 import { threadId } from "../../native/priority.ts";
 import type { LogLevel } from "../plugin/instance.ts";
 import { tellThread } from "../plugin/watch.ts";
@@ -94,10 +96,20 @@ function createDevice(start: DeviceStart, { limits, exports }: ReactorStart): De
   const hostMemoryBytesMax = 2 * limits.inflightBytesMax;
   for (const watch of watches) tellThread(watch, threadId());
   const services = { watches, log, instances, memoryRelease, hostMemoryBytesMax };
-  if (exports === null) return buildDevice(device, services);
   let made: Device | null = null;
+  if (exports === null) {
+    made = buildDevice(device, services);
+    try {
+      checkZones(made, start);
+      return made;
+    } catch (error) {
+      made.close();
+      throw error;
+    }
+  }
   try {
     made = buildDevice(device, services);
+    checkZones(made, start);
     if (made.defaultExport() !== null) return made;
     throw new Error(
       "its device has several and none by default; name one, or use --filter exportname",
@@ -106,6 +118,13 @@ function createDevice(start: DeviceStart, { limits, exports }: ReactorStart): De
     made?.close();
     throw new Error(`cannot serve the export "${exportName}": ${(error as Error).message}`);
   }
+}
+
+/** Throws BlockError where a filter does not stand on a device with zones, which shows when it is opened. */
+function checkZones(made: Device, { device, readOnly }: DeviceStart): void {
+  if (!mayBeZoned(device)) return;
+  const name = made.defaultExport();
+  if (name !== null) made.open(name, { readOnly, peer: "start" }).close();
 }
 
 function takeCommands(start: ReactorStart, serving: Serving): void {
@@ -155,7 +174,8 @@ function carryOut(
 }
 
 function serveQueue(reactor: Reactor, queue: UblkQueueOptions): void {
-  reactor.attach((surroundings) => new UblkQueue(queue, surroundings), queue);
+  const Queue = queue.zoned ? ZonedUblkQueue : UblkQueue;
+  reactor.attach((surroundings) => new Queue(queue, surroundings), queue);
 }
 
 function metricsOf(device: Device): NodeMetrics[] {

@@ -46,6 +46,13 @@ Deno.test("--run gives the address in every form that clients understand", async
   assert.throws(() => Deno.statSync(socket!), Deno.errors.NotFound);
 });
 
+Deno.test("a zoned device can be read over NBD", async () => {
+  const nbdinfo = shellWords(requires("nbdinfo"));
+  const command = `${nbdinfo} --size "$uri" && ${nbdinfo} --is read-only "$uri"`;
+  const { code, stdout, stderr } = await serve("-r", "zoned", "64M", "--run", command);
+  assert.deepEqual([code, stdout], [0, "67108864\n"], stderr);
+});
+
 Deno.test("--run with a TCP listener tells its port", async () => {
   const nbdinfo = shellWords(requires("nbdinfo"));
   const command = `${nbdinfo} --size "nbd://localhost:$port"`;

@@ -165,6 +165,8 @@ const WRONG: readonly (readonly [RegExp, ...string[]])[] = [
   [/not a WebAssembly module; "file \.\/deno\.json"/, "serve", "./deno.json"],
   [/--fd 3: no such descriptor was inherited/, "serve", "--fd=3", ...FD, "null"],
   [/fd=3 of "file": no such descriptor was inherited/, "serve", "-U", "-", "file", "fd=3"],
+  [/the device over NBD for writing: it is zoned/, "serve", "-U", "-", "zoned", "64M"],
+  [/"cow" above a zoned device/, "serve", "-rU", "-", "--filter", "cow", "zoned", "64M"],
   [/"1K": it is from 64K to 16G/, "serve", "--plugin-memory", "1K", "null"],
   [/takes one argument/, "plugin", "show", "memory", "cow"],
   [/does-not-exist\.yaml.*No such file/, "serve", "--config", "does-not-exist.yaml"],

@@ -5,6 +5,7 @@ import { install } from "../peers.ts";
 
 const PROGRAMS: Record<string, string> = {
   blkdiscard: "util-linux",
+  blkzone: "util-linux",
   busybox: "busybox-static",
   depmod: "kmod",
   fio: "fio",
@@ -13,6 +14,7 @@ const PROGRAMS: Record<string, string> = {
   gcc: "gcc",
   lz4: "lz4",
   make: "make",
+  "mkfs.btrfs": "btrfs-progs",
   "mkfs.ext4": "e2fsprogs",
   "mkfs.xfs": "xfsprogs",
   "nbd-client": "nbd-client",

@@ -58,6 +58,12 @@ const ARGUMENTS: Record<string, string[][]> = {
   vdi: [[`--image=${file("vdi", vdiImage(SPARSE))}`]],
   xor: [["xor-key=5a17"]],
   zero: [["1M"]],
+  zoned: [["16M", "zone-size=1M", "conventional=2"], [
+    "1G",
+    "zone-capacity=12M",
+    "max-open=2",
+    "max-active=3",
+  ]],
 };
 
 const { stdout } = new Deno.Command(sandblock()[0]!, {

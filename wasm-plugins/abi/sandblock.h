@@ -222,6 +222,36 @@ SB_C SB_IMPORT("net_write") int32_t sb_net_write(int32_t stream, const void *dat
                                                  int32_t token);
 SB_C SB_IMPORT("net_close") void sb_net_close(int32_t stream);
 
+/* --- Since 3.2: the manifest says "abi": "3.2". Zoned devices. --------------------------------- */
+
+/* What sb_zones fills in; as it is when it comes, there are no zones. */
+struct sb_zones_info {
+  uint32_t struct_size; /* bytes that the host reads; leave it alone */
+  uint32_t max_open;    /* zones that may be open at a time; 0 for any number */
+  uint32_t max_active;  /* zones that may be open or closed at a time; 0 for any number */
+  uint32_t max_append;  /* bytes of the largest append; 0 for the largest write */
+  uint64_t zone_size;   /* bytes of each zone, a power of two; 0 for no zones */
+  uint64_t zone_capacity; /* the most that a sequential zone takes; 0 for all of it */
+};
+/* Types and conditions of zones. */
+enum { SB_ZONE_CONVENTIONAL = 1, SB_ZONE_SEQUENTIAL = 2, SB_ZONE_SEQUENTIAL_PREFERRED = 3 };
+enum {
+  SB_ZONE_NO_POINTER = 0, /* of conventional zones */
+  SB_ZONE_EMPTY = 1,
+  SB_ZONE_IMPLICITLY_OPEN = 2,
+  SB_ZONE_EXPLICITLY_OPEN = 3,
+  SB_ZONE_CLOSED = 4,
+  SB_ZONE_READ_ONLY = 13,
+  SB_ZONE_FULL = 14,
+  SB_ZONE_OFFLINE = 15
+};
+/* Answers to sb_zone_report, one zone after the other; bytes, from the start of the export. */
+SB_C SB_IMPORT("zone") void sb_zone(int32_t request, uint64_t start, uint64_t length,
+                                    uint64_t capacity, uint64_t pointer, int32_t type,
+                                    int32_t condition);
+/* Where in the export an append has written. */
+SB_C SB_IMPORT("zone_appended") void sb_zone_appended(int32_t request, uint64_t offset);
+
 /* A text and its length, for the functions above: sb_error_text(SB_TEXT("disk is full")) */
 #define SB_TEXT(literal) "" literal, sizeof(literal) - 1
 
@@ -271,6 +301,27 @@ SB_C SB_EXPORT("sb_done") void sb_done(int32_t token, int32_t result);
 SB_C SB_EXPORT("sb_connect") int32_t sb_connect(const char *peer, size_t length);
 /* Nothing is open and nothing will be: brings below what is still to be brought there. */
 SB_C SB_EXPORT("sb_finish") void sb_finish(void);
+
+/* Since 3.2, zones: with sb_zones, those for reports, appends and resets are required. */
+SB_C SB_EXPORT("sb_zones") int32_t sb_zones(int32_t handle, struct sb_zones_info *zones);
+SB_C SB_EXPORT("sb_zone_report") int32_t sb_zone_report(int32_t handle, int32_t request,
+                                                        uint64_t count, uint64_t offset,
+                                                        int32_t flags);
+SB_C SB_EXPORT("sb_zone_append") int32_t sb_zone_append(int32_t handle, int32_t request,
+                                                        const uint8_t *data, uint64_t count,
+                                                        uint64_t offset, int32_t flags);
+SB_C SB_EXPORT("sb_zone_open") int32_t sb_zone_open(int32_t handle, int32_t request,
+                                                    uint64_t count, uint64_t offset,
+                                                    int32_t flags);
+SB_C SB_EXPORT("sb_zone_close") int32_t sb_zone_close(int32_t handle, int32_t request,
+                                                      uint64_t count, uint64_t offset,
+                                                      int32_t flags);
+SB_C SB_EXPORT("sb_zone_finish") int32_t sb_zone_finish(int32_t handle, int32_t request,
+                                                        uint64_t count, uint64_t offset,
+                                                        int32_t flags);
+SB_C SB_EXPORT("sb_zone_reset") int32_t sb_zone_reset(int32_t handle, int32_t request,
+                                                      uint64_t count, uint64_t offset,
+                                                      int32_t flags);
 
 /* Memory of the plugin for the host; required where the plugin writes, has exports to list, texts
  * as parameters, sb_info, or calls sb_reply_buffer. NULL when there is none. */

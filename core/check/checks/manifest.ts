@@ -12,6 +12,7 @@ const FEATURE_FUNCTIONS: Readonly<Record<string, RegExp>> = {
   pending: /^(complete|next_forward)$/,
   resize: /^resize$/,
   timers: /^(timer|cancel)$/,
+  zones: /^sb_zone/,
 };
 
 export const manifest: Check = {

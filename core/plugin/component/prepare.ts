@@ -2,7 +2,6 @@
 // Prepares a component to be run within bounds: has jco make JavaScript and core modules of it, and
 // does with those modules what is done with a plugin that is one (../prepare.ts). Runs no plugin code.
 
-import { ABI_MINOR } from "../abi.ts";
 import {
   checkTables,
   initialBytes,
@@ -40,6 +39,9 @@ export interface PreparedModule {
   /** Memories that it defines, which the host makes. */
   memories: MemoryShape[];
 }
+
+/** The minor version of the package in wasm-plugins/abi/wit, which has nothing of what came with 3.2. */
+const WIT_MINOR = 1;
 
 /** Interfaces of the ABI, without version. */
 export const INTERFACE = {
@@ -132,12 +134,12 @@ function checkExports(exports: readonly string[]): void {
     const found = /^sandblock:plugin\/device@(\d+)\.(\d+)\./.exec(name);
     return found ? [{ name, major: Number(found[1]), minor: Number(found[2]) }] : [];
   });
-  if (versions.some(({ major, minor }) => major === 3 && minor <= ABI_MINOR)) return;
+  if (versions.some(({ major, minor }) => major === 3 && minor <= WIT_MINOR)) return;
   const [other] = versions;
   throw new PluginError(
     other
-      ? `it exports ${quoted(other.name)}; this sandblock has the version 3.${ABI_MINOR}.0`
-      : `it exports no interface "${INTERFACE.Device}@3.${ABI_MINOR}.0"`,
+      ? `it exports ${quoted(other.name)}; this sandblock has the version 3.${WIT_MINOR}.0`
+      : `it exports no interface "${INTERFACE.Device}@3.${WIT_MINOR}.0"`,
   );
 }
 

@@ -107,4 +107,5 @@ export {
 export { ExtentList, infoOf } from "./below";
 export { begin, end, sb_done, Task, taskOf, then, token } from "./task";
 export { add, arrived, Join } from "./join";
+export { reportZone, zoneAppended, ZoneCondition, Zones, ZoneType } from "./zones";
 export { closeHandle, contextOf, handlesEnd, isOpen, openHandle } from "./handles";

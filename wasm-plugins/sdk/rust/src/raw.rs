@@ -127,4 +127,14 @@ extern "C" {
     pub fn net_write(stream: i32, data: usize, count: u64, token: i32) -> i32;
     pub fn net_close(stream: i32);
     pub fn sleep(nanoseconds: u64) -> i32;
+    pub fn zone(
+        request: i32,
+        start: u64,
+        length: u64,
+        capacity: u64,
+        pointer: u64,
+        kind: i32,
+        condition: i32,
+    );
+    pub fn zone_appended(request: i32, offset: u64);
 }
