@@ -3,7 +3,7 @@
 
 import type { Grants } from "../core/plugin/grants.ts";
 import type { Manifest } from "../core/plugin/manifest.ts";
-import { PLAIN_NODE } from "../core/plugin/manifest_node.ts";
+import { LATER_CALLS, PLAIN_NODE } from "../core/plugin/manifest_node.ts";
 import type { ParameterDeclaration } from "../core/plugin/parameters.ts";
 import { capabilityLines, need } from "./capabilities.ts";
 import { columns, fill, HELP_WIDTH, usageLines } from "./declare/text.ts";
@@ -136,6 +136,11 @@ function parameterLines(parameters: readonly ParameterDeclaration[]): string[] {
   return ["Parameters", ...columns(rows, 30), ...forms];
 }
 
+/** Requests that go by a filter only if it says so, and that it lets pass. */
+function passing({ node = PLAIN_NODE }: Manifest): string[] {
+  return LATER_CALLS.filter((call) => node.calls[call] === "pass");
+}
+
 /** The text of `plugin show`. */
 export function descriptionText(description: Description): string {
   const { manifest, path, functions, memoryMaximum } = description;
@@ -147,6 +152,8 @@ export function descriptionText(description: Description): string {
   facts.push(["Threads", `${manifest.threads}${several}`]);
   if (memoryMaximum !== null) facts.push(["Memory", `at most ${bytesText(memoryMaximum)}`]);
   if (functions.length > 0) facts.push(["Provides", functions.join(" ")]);
+  const passed = passing(manifest);
+  if (passed.length > 0) facts.push(["Lets pass", passed.join(" ")]);
   const asked = manifest.node?.capabilities ?? [];
   const own = asked.length === 0 ? "its own memory only" : "its own memory, and what it is allowed";
   facts.push(["May use", memoryMaximum !== null ? own : "files"]);
@@ -182,6 +189,7 @@ export function descriptionLines(description: Description): string {
     pairs[`capability_${asked.name}`] = need(asked);
   }
   for (const name of functions) pairs[`has_${name}`] = 1;
+  for (const name of passing(manifest)) pairs[`passes_${name}`] = 1;
   for (const { name, type } of manifest.parameters) pairs[`parameter_${name}`] = type;
   return pairLines(pairs);
 }

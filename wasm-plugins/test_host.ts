@@ -50,6 +50,8 @@ const INFO_FIELDS = [
   "extents",
   "multiConn",
   "rotational",
+  "secureErase",
+  "ioctl",
 ] as const;
 export type InfoField = typeof INFO_FIELDS[number];
 

@@ -35,6 +35,8 @@ export function fileInfo(
       extents: file.isBlockDevice ? Support.None : Support.Native,
       // A flush syncs the file whoever wrote to it.
       multiConn: Support.Native,
+      secureErase: !readOnly && file.erases ? Support.Native : Support.None,
+      ioctl: Support.None,
     },
   };
 }

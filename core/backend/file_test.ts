@@ -342,6 +342,12 @@ Deno.test("what a client is told about a file", () => {
     assert.equal(info.readOnly, false);
     assert.deepEqual(info.blockSize, { minimum: 1, preferred: 4096, maximum: 33554432 });
     const native = { write: 2, flush: 2, fua: 2, trim: 2, zero: 2, fastZero: 2, cache: 2 };
-    assert.deepEqual(info.can, { ...native, extents: 2, multiConn: Support.Native });
+    assert.deepEqual(info.can, {
+      ...native,
+      extents: 2,
+      multiConn: Support.Native,
+      secureErase: Support.None,
+      ioctl: Support.None,
+    });
   });
 });

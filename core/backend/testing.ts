@@ -113,6 +113,22 @@ export class TestClient implements ReplySpace, RequestSink {
     this.#finish(this.request(Command.WriteZeroes, offset, BigInt(length), flags));
   }
 
+  secureErase(offset: number | bigint, length: number | bigint): void {
+    this.#finish(this.request(Command.SecureErase, offset, BigInt(length), 0));
+  }
+
+  /** Makes an ioctl. Returns what is in the place of the argument then. */
+  ioctl(number: number, argument: Uint8Array): Uint8Array {
+    const request = this.writeRequest(0, argument, 0);
+    request.command = Command.Ioctl;
+    request.ioctl = number;
+    const errno = this.#run(request);
+    const answer = this.bytesAt(request.payload, argument.length).slice();
+    this.giveBack();
+    if (errno !== 0) throw new Refused(errno, request.errorText);
+    return answer;
+  }
+
   cache(offset: number | bigint, length: number): void {
     this.#finish(this.request(Command.Cache, offset, BigInt(length), 0));
   }

@@ -21,6 +21,10 @@ export interface Capabilities {
   extents: Support;
   /** Native: a flush on one connection covers writes answered on all of them. */
   multiConn: Support;
+  /** None or Native. */
+  secureErase: Support;
+  /** None or Native. */
+  ioctl: Support;
 }
 
 /** Block size constraints in bytes (NBD_INFO_BLOCK_SIZE). */

@@ -4,7 +4,10 @@
 
 import type { PayloadMemory } from "./memory.ts";
 
-/** What a request asks for. The numbers are NBD's (proto.md, "Request types"). Others are in zones.ts. */
+/**
+ * What a request asks for. The numbers up to 7 are NBD's (proto.md, "Request types"); those from 24 on are
+ * requests that NBD does not have and only kernels make, and so are those between, which are in zones.ts.
+ */
 export const Command = {
   Read: 0,
   Write: 1,
@@ -14,7 +17,20 @@ export const Command = {
   Cache: 5,
   WriteZeroes: 6,
   BlockStatus: 7,
+  /** As Trim, but no copy of what was there may be left anywhere. */
+  SecureErase: 24,
+  /** A request of the device's own kind, by its number. */
+  Ioctl: 25,
 } as const;
+
+/** One more than the largest command. */
+export const COMMANDS_END = 26;
+
+/** Whether a command may have a device make something else of memory that answers lie in. */
+export function clears(command: number): boolean {
+  // Reads, writes and flushes are known by one comparison.
+  return command >= Command.Trim && command !== Command.Cache && command !== Command.BlockStatus;
+}
 
 /** Flags of a request, as the device sees them. The numbers are NBD's command flags. */
 export const RequestFlag = {
@@ -101,8 +117,13 @@ export class Request {
   tail = 0;
   /** BlockStatus: which metadata contexts to report, bit by bit. Devices ignore it. */
   contexts = 0;
-  /** Write: address of the payload in this process. */
+  /**
+   * Write: address of the payload in this process. Ioctl: of the argument, `length` bytes, which the answer
+   * takes the place of.
+   */
   payload = 0;
+  /** Ioctl: its number, as Linux encodes it. */
+  ioctl = 0;
   /** Why it failed, for the client; set by the device together with an errno. */
   errorText = "";
   /** The client's request that this is part of, or this one itself. */

@@ -132,6 +132,12 @@ export class ModelDevice implements Device {
         disk.zero(offset, length, (flags & RequestFlag.NoHole) === 0);
         disk.changed(offset, length, fua);
         return 0;
+      case Command.SecureErase:
+        disk.zero(offset, length, true);
+        disk.changed(offset, length, true);
+        return 0;
+      case Command.Ioctl:
+        return Errno.ENOTTY;
       case Command.BlockStatus:
         this.#extents(request, offset, length, (flags & RequestFlag.ReqOne) !== 0);
         return 0;
@@ -196,6 +202,8 @@ export class ModelDevice implements Device {
         cache: able,
         extents: able,
         multiConn: Support.Native,
+        secureErase: readOnly ? Support.None : able,
+        ioctl: able,
       },
     };
   }

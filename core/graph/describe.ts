@@ -45,6 +45,8 @@ const CAPABILITIES: readonly (keyof Capabilities)[] = [
   "cache",
   "extents",
   "multiConn",
+  "secureErase",
+  "ioctl",
 ];
 
 /** The view of the graph that was made of `options` and in which `opened` is open. */

@@ -98,7 +98,7 @@ function caller(name: string): string {
 /** The filter above a RAM disk, allowed to write below `directory`. */
 function start(name: string, directory: string): { device: Device; lines: string[] } {
   const manifest = manifestJson({
-    abi: "3.1",
+    abi: "3.2",
     name: "hostile",
     kind: "filter",
     calls: { pwrite: "transform", pread: "transform" },

@@ -12,6 +12,8 @@ const commands = new Map<number, string>([
   [Command.Cache, "CACHE"],
   [Command.WriteZeroes, "WRITE_ZEROES"],
   [Command.BlockStatus, "BLOCK_STATUS"],
+  [Command.SecureErase, "secure erase"],
+  [Command.Ioctl, "ioctl"],
 ]);
 
 /** The name of a command as the protocol writes it: `WRITE_ZEROES`; `command 99` if it has none. */

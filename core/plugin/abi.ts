@@ -99,6 +99,8 @@ export const IMPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   net_close: abi([I32]),
   zone: abi([I32, Count, Count, Count, Count, I32, I32]),
   zone_appended: abi([I32, Count]),
+  next_secure_erase: NEXT_RANGE,
+  next_ioctl: abi([I32, I32, I32, Pointer, Pointer, I32], I32),
 }));
 
 /** Functions that a plugin may export. */
@@ -134,6 +136,8 @@ export const EXPORTS: ReadonlyMap<string, AbiFunction> = new Map(Object.entries(
   sb_zone_close: RANGE_CALL,
   sb_zone_finish: RANGE_CALL,
   sb_zone_reset: RANGE_CALL,
+  sb_secure_erase: RANGE_CALL,
+  sb_ioctl: abi([I32, I32, I32, Pointer, Pointer], I32),
 }));
 
 /** Functions that came with 3.1, both ways. */
@@ -150,6 +154,10 @@ const SINCE_3_2: readonly string[] = [
   "zone",
   "zone_appended",
   ...[...EXPORTS.keys()].filter((name) => name.startsWith("sb_zone")),
+  "next_secure_erase",
+  "next_ioctl",
+  "sb_secure_erase",
+  "sb_ioctl",
 ];
 
 /** With which minor those functions came that 3.0 does not have. */
@@ -164,10 +172,12 @@ export const FEATURES: ReadonlySet<string> = new Set([
   "capabilities",
   "connect",
   "finish",
+  "ioctl",
   "metrics",
   "next",
   "pending",
   "resize",
+  "secure_erase",
   "timers",
   "zones",
 ]);

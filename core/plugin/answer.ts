@@ -118,6 +118,14 @@ export class Answer extends AnswerPieces {
     return pointer;
   }
 
+  /** The same for the argument of an ioctl, whose answer goes to `address` when it has succeeded. */
+  roomForArgument(length: number, address: number): number {
+    this.simple = false;
+    const pointer = this.loans.lend(length, address);
+    if (pointer === 0) this.failure = Errno.ENOMEM;
+    return pointer;
+  }
+
   /** Copies the stable data of the answer so far, before what it lies in may become something else. */
   settle(): void {
     const request = this.request!;

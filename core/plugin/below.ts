@@ -10,7 +10,7 @@ import { isCapability } from "./capabilities.ts";
 import { type Grants, isGranted } from "./grants.ts";
 import { runUntil } from "./await.ts";
 import type { Host } from "./host.ts";
-import { INFO_BYTES, infoOf, writeInfo } from "./info.ts";
+import { INFO_BYTES_MIN, infoOf, writeInfo } from "./info.ts";
 import type { NodeManifest } from "./manifest_node.ts";
 import { Metrics } from "./metrics.ts";
 import { Next } from "./next.ts";
@@ -22,6 +22,8 @@ import type { PluginExport } from "./opened.ts";
 const BACKGROUND_FIRST = 0x40000000;
 /** As many of them may be open. */
 const BACKGROUND_MAX = 64;
+/** Calls after which memory that answers from below lie in may be something else. */
+const CLEARING = ["next_trim", "next_zero", "next_secure_erase", "next_ioctl"];
 
 /** What the size of an export waits for: requests about it, or all of the filter's own. */
 export type Asked = "export" | "any";
@@ -37,7 +39,7 @@ export class Below implements NodeServices {
 
   readonly #host: Host;
   readonly #node: NodeManifest;
-  /** It may trim or zero what is below it. */
+  /** It may trim, zero or erase what is below it, or tell it to. */
   readonly #clears: boolean;
   readonly #grants: Grants;
   readonly #background = new Set<number>();
@@ -56,7 +58,7 @@ export class Below implements NodeServices {
     this.children = children;
     this.#node = node;
     this.metrics = new Metrics(node.metrics);
-    this.#clears = imports.includes("next_trim") || imports.includes("next_zero");
+    this.#clears = CLEARING.some((name) => imports.includes(name));
     this.next = new Next(host, this.#clears && !node.nextReadOnly);
   }
 
@@ -88,11 +90,11 @@ export class Below implements NodeServices {
     memory.refresh();
     const inside = memory.contains(pointer, 4);
     const size = inside ? memory.view.getUint32(pointer, true) : 0;
-    if (!inside || !memory.contains(pointer, size) || size < INFO_BYTES) {
-      this.#host.lied(`next_info: there is no struct of ${INFO_BYTES} bytes at ${pointer}`);
+    if (!inside || !memory.contains(pointer, size) || size < INFO_BYTES_MIN) {
+      this.#host.lied(`next_info: there is no struct of ${INFO_BYTES_MIN} bytes at ${pointer}`);
       return Errno.EINVAL;
     }
-    writeInfo(memory.view, pointer, infoOf(info));
+    writeInfo(memory.view, pointer, infoOf(info), size);
     return 0;
   }
 

@@ -25,6 +25,15 @@ export type WriteCall = (
   flags: number,
 ) => number;
 
+/** sb_ioctl: handle, request id, number of the ioctl, pointer to its argument and length of that. */
+export type IoctlCall = (
+  handle: number,
+  id: number,
+  number: number,
+  pointer: number,
+  length: number,
+) => number;
+
 /** sb_place: handle, count in halves, offset in halves. */
 export type PlaceCall = (
   handle: number,
@@ -67,5 +76,7 @@ export interface PluginCalls {
   sb_zone_close?: RangeCall;
   sb_zone_finish?: RangeCall;
   sb_zone_reset?: RangeCall;
+  sb_secure_erase?: RangeCall;
+  sb_ioctl?: IoctlCall;
   _initialize?: () => void;
 }

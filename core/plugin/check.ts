@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Checks what a module imports and exports against ABI v3.0 and makes the plan for rewriting it.
+// Checks what a module imports and exports against ABI v3 and makes the plan for rewriting it.
 // Every refusal is one sentence that names the import or export.
 
 import {
@@ -18,7 +18,7 @@ import {
 import { PluginError } from "./errors.ts";
 import type { Manifest } from "./manifest.ts";
 import { abiMinor } from "./manifest_check.ts";
-import { DATA_CALLS, PLAIN_NODE } from "./manifest_node.ts";
+import { DATA_CALLS, LATER_CALLS, PLAIN_NODE } from "./manifest_node.ts";
 import { didYouMean } from "./suggest.ts";
 import { quoted } from "./text.ts";
 import { isNumberParameter } from "./values.ts";
@@ -116,7 +116,8 @@ export function checkExports(shape: ModuleShape, is64: boolean, manifest: Manife
     const reason = because === "" ? "" : `, which it needs because ${because}`;
     throw new PluginError(`it does not export the function ${quoted(name)}${reason}`);
   }
-  checkReopen(shape, names);
+  checkReopen(shape, names, manifest);
+  checkPasses(names, manifest);
   return plans;
 }
 
@@ -132,9 +133,28 @@ function checkZoned(name: string, { kind, threads }: Manifest): void {
   throw new PluginError(`it exports the function ${quoted(name)}, which ${where} may not`);
 }
 
+/** What passes a filter has no function there. */
+function checkPasses(names: ReadonlySet<string>, { node = PLAIN_NODE }: Manifest): void {
+  const both = LATER_CALLS.find((call) => node.calls[call] === "pass" && names.has(`sb_${call}`));
+  if (both === undefined) return;
+  throw new PluginError(
+    `it exports the function "sb_${both}", but its manifest says that "${both}" is to "pass"`,
+  );
+}
+
 /** What is opened again must not have been handed to others, as calls that pass a filter are. */
-function checkReopen(shape: ModuleShape, names: ReadonlySet<string>): void {
+function checkReopen(
+  shape: ModuleShape,
+  names: ReadonlySet<string>,
+  { node = PLAIN_NODE }: Manifest,
+): void {
   if (!shape.imports.some(({ name }) => name === "next_reopen")) return;
+  const passing = LATER_CALLS.find((call) => node.calls[call] === "pass");
+  if (passing !== undefined) {
+    throw new PluginError(
+      `it imports "next_reopen", but its manifest says that "${passing}" is to "pass"`,
+    );
+  }
   const missing = DATA_CALLS.map((call) => `sb_${call}`).find((name) => !names.has(name));
   if (missing === undefined) return;
   throw new PluginError(
@@ -187,7 +207,7 @@ function reasonToAllocate(
   exported: ReadonlySet<string>,
   needed: [string, string][],
 ): string {
-  for (const name of ["sb_pwrite", "sb_list", "sb_info", "sb_connect"]) {
+  for (const name of ["sb_pwrite", "sb_list", "sb_info", "sb_connect", "sb_ioctl"]) {
     if (exported.has(name)) return `it exports ${quoted(name)}`;
   }
   if (shape.imports.some(({ name }) => name === "reply_buffer")) return `it imports "reply_buffer"`;

@@ -17,12 +17,13 @@ import {
   capabilitiesOf,
   defaultInfo,
   type Info,
-  INFO_BYTES,
+  infoBytes,
   infoFault,
   readInfo,
   writeInfo,
 } from "./info.ts";
 import { Ask, type Listing } from "./listing.ts";
+import { abiMinor } from "./manifest_check.ts";
 import { type NodeManifest, PLAIN_NODE } from "./manifest_node.ts";
 import type { PluginExport } from "./opened.ts";
 import type { PreparedPlugin } from "./prepare.ts";
@@ -160,8 +161,9 @@ export class Describing {
       : filterInfo(this.#exports, this.#node, below.children.map((child) => child.info));
     const { sb_info: getInfo } = this.#calls;
     if (!getInfo) return info;
-    return withBytes(host, new Uint8Array(INFO_BYTES), (pointer) => {
-      writeInfo(host.memory.view, pointer, info);
+    const bytes = infoBytes(abiMinor(this.#prepared.manifest.abi));
+    return withBytes(host, new Uint8Array(bytes), (pointer) => {
+      writeInfo(host.memory.view, pointer, info, bytes);
       host.takesAdvice = true;
       try {
         host.controlStatus("sb_info", "get the capabilities of an export", () => {
@@ -170,8 +172,8 @@ export class Describing {
       } finally {
         host.takesAdvice = false;
       }
-      const got = readInfo(host.memory.view, pointer);
-      const fault = infoFault(got, this.#exports, below === undefined ? null : info);
+      const got = readInfo(host.memory.view, pointer, info, bytes);
+      const fault = infoFault(got, this.#exports, below === undefined ? null : info, bytes);
       if (fault !== "") throw host.broken("sb_info", fault);
       return got;
     });

@@ -5,7 +5,7 @@
 import { BlockError, Errno } from "../block/errno.ts";
 import { type BlockSize, type Capabilities, type ExportInfo, Support } from "../block/export.ts";
 import { BLOCK_MAXIMUM_NONE, type Info, INFO_BYTES } from "./info.ts";
-import type { DataCall, NodeManifest } from "./manifest_node.ts";
+import { type DataCall, isLater, type NodeManifest } from "./manifest_node.ts";
 
 /** What is assumed of a filter above `children`, which does what `node` says with calls. */
 export function filterInfo(
@@ -22,7 +22,11 @@ export function filterInfo(
   const support = (name: keyof Capabilities, call: DataCall): Support => {
     if (!exports.has(`sb_${call}`)) {
       if (itself && call === "zero") return Support.Emulate;
-      if (itself && (call === "trim" || call === "extents")) return Support.None;
+      if (itself && (call === "trim" || call === "extents" || call === "secure_erase")) {
+        return Support.None;
+      }
+      // What it may not know of does not pass it, unless it says so.
+      if (isLater(call) && node.calls[call] !== "pass") return Support.None;
       return passes ? least(name) : Support.None;
     }
     if (node.calls[call] === "transform") return Support.Native;
@@ -46,6 +50,8 @@ export function filterInfo(
     extents: support("extents", "extents"),
     multiConn: least("multiConn"),
     rotational: children.some(({ rotational }) => rotational) ? 1 : 0,
+    secureErase: support("secureErase", "secure_erase"),
+    ioctl: support("ioctl", "ioctl"),
   };
 }
 

@@ -21,6 +21,8 @@ function child(minimum = 1, preferred = 4096, maximum = 33554432, fua: Support =
       cache: Native,
       extents: Native,
       multiConn: Native,
+      secureErase: None,
+      ioctl: None,
     },
     rotational: false,
   } as unknown as ExportInfo;

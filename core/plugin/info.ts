@@ -25,10 +25,20 @@ const FIELDS = [
   "extents",
   "multiConn",
   "rotational",
+  "secureErase",
+  "ioctl",
 ] as const;
 
 /** Bytes of the struct. */
 export const INFO_BYTES = FIELDS.length * 4;
+
+/** Bytes of what 3.0 and 3.1 have of it. */
+export const INFO_BYTES_MIN = 56;
+
+/** Bytes of the struct that a plugin for that minor of the ABI knows. */
+export function infoBytes(minor: number): number {
+  return minor < 2 ? INFO_BYTES_MIN : INFO_BYTES;
+}
 
 /** The struct as an object. */
 export type Info = Record<typeof FIELDS[number], number>;
@@ -51,6 +61,8 @@ const CAPABILITIES: readonly [keyof Capabilities & keyof Info, string, boolean][
   ["cache", "sb_cache", true],
   ["extents", "sb_extents", false],
   ["multiConn", "", false],
+  ["secureErase", "sb_secure_erase", false],
+  ["ioctl", "sb_ioctl", false],
 ];
 
 /** What is assumed of a plugin with these `exports`, of which `instances` run. */
@@ -75,12 +87,16 @@ export function defaultInfo(exports: ReadonlySet<string>, instances: number): In
     // The flush of an instance covers all that was written through it.
     multiConn: instances === 1 ? Support.Native : Support.None,
     rotational: 0,
+    secureErase: native("sb_secure_erase"),
+    ioctl: native("sb_ioctl"),
   };
 }
 
-/** Writes `info` to the memory of a plugin at `pointer`. */
-export function writeInfo(view: DataView, pointer: number, info: Info): void {
-  FIELDS.forEach((field, index) => view.setUint32(pointer + index * 4, info[field], true));
+/** Writes `info` to the memory of a plugin at `pointer`, as far as it goes into `bytes`. */
+export function writeInfo(view: DataView, pointer: number, info: Info, bytes = INFO_BYTES): void {
+  const known = FIELDS.slice(0, bytes >>> 2);
+  const written = { ...info, structSize: known.length * 4 };
+  known.forEach((field, index) => view.setUint32(pointer + index * 4, written[field], true));
 }
 
 /** An export as the struct describes it. */
@@ -95,23 +111,30 @@ export function infoOf({ blockSize, can, rotational }: ExportInfo): Info {
   };
 }
 
-/** Reads what the plugin has made of it. */
-export function readInfo(view: DataView, pointer: number): Info {
-  const values = FIELDS.map((field, index) => [field, view.getUint32(pointer + index * 4, true)]);
-  return Object.fromEntries(values) as Info;
+/** Reads what the plugin has made of `bytes` of it. What is beyond them is as `assumed`. */
+export function readInfo(
+  view: DataView,
+  pointer: number,
+  assumed: Info,
+  bytes = INFO_BYTES,
+): Info {
+  const known = FIELDS.slice(0, bytes >>> 2);
+  const values = known.map((field, index) => [field, view.getUint32(pointer + index * 4, true)]);
+  return { ...assumed, ...Object.fromEntries(values) } as Info;
 }
 
 /**
  * What is wrong with `info` for a plugin with these `exports`; "" if nothing is. `assumed`: what a filter
- * was told that it can do, part of which is done by what is below it.
+ * was told that it can do, part of which is done by what is below it. `bytes`: of the struct that it knows.
  */
 export function infoFault(
   info: Info,
   exports: ReadonlySet<string>,
   assumed: Info | null = null,
+  bytes = INFO_BYTES,
 ): string {
-  if (info.structSize > INFO_BYTES) {
-    return `struct_size is ${info.structSize}; the host knows ${INFO_BYTES} bytes`;
+  if (info.structSize > bytes) {
+    return `struct_size is ${info.structSize}; the host knows ${bytes} bytes`;
   }
   if (info.rotational > 1) return `rotational is ${info.rotational}; it must be 0 or 1`;
   for (const [name, needed, emulated] of CAPABILITIES) {
@@ -193,5 +216,7 @@ export function capabilitiesOf(info: Info, readOnly: boolean): Capabilities {
     extents: support(info.extents),
     // Where nothing is written, there is nothing that a flush could miss.
     multiConn: writes ? support(info.multiConn) : Support.Native,
+    secureErase: ifWrites(info.secureErase),
+    ioctl: support(info.ioctl),
   };
 }

@@ -26,6 +26,8 @@ Deno.test("capabilities follow from what is exported", () => {
     cache: None,
     extents: None,
     multiConn: Native,
+    secureErase: None,
+    ioctl: None,
   });
   const all = ["sb_trim", "sb_zero", "sb_cache", "sb_extents"].map(range).join("") + flush;
   assert.deepEqual(can(all, { instances: 2 }), {
@@ -38,6 +40,8 @@ Deno.test("capabilities follow from what is exported", () => {
     cache: Native,
     extents: Native,
     multiConn: None,
+    secureErase: None,
+    ioctl: None,
   });
   // Nothing that changes the device remains where it cannot be written; nothing can be missed then.
   assert.deepEqual(can(all, { instances: 2 }, { sb_pwrite: "" }), {
@@ -50,6 +54,8 @@ Deno.test("capabilities follow from what is exported", () => {
     cache: Native,
     extents: Native,
     multiConn: Native,
+    secureErase: None,
+    ioctl: None,
   });
 });
 

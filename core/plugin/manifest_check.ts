@@ -50,7 +50,7 @@ export function checkManifest(json: unknown): Manifest {
     threads: fields.oneOf("threads", threadModels(minor), "serialized"),
     parameters: checkParameters(fields.get("parameters") ?? []),
     limits: checkLimits(fields.get("limits") ?? {}),
-    ...(minor < 1 ? {} : { node: checkNode(fields, kind) }),
+    ...(minor < 1 ? {} : { node: checkNode(fields, kind, minor) }),
   };
 }
 

@@ -24,10 +24,20 @@ const WORD = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 
 /** Calls for requests, without `sb_`. */
 export const DATA_CALLS = ["pread", "pwrite", "flush", "trim", "zero", "cache", "extents"] as const;
-export type DataCall = typeof DATA_CALLS[number];
+/** Those that came with 3.2, which pass a filter only where it says so. */
+export const LATER_CALLS = ["secure_erase", "ioctl"] as const;
+export type DataCall = typeof DATA_CALLS[number] | typeof LATER_CALLS[number];
 
-/** What a filter does with a call: passes it on, or answers it by other means. */
-export type CallUse = "forward" | "transform";
+/** Whether `call` is one of LATER_CALLS. */
+export function isLater(call: DataCall): boolean {
+  return (LATER_CALLS as readonly string[]).includes(call);
+}
+
+/**
+ * What a filter does with a call: passes it on, or answers it by other means; or has no function for it and
+ * lets it pass.
+ */
+export type CallUse = "forward" | "transform" | "pass";
 
 /** A number that a plugin keeps up to date. */
 export interface MetricDeclaration {
@@ -93,7 +103,11 @@ export const NODE_KEYS = [
 export const NODE_KEYS_3_2 = ["zones"];
 
 /** Reads them. Throws PluginError. */
-export function checkNode(fields: Fields, kind: "plugin" | "filter"): NodeManifest {
+export function checkNode(
+  fields: Fields,
+  kind: "plugin" | "filter",
+  minor: number,
+): NodeManifest {
   for (const key of ["children", "calls", "next_read_only", "zones"]) {
     if (kind === "plugin" && fields.get(key) !== undefined) {
       fields.fail(key, "only a filter has something below it");
@@ -109,7 +123,7 @@ export function checkNode(fields: Fields, kind: "plugin" | "filter"): NodeManife
   }
   return {
     children: kind === "filter" ? checkChildren(fields) : null,
-    calls: checkCalls(fields),
+    calls: checkCalls(fields, minor),
     nextReadOnly: fields.boolean("next_read_only"),
     uses: checkWords(fields, "uses"),
     capabilities: checkCapabilities(fields),
@@ -137,13 +151,19 @@ function checkNumber(fields: Fields, key: string, least: number): number {
   return value as number;
 }
 
-function checkCalls(fields: Fields): Partial<Record<DataCall, CallUse>> {
+function checkCalls(fields: Fields, minor: number): Partial<Record<DataCall, CallUse>> {
   const json = fields.get("calls");
   if (json === undefined) return {};
-  const one = new Fields(json, `"calls" of its manifest`, DATA_CALLS);
+  const later = minor < 2 ? [] : LATER_CALLS;
+  const one = new Fields(json, `"calls" of its manifest`, [...DATA_CALLS, ...later]);
   const calls: Partial<Record<DataCall, CallUse>> = {};
   for (const call of DATA_CALLS) {
     if (one.get(call) !== undefined) calls[call] = one.oneOf(call, ["forward", "transform"]);
+  }
+  for (const call of later) {
+    if (one.get(call) !== undefined) {
+      calls[call] = one.oneOf(call, ["forward", "transform", "pass"]);
+    }
   }
   return calls;
 }
@@ -221,7 +241,7 @@ function checkZones(fields: Fields): "refuse" | "pass" {
   if (checkChildren(fields).maximum > 1) fields.fail("zones", "it has several children");
   if (fields.get("threads") === "blocking") fields.fail("zones", `its calls wait ("blocking")`);
   if (fields.boolean("next_read_only")) fields.fail("zones", "its child is opened read-only");
-  const calls = checkCalls(fields);
+  const calls = checkCalls(fields, 2);
   const changed = DATA_CALLS.find((call) => {
     return calls[call] === "transform" && call !== "cache" && call !== "extents";
   });

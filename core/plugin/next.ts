@@ -76,17 +76,19 @@ export class Next implements RequestSink {
     const { command } = answer;
     const part = this.#part(command, countHigh, countLow, offsetHigh, offsetLow, flags);
     part.at = at;
+    const hasRange = command !== Command.Flush && command !== Command.Ioctl;
+    if (command === Command.Ioctl) takeArgument(part, request);
     part.count = part.length;
     const fact = refusal(handle.children[child]!.info, part);
     if (fact !== "") answer.lied(`${call}: ${fact}`);
-    if (fact !== "" || (command !== Command.Flush && !answer.acceptsPart(at, part.count))) {
+    if (fact !== "" || (hasRange && !answer.acceptsPart(at, part.count))) {
       this.#host.answers.parts.give(part);
       return answer.failure === 0 ? Errno.EINVAL : answer.failure;
     }
     part.answer = answer;
     part.space = request.space;
     part.root = request.root;
-    part.payload = request.payload + at;
+    part.payload = request.payload + part.at;
     part.notice = token;
     part.told = token !== 0;
     part.whole = (flags & CallFlag.Whole) !== 0;
@@ -107,7 +109,10 @@ export class Next implements RequestSink {
     return errno;
   }
 
-  /** A request of the filter's own. Returns its status; see `done` for how it ends later. */
+  /**
+   * A request of the filter's own. Returns its status; see `done` for how it ends later. The number of an
+   * ioctl is the lower half of the offset.
+   */
   request(
     call: string,
     command: number,
@@ -126,6 +131,10 @@ export class Next implements RequestSink {
     if (open === null) return Errno.EBADF;
     if (this.own >= OWN_MAX) return Errno.EAGAIN;
     const part = this.#part(command, countHigh, countLow, offsetHigh, offsetLow, flags);
+    if (command === Command.Ioctl) {
+      part.ioctl = part.offsetLow;
+      part.offsetLow = 0;
+    }
     part.count = part.length;
     const fact = refusal(open.children[child]!.info, part) || this.#misplaced(part, pointer);
     if (fact !== "") {
@@ -270,7 +279,7 @@ export class Next implements RequestSink {
     const { memory } = this.#host;
     memory.refresh();
     const { command, count } = part;
-    if (command === Command.Read || command === Command.Write) {
+    if (command === Command.Read || command === Command.Write || command === Command.Ioctl) {
       const inside = memory.contains(pointer, count);
       return inside ? "" : `${count} bytes at ${pointer} are not in its memory`;
     }
@@ -279,6 +288,16 @@ export class Next implements RequestSink {
       memory.contains(pointer, 8 + 16 * memory.view.getUint32(pointer, true));
     return inside ? "" : `the list of extents at ${pointer} is not in its memory`;
   }
+}
+
+/** Makes `part` the same ioctl as `request`; neither has a range. */
+function takeArgument(part: Part, request: Request): void {
+  part.at = 0;
+  part.offsetHigh = 0;
+  part.offsetLow = 0;
+  part.lengthHigh = 0;
+  part.lengthLow = request.lengthLow;
+  part.ioctl = request.ioctl;
 }
 
 /** The flags of a request to a child. */

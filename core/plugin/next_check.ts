@@ -3,6 +3,7 @@
 // below may rely on it.
 
 import { type ExportInfo, Support } from "../block/export.ts";
+import { ioctlBytes } from "../block/ioctl.ts";
 import { Command, type Request, RequestFlag } from "../block/request.ts";
 import { within } from "../block/uint64.ts";
 
@@ -11,6 +12,7 @@ export function refusal(info: ExportInfo, request: Request): string {
   const { command } = request;
   const { can } = info;
   if (command === Command.Flush) return can.flush === Support.None ? "there is no flush" : "";
+  if (command === Command.Ioctl) return ioctlRefusal(info, request);
   const { offsetHigh, offsetLow, lengthHigh, lengthLow } = request;
   if (lengthHigh === 0 && lengthLow === 0) return "the length is 0";
   if (!within(offsetHigh, offsetLow, lengthHigh, lengthLow, info.sizeHigh, info.sizeLow)) {
@@ -28,6 +30,13 @@ export function refusal(info: ExportInfo, request: Request): string {
   return `${request.length} bytes are more than the ${maximum} that the child takes`;
 }
 
+function ioctlRefusal({ can }: ExportInfo, request: Request): string {
+  if (can.ioctl === Support.None) return "there is no ioctl";
+  const bytes = ioctlBytes(request.ioctl);
+  if (request.length === bytes) return "";
+  return `the argument has ${request.length} bytes; the number of the ioctl says ${bytes}`;
+}
+
 function missingCapability({ can }: ExportInfo, { command, flags }: Request): string {
   if ((flags & RequestFlag.Fua) !== 0 && can.fua === Support.None) return "there is no FUA";
   switch (command) {
@@ -39,6 +48,8 @@ function missingCapability({ can }: ExportInfo, { command, flags }: Request): st
       return can.zero === Support.None ? "there is no zero" : "";
     case Command.Cache:
       return can.cache === Support.None ? "there is no cache" : "";
+    case Command.SecureErase:
+      return can.secureErase === Support.None ? "there is no secure erase" : "";
     default:
       return "";
   }

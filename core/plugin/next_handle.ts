@@ -4,7 +4,7 @@
 import { BlockError, Errno } from "../block/errno.ts";
 import type { ExportInfo } from "../block/export.ts";
 import type { Device, OpenExport, OpenOptions } from "../block/device.ts";
-import { Command } from "../block/request.ts";
+import { COMMANDS_END } from "../block/request.ts";
 
 /** See the top of this file. */
 export class NextHandle {
@@ -97,7 +97,7 @@ function difference(before: ExportInfo, after: ExportInfo): string {
   if (after.blockSize.minimum > before.blockSize.minimum) return "its smallest block has grown";
   if (after.blockSize.maximum < before.blockSize.maximum) return "its largest block has shrunk";
   for (const name of Object.keys(before.can) as (keyof typeof before.can)[]) {
-    const writes = ["write", "fua", "trim", "zero", "fastZero"].includes(name);
+    const writes = ["write", "fua", "trim", "zero", "fastZero", "secureErase"].includes(name);
     if (after.readOnly && writes) continue;
     if (before.can[name] > 0 && after.can[name] === 0) return `it has no ${name} any more`;
   }
@@ -106,7 +106,7 @@ function difference(before: ExportInfo, after: ExportInfo): string {
 
 /** Who takes the requests to `opened`, by command. */
 export function routesOf(opened: OpenExport): OpenExport[] {
-  return Array.from({ length: Command.BlockStatus + 1 }, (_, command) => {
+  return Array.from({ length: COMMANDS_END }, (_, command) => {
     return opened.route?.(command) ?? opened;
   });
 }

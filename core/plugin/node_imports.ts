@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The functions that came with ABI 3.1: requests that are finished later, timers, what is below, and
+// The functions that came with ABI 3.1 and 3.2: requests that are finished later, timers, what is below, and
 // what a plugin tells about itself while it runs. As in imports.ts, none of them throws.
 
 import type { Device } from "../block/device.ts";
@@ -112,16 +112,21 @@ function takeAdvice(host: Host, minimum: number, preferred: number, maximum: num
   host.advice = { minimum, preferred, maximum };
 }
 
-/** Copies part of what is written to the plugin's memory, wherever the payload lies. Returns 0 or an errno. */
+/**
+ * Copies part of what is written, or of the argument of an ioctl, to the plugin's memory, wherever that lies.
+ * Returns 0 or an errno.
+ */
 function copyPayload(host: Host, id: number, at: number, pointer: number, length: number): number {
   const request = host.find("payload", id)?.request;
   if (!request) return Errno.EINVAL;
   const { memory } = host;
   memory.refresh();
   let fact = "";
-  if (request.command !== Command.Write) fact = `request ${id} is no write`;
-  else if (at + length > request.length) fact = `${length} bytes at ${at} reach beyond the request`;
-  else if (!memory.contains(pointer, length)) {
+  if (request.command !== Command.Write && request.command !== Command.Ioctl) {
+    fact = `request ${id} is no write`;
+  } else if (at + length > request.length) {
+    fact = `${length} bytes at ${at} reach beyond the request`;
+  } else if (!memory.contains(pointer, length)) {
     fact = `${length} bytes at ${pointer} are not in its memory`;
   }
   if (fact !== "") {
@@ -232,6 +237,30 @@ function nextImports(host: Host, node: NodeServices): WebAssembly.ModuleImports 
     next_trim: range(next, "next_trim", Command.Trim),
     next_zero: range(next, "next_zero", Command.WriteZeroes),
     next_cache: range(next, "next_cache", Command.Cache),
+    next_secure_erase: range(next, "next_secure_erase", Command.SecureErase),
+    next_ioctl: (
+      handle: number,
+      child: number,
+      number: number,
+      ph: number,
+      pl: number,
+      lh: number,
+      ll: number,
+      token: number,
+    ) =>
+      next.request(
+        "next_ioctl",
+        Command.Ioctl,
+        handle,
+        child,
+        joined(ph, pl),
+        lh,
+        ll,
+        0,
+        number,
+        0,
+        token,
+      ),
   };
 }
 

@@ -6,11 +6,11 @@ import type { OpenExport } from "../block/device.ts";
 import { Errno } from "../block/errno.ts";
 import { type Capabilities, type ExportInfo, Support } from "../block/export.ts";
 import { copyFrom } from "../block/memory.ts";
-import { Command, type Request, RequestFlag, Status } from "../block/request.ts";
+import { Command, COMMANDS_END, type Request, RequestFlag, Status } from "../block/request.ts";
 import { CallFlag } from "./abi.ts";
 import type { Answer } from "./answer.ts";
 import { Expect } from "./answer_pieces.ts";
-import type { PlaceCall, PluginCalls, RangeCall, WriteCall } from "./calls.ts";
+import type { IoctlCall, PlaceCall, PluginCalls, RangeCall, WriteCall } from "./calls.ts";
 import { type Emulation, readAndForget, writeZeroes } from "./emulate.ts";
 import type { Host } from "./host.ts";
 import { type NextHandle, routesOf } from "./next_handle.ts";
@@ -19,6 +19,9 @@ import { refuseZones } from "./zones.ts";
 
 /** Stands in for a function that the plugin does not have; nobody calls it. */
 const absent = () => Errno.EOPNOTSUPP;
+
+/** Arguments of ioctls begin at multiples of this. */
+const ARGUMENT_ALIGNMENT = 8;
 
 /** What is left to do for a request when the plugin has finished it, as bits of `request.token`. */
 const Rest = { Nothing: 0, Flush: 1, Zeroes: 2 } as const;
@@ -30,6 +33,8 @@ export interface Below {
   passes(command: number): boolean;
   /** The filter passes payloads on and never looks at them. */
   forwardsPayloads: boolean;
+  /** The same for arguments of ioctls. */
+  forwardsIoctls: boolean;
   /** Stands in for a function that the filter does not have: the first child does it. */
   forward: RangeCall;
 }
@@ -50,6 +55,8 @@ export class PluginExport implements OpenExport, Emulation, ZonedExport {
   readonly #zero: RangeCall;
   readonly #cache: RangeCall;
   readonly #extents: RangeCall;
+  readonly #secureErase: RangeCall;
+  readonly #ioctl: IoctlCall;
   #place: PlaceCall | null;
   readonly #zones: ZoneCalls;
   readonly below: Below | null;
@@ -77,6 +84,8 @@ export class PluginExport implements OpenExport, Emulation, ZonedExport {
     this.#zero = calls.sb_zero ?? forward;
     this.#cache = calls.sb_cache ?? forward;
     this.#extents = calls.sb_extents ?? forward;
+    this.#secureErase = calls.sb_secure_erase ?? absent;
+    this.#ioctl = calls.sb_ioctl ?? absent;
     this.#place = calls.sb_place ?? null;
     if (this.#place !== null) this.place = (length, high, low) => this.#placeOf(length, high, low);
     this.#zones = new ZoneCalls(this, calls, handle);
@@ -103,6 +112,11 @@ export class PluginExport implements OpenExport, Emulation, ZonedExport {
     return this.below !== null && this.below.forwardsPayloads;
   }
 
+  /** Whether it passes arguments of ioctls on and does not change them. */
+  get forwardsIoctls(): boolean {
+    return this.below !== null && this.below.forwardsIoctls;
+  }
+
   /** Who answers `command`: this one, or somebody below. */
   route(command: number): OpenExport {
     return this.#routes?.[command] ?? this;
@@ -117,7 +131,7 @@ export class PluginExport implements OpenExport, Emulation, ZonedExport {
     if (this.host.depth !== 0) return refuse(request, Errno.EDEADLK, "a request within a call");
     if (request.command === Command.Flush) return this.#flushAll(request);
     // The protocol says what an empty request means; here there is nothing to do for one.
-    if (request.lengthHigh + request.lengthLow === 0) return 0;
+    if (request.lengthHigh + request.lengthLow === 0 && request.command !== Command.Ioctl) return 0;
     switch (request.command) {
       case Command.Read:
         return this.read(request, Expect.Data);
@@ -131,6 +145,10 @@ export class PluginExport implements OpenExport, Emulation, ZonedExport {
         return this.#cacheRange(request);
       case Command.BlockStatus:
         return this.#status(request);
+      case Command.SecureErase:
+        return this.#eraseRange(request);
+      case Command.Ioctl:
+        return this.#control(request);
       default:
         return this.#zoneCommand(request);
     }
@@ -300,6 +318,53 @@ export class PluginExport implements OpenExport, Emulation, ZonedExport {
     return this.#range("sb_extents", this.#extents, request, expect, flags, Rest.Nothing);
   }
 
+  #eraseRange(request: Request): number {
+    if (this.info.can.secureErase === Support.None) {
+      return refuse(request, Errno.EOPNOTSUPP, "the export has no secure erase");
+    }
+    this.host.settleStable();
+    const name = "sb_secure_erase";
+    return this.#range(name, this.#secureErase, request, Expect.Nothing, 0, Rest.Nothing);
+  }
+
+  #control(request: Request): number {
+    if (this.info.can.ioctl === Support.None) {
+      return refuse(request, Errno.ENOTTY, "the export has no ioctl");
+    }
+    const { host } = this;
+    host.settleStable();
+    const answer = host.answers.take();
+    if (answer === null) return tooMany(request);
+    host.enter();
+    this.#begin(answer, request, Expect.Nothing, Rest.Nothing);
+    const pointer = this.#argument(answer, request);
+    let status: number;
+    if (pointer < 0) status = Errno.ENOMEM;
+    else {
+      try {
+        const number = request.ioctl | 0;
+        status = this.#ioctl(this.#handle, answer.id, number, pointer, request.lengthLow);
+      } catch (error) {
+        status = host.caught("sb_ioctl", error);
+      }
+    }
+    host.leave();
+    return host.settle("sb_ioctl", answer, status);
+  }
+
+  /** Pointer to the argument of an ioctl, in whose place the plugin puts the answer; -1: no memory. */
+  #argument(answer: Answer, request: Request): number {
+    const { memory, fetchesPayloads } = this.host;
+    const length = request.lengthLow;
+    if (length === 0 || fetchesPayloads || this.forwardsIoctls) return 0;
+    const pointer = request.payload - memory.address;
+    if (pointer % ARGUMENT_ALIGNMENT === 0 && memory.contains(pointer, length)) return pointer;
+    const copy = answer.roomForArgument(length, request.payload);
+    if (copy === 0) return -1;
+    copyFrom(request.payload, memory.bytes.subarray(copy, copy + length));
+    return copy;
+  }
+
   #flushAll(request: Request): number {
     if (this.info.can.flush === Support.None) return unsupported(request, "flush");
     return this.#callFlush(request);
@@ -385,7 +450,7 @@ export class PluginExport implements OpenExport, Emulation, ZonedExport {
 function routesBelow(opened: OpenExport, { handle, passes }: Below): OpenExport[] {
   const [first] = handle.children;
   const below = first === undefined ? [] : routesOf(first);
-  return Array.from({ length: Command.BlockStatus + 1 }, (_, command) => {
+  return Array.from({ length: COMMANDS_END }, (_, command) => {
     const straight = passes(command) && sameSupport(command, opened.info.can, first!.info.can);
     return straight ? below[command]! : opened;
   });
@@ -406,6 +471,10 @@ function sameSupport(command: number, can: Capabilities, child: Capabilities): b
       return can.cache === child.cache;
     case Command.BlockStatus:
       return can.extents === child.extents;
+    case Command.SecureErase:
+      return can.secureErase === child.secureErase;
+    case Command.Ioctl:
+      return can.ioctl === child.ioctl;
     default:
       return true;
   }

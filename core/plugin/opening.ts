@@ -11,7 +11,7 @@ import type { Asked, Below } from "./below.ts";
 import type { PluginCalls } from "./calls.ts";
 import { type Begun, type Described, Describing } from "./describing.ts";
 import type { Host } from "./host.ts";
-import type { DataCall } from "./manifest_node.ts";
+import { type DataCall, isLater, type NodeManifest, PLAIN_NODE } from "./manifest_node.ts";
 import type { NextHandle } from "./next_handle.ts";
 import { type Below as ExportBelow, PluginExport } from "./opened.ts";
 import type { PreparedPlugin } from "./prepare.ts";
@@ -26,6 +26,8 @@ const CALLS: Readonly<Record<number, DataCall>> = {
   [Command.Cache]: "cache",
   [Command.WriteZeroes]: "zero",
   [Command.BlockStatus]: "extents",
+  [Command.SecureErase]: "secure_erase",
+  [Command.Ioctl]: "ioctl",
 };
 
 /** So long after its time what has begun to be opened is given up, if nobody asks for it. */
@@ -43,7 +45,7 @@ interface Unfinished {
 }
 
 /** What does not pass a filter that writes by other means and has no function for it. */
-const NOT_PAST_WRITES: readonly DataCall[] = ["trim", "zero", "extents"];
+const NOT_PAST_WRITES: readonly DataCall[] = ["trim", "zero", "extents", "secure_erase"];
 
 /** Whether a filter answers writes by other means than passing them on, for which it needs payloads. */
 export function writesItself({ exports, manifest }: PreparedPlugin): boolean {
@@ -57,6 +59,7 @@ export class Opening {
   readonly #calls: PluginCalls;
   readonly #below: Below;
   readonly #describing: Describing;
+  readonly #node: NodeManifest;
   /** It writes by other means than passing writes on. */
   readonly #itself: boolean;
   /** By who asks for what. */
@@ -69,6 +72,7 @@ export class Opening {
     this.#calls = calls;
     this.#below = below;
     this.#describing = new Describing(described);
+    this.#node = prepared.manifest.node ?? PLAIN_NODE;
     this.#itself = writesItself(prepared);
   }
 
@@ -180,9 +184,11 @@ export class Opening {
         if (command === Command.Read && this.#below.next.copiesStable) return false;
         // What a filter writes by other means, nothing below knows of.
         if (this.#itself && NOT_PAST_WRITES.includes(call)) return false;
+        if (isLater(call) && this.#node.calls[call] !== "pass") return false;
         return !this.#exports.has(`sb_${call}`);
       },
       forwardsPayloads: !this.#itself,
+      forwardsIoctls: this.#node.calls.ioctl !== "transform",
       forward: (_handle, id, countHigh, countLow, offsetHigh, offsetLow, flags) => {
         const { next } = this.#below;
         return next.forward(id, 0, 0, countHigh, countLow, offsetHigh, offsetLow, flags, 0);

@@ -129,7 +129,7 @@ export const LATER_IMPORTS = {
   zone_appended: "(param i32 i64)",
 };
 
-/** What a filter may call besides. */
+/** What a filter may call besides; the last two came with 3.2. */
 export const NEXT_IMPORTS = {
   next_count: "(result i32)",
   next_size: "(param i32 i32) (result i64)",
@@ -148,6 +148,8 @@ export const NEXT_IMPORTS = {
   next_zero: "(param i32 i32 i64 i64 i32 i32) (result i32)",
   next_cache: "(param i32 i32 i64 i64 i32 i32) (result i32)",
   next_extents: "(param i32 i32 i32 i64 i64 i32 i32) (result i32)",
+  next_secure_erase: "(param i32 i32 i64 i64 i32 i32) (result i32)",
+  next_ioctl: "(param i32 i32 i32 i32 i32 i32) (result i32)",
 };
 
 /** A module of ABI 3.1 with `functions`, an allocator and those of `imports` that it names. */

@@ -45,6 +45,8 @@ class TestDisk implements Device, OpenExport {
       cache: Support.Native,
       extents: Support.None,
       multiConn: Support.Native,
+      secureErase: Support.None,
+      ioctl: Support.None,
     },
   };
   late = false;

@@ -31,6 +31,8 @@ const INFOS: ExportInfo[] = [
       cache: None,
       extents: None,
       multiConn: None,
+      secureErase: None,
+      ioctl: None,
     },
   }),
   exportInfo(0, { name: "empty" }),

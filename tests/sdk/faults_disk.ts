@@ -282,6 +282,39 @@ export const WRITE_FAULTS: readonly Fault[] = [
     found: "trim",
     says: /trim of .* fails: EINVAL/,
   },
+  {
+    name: "a secure erase only says that it is done",
+    edits: [["memory.fill(place(handle, offset), 0, <usize>count);\n  return 0;", "return 0;"]],
+    found: "secure-erase",
+    says: /what was at \d+ can still be read after a secure erase of it/,
+  },
+  {
+    name: "a secure erase reaches too far",
+    edits: [[
+      "memory.fill(place(handle, offset), 0, <usize>count);\n  return 0;",
+      "memory.fill(place(handle, offset), 0, <usize>min(count + 512, size - offset));\n  return 0;",
+    ]],
+    found: "secure-erase",
+    says: /after secure erase of .*is 0x00; it must be/,
+  },
+  {
+    name: "an ioctl writes behind its argument",
+    edits: [[
+      "if (number != <i32>0xc0022a01) return Errno.ENOTTY;",
+      "store<u8>(argument + length, 1);\n  if (number != <i32>0xc0022a01) return Errno.ENOTTY;",
+    ]],
+    found: "ioctl",
+    says: /it changed memory of the host: 0 bytes behind the payload|trapped in sb_ioctl/,
+  },
+  {
+    name: "an ioctl that is not known changes the disk",
+    edits: [[
+      "if (number != <i32>0xc0022a01) return Errno.ENOTTY;",
+      "if (number != <i32>0xc0022a01) {\n    store<u8>(place(handle, 0), load<u8>(place(handle, 0)) ^ 1);\n    return Errno.ENOTTY;\n  }",
+    ]],
+    found: "ioctl",
+    says: /after ioctls that it cannot know, read of .*it must be/,
+  },
 ];
 
 export const STATE_FAULTS: readonly Fault[] = [

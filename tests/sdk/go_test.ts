@@ -18,7 +18,7 @@ const EVERYTHING: { kind: NewPlugin["kind"]; file: string; manifest: [string, st
   {
     kind: "filter",
     file: "everything_filter.go",
-    manifest: [`,\n  "calls": { "pwrite": "transform" }`, ""],
+    manifest: [`"pwrite": "transform"`, `"ioctl": "transform"`],
   },
 ];
 

@@ -13,7 +13,7 @@ import { cargoCommand, COMPONENTIZE_PY, goCommand, pythonProgram } from "./toolc
 const BYTES = 256 * 1024;
 
 const MANIFEST = JSON.stringify({
-  abi: "3.1",
+  abi: "3.2",
   name: "granted",
   version: "1",
   kind: "plugin",

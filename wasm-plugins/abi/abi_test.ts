@@ -20,7 +20,7 @@ import {
 import { PoolDevice } from "../../core/plugin/blocking/pool.ts";
 import { Errno } from "../../core/block/errno.ts";
 import { parseGrants } from "../../core/plugin/grants.ts";
-import { INFO_BYTES } from "../../core/plugin/info.ts";
+import { INFO_BYTES, INFO_BYTES_MIN } from "../../core/plugin/info.ts";
 import { PluginDevice } from "../../core/plugin/instance.ts";
 import { parseParameters } from "../../core/plugin/parameters.ts";
 import { type PreparedPlugin, preparePlugin } from "../../core/plugin/prepare.ts";
@@ -57,7 +57,8 @@ Deno.test("the specification lists every function with the type that the host ch
   }
   for (const name of tabled.keys()) assert(EXPORTS.has(name) || IMPORTS.has(name), name);
   assert(README.startsWith(`# Plugin ABI ${ABI_MAJOR}.${ABI_MINOR},`));
-  assert.equal(/^\| 0 +\| `struct_size` +\| (\d+) /m.exec(README)?.[1], String(INFO_BYTES));
+  const [, bytes, before] = /^\| 0 +\| `struct_size` +\| (\d+); .* 3\.1 (\d+) /m.exec(README)!;
+  assert.deepEqual([bytes, before], [`${INFO_BYTES}`, `${INFO_BYTES_MIN}`]);
   for (const [, flag, value] of README.matchAll(/^\| ([A-Z_]+) +\| (\d+) +\|/gm)) {
     const name = flag!.toLowerCase().replaceAll("_", "");
     const known = Object.entries(CallFlag).find(([key]) => key.toLowerCase() === name);
@@ -241,5 +242,38 @@ Deno.test({
     watchdog.stop();
     assert.deepEqual(log, []);
     await Deno.remove(path);
+  },
+});
+
+Deno.test({
+  name: "a disk in C answers ioctls, and erases for good (needs clang and wasm-ld)",
+  ignore: missing,
+  fn: async () => {
+    const prepared = await compile("label.c", 32);
+    const device = PluginDevice.create(
+      prepared,
+      parseParameters(prepared.manifest.parameters, ["1M"]),
+      {
+        watch: new Watchdog().watch(1000),
+        log: (_level, text) => assert.fail(text),
+        instances: 1,
+      },
+    );
+    const disk = new TestClient(device, device.open("", { readOnly: false, peer: "" }));
+    const label = (text: string) => new TextEncoder().encode(text.padEnd(32, "\0"));
+    const swap = 0xc0202a01;
+    assert.deepEqual(disk.ioctl(swap, label("first")), label(""));
+    assert.deepEqual(disk.ioctl(swap, label("second")), label("first"));
+    disk.ioctl(0x2a02, new Uint8Array());
+    assert.deepEqual(disk.ioctl(swap, label("")), label(""));
+    const sum = disk.ioctl(0xffff2a03, new Uint8Array(16383).fill(3));
+    assert.equal(new DataView(sum.buffer).getUint32(0, true), 3 * 16383);
+    assert.throws(() => disk.ioctl(0x2a04, new Uint8Array()), { errno: Errno.ENOTTY });
+    assert.throws(() => disk.ioctl(swap, new Uint8Array(32).fill(65)), { errno: Errno.EINVAL });
+    disk.write(0, new Uint8Array(12288).fill(7));
+    disk.secureErase(4096, 4096);
+    assert.deepEqual(disk.read(4096, 4096), new Uint8Array(4096));
+    assert.deepEqual(disk.read(8192, 4096), new Uint8Array(4096).fill(7));
+    disk.close();
   },
 });

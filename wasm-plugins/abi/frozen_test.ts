@@ -7,6 +7,7 @@ import { TestClient } from "../../core/backend/testing.ts";
 import { type LogLevel, PluginDevice } from "../../core/plugin/instance.ts";
 import { parseParameters } from "../../core/plugin/parameters.ts";
 import { preparePlugin } from "../../core/plugin/prepare.ts";
+import { diskWat, plugin } from "../../core/plugin/test_plugins.ts";
 import { Watchdog } from "../../core/plugin/watch.ts";
 import { assertSameBytes } from "../../tests/support/bytes.ts";
 import { client as clientOf, fill, node, useModule, withFile } from "../test_graph.ts";
@@ -98,6 +99,23 @@ Deno.test("a component for 3.1 is a disk", () => {
   assertSameBytes(disk.read(100, 5000), fill(5000, 1));
   disk.flush();
   disk.close();
+});
+
+Deno.test("a filter for 3.1 does not let anything pass that came later", () => {
+  const more = ["sb_secure_erase", "sb_ioctl"].map((name) => {
+    const types = name === "sb_ioctl" ? "i32 i32 i32 i32 i32" : "i32 i32 i64 i64 i32";
+    return `(func (export "${name}") (param ${types}) (result i32) (i32.const 0))`;
+  });
+  useModule("erasing", plugin(diskWat({}, more.join("")), { abi: "3.2" }));
+  use31("stats", "offset");
+  for (const name of ["stats", "offset"]) {
+    const disk = clientOf(node(name, node("erasing")));
+    const { secureErase, ioctl, write } = disk.opened.info.can;
+    assert.deepEqual([secureErase, ioctl, write], [0, 0, 2], name);
+    assert.throws(() => disk.secureErase(0, 4096), { errno: 95 });
+    assert.throws(() => disk.ioctl(0x2a01, new Uint8Array()), { errno: 25 });
+    disk.close();
+  }
 });
 
 Deno.test("every module that was kept for a past minor is accepted, and says which minor that was", () => {

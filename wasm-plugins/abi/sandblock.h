@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Plugin ABI 3.1 of sandblock for C (README.md beside this file says what everything means).
+ * Plugin ABI 3.2 of sandblock for C (README.md beside this file says what everything means).
  *
  *   clang --target=wasm32 -O2 -mbulk-memory -nostdlib -Wl,--no-entry -I. -o disk.wasm disk.c
  *
@@ -62,6 +62,7 @@ enum {
   SB_EACCES = 13,
   SB_EBUSY = 16,
   SB_EINVAL = 22,
+  SB_ENOTTY = 25,
   SB_EFBIG = 27,
   SB_ENOSPC = 28,
   SB_EROFS = 30,
@@ -80,6 +81,7 @@ struct sb_info {
   uint32_t block_maximum;   /* a multiple of the minimum, or UINT32_MAX for none */
   uint32_t write, flush, fua, trim, zero, fast_zero, cache, extents, multi_conn; /* SB_NONE ... */
   uint32_t rotational;      /* 1: seeks are slow */
+  uint32_t secure_erase, ioctl; /* since 3.2: only where the manifest says "abi": "3.2" */
 };
 
 /* --- What the host offers. ------------------------------------------------------------------- */
@@ -252,6 +254,17 @@ SB_C SB_IMPORT("zone") void sb_zone(int32_t request, uint64_t start, uint64_t le
 /* Where in the export an append has written. */
 SB_C SB_IMPORT("zone_appended") void sb_zone_appended(int32_t request, uint64_t offset);
 
+/* --- Since 3.2: the manifest says "abi": "3.2". Secure erase, ioctls. ------------------------- */
+
+SB_C SB_IMPORT("next_secure_erase") int32_t sb_next_secure_erase(int32_t handle, int32_t child,
+                                                                 uint64_t count, uint64_t offset,
+                                                                 int32_t flags, int32_t token);
+/* The answer takes the place of the argument, which has sb_ioctl_bytes(number) bytes. */
+SB_C SB_IMPORT("next_ioctl") int32_t sb_next_ioctl(int32_t handle, int32_t child, int32_t number,
+                                                   void *argument, size_t length, int32_t token);
+/* Bytes of the argument of an ioctl. */
+static inline size_t sb_ioctl_bytes(int32_t number) { return (uint32_t)number >> 16 & 0x3fff; }
+
 /* A text and its length, for the functions above: sb_error_text(SB_TEXT("disk is full")) */
 #define SB_TEXT(literal) "" literal, sizeof(literal) - 1
 
@@ -322,6 +335,14 @@ SB_C SB_EXPORT("sb_zone_finish") int32_t sb_zone_finish(int32_t handle, int32_t 
 SB_C SB_EXPORT("sb_zone_reset") int32_t sb_zone_reset(int32_t handle, int32_t request,
                                                       uint64_t count, uint64_t offset,
                                                       int32_t flags);
+
+/* Since 3.2. Nothing of the range can be had back by any means when this has returned 0. */
+SB_C SB_EXPORT("sb_secure_erase") int32_t sb_secure_erase(int32_t handle, int32_t request,
+                                                          uint64_t count, uint64_t offset,
+                                                          int32_t flags);
+/* The answer goes where the argument is. SB_ENOTTY for numbers that are not known. */
+SB_C SB_EXPORT("sb_ioctl") int32_t sb_ioctl(int32_t handle, int32_t request, int32_t number,
+                                            void *argument, size_t length);
 
 /* Memory of the plugin for the host; required where the plugin writes, has exports to list, texts
  * as parameters, sb_info, or calls sb_reply_buffer. NULL when there is none. */

@@ -36,6 +36,8 @@ export function exportInfo(size: number, changes: Partial<ExportInfo> = {}): Exp
       cache: native,
       extents: native,
       multiConn: native,
+      secureErase: Support.None,
+      ioctl: Support.None,
     },
     ...changes,
   };

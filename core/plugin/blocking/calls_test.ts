@@ -73,6 +73,7 @@ Deno.test("no function of the host minds what an instance on its thread calls it
   const below = new TestPlugin(diskWat(), { agenda });
   const pool = new TestPool(CALLER, {
     manifest: {
+      abi: "3.2",
       kind: "filter",
       calls: { pread: "transform" },
       capabilities: { write: {}, net: {}, clock: {}, random: {} },

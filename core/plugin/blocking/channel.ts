@@ -108,7 +108,7 @@ export class Channel {
     this.#doubles[Double.Bytes] = bytes;
   }
 
-  /** An address of the payload (to the thread), or a pointer to memory for an answer (to the reactor). */
+  /** An address of the payload (to the thread), or a pointer to the answer to an ioctl (to the reactor); 0: none. */
   get pointer(): number {
     return this.#doubles[Double.Pointer]!;
   }

@@ -12,6 +12,8 @@ export const REQUEST_CALLS = [
   "sb_zero",
   "sb_cache",
   "sb_extents",
+  "sb_secure_erase",
+  "sb_ioctl",
 ] as const;
 
 /** Functions that answer a request and have no result, so that nobody has to wait for them. */
@@ -50,9 +52,11 @@ const LOCAL: ReadonlySet<string> = new Set([
   "random",
 ]);
 
+const WAITING_NEXT = /^next_(forward|pread|pwrite|flush|trim|zero|cache|extents|secure|ioctl)/;
+
 /** Functions that end later, and tell by a token, where a plugin does not wait. */
 const WAITING: ReadonlySet<string> = new Set([
-  ...[...IMPORTS.keys()].filter((name) => /^next_(forward|p|flush|trim|zero|cache|ext)/.test(name)),
+  ...[...IMPORTS.keys()].filter((name) => WAITING_NEXT.test(name)),
   ...["file_pread", "file_pwrite", "file_sync", "file_zero", "net_open", "net_read", "net_write"],
 ]);
 

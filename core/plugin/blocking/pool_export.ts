@@ -62,8 +62,9 @@ export class PoolExport implements OpenExport, PoolOpened {
   submit(request: Request): number {
     const to = this.opened.route(request.command);
     if (to !== this.opened) return to.submit(request);
-    const isEmpty = request.command !== Command.Flush &&
-      request.lengthHigh + request.lengthLow === 0;
+    const { command } = request;
+    const isEmpty = request.lengthHigh + request.lengthLow === 0 && command !== Command.Flush &&
+      command !== Command.Ioctl;
     return isEmpty ? 0 : this.#pool.submit(this, request);
   }
 

@@ -4,7 +4,7 @@
 
 import type { Device, OpenOptions } from "../../block/device.ts";
 import type { PayloadMemory } from "../../block/memory.ts";
-import { type Request, type RequestSink, Status } from "../../block/request.ts";
+import { Command, type Request, type RequestSink, Status } from "../../block/request.ts";
 import type { Agenda } from "../agenda.ts";
 import { joined } from "../answer_pieces.ts";
 import { Below } from "../below.ts";
@@ -250,6 +250,9 @@ export class PoolInstance implements RequestSink {
         // Where the payload lies, the request knows.
         ? (handle, id, _pointer, ch, cl, oh, ol, flags) =>
           this.#hand(index, handle!, id!, ch!, cl!, oh!, ol!, flags!)
+        : name === "sb_ioctl"
+        ? (handle, id, number, _pointer, length) =>
+          this.#hand(index, handle!, id!, 0, length!, 0, number!, 0)
         : name === "sb_flush"
         ? (handle, id, flags) => this.#hand(index, handle!, id!, 0, 0, 0, 0, flags!)
         : (handle, id, ch, cl, oh, ol, flags) =>
@@ -278,8 +281,10 @@ export class PoolInstance implements RequestSink {
     channel.setArgument(4, offsetHigh);
     channel.setArgument(5, offsetLow);
     channel.setArgument(6, flags);
-    const isWrite = REQUEST_CALLS[call] === "sb_pwrite";
-    const sees = isWrite && !this.#exports.get(number)!.forwardsPayloads;
+    const name = REQUEST_CALLS[call];
+    const { forwardsPayloads, forwardsIoctls } = this.#exports.get(number)!;
+    const sees = name === "sb_pwrite" && !forwardsPayloads ||
+      name === "sb_ioctl" && !forwardsIoctls;
     channel.pointer = sees ? answer.request!.payload : 0;
     this.thread.request(call);
     return Status.Pending;
@@ -350,7 +355,21 @@ export class PoolInstance implements RequestSink {
     this.#isAborting = false;
     const host = this.#host;
     if (report !== null && report.text !== "") host.errorText = report.text;
-    if (report !== null && report.failed) host.fail(report.text);
-    else host.returned(this.#id, status, report?.lie ?? "");
+    if (report !== null && report.failed) return host.fail(report.text);
+    if (status === 0) this.#takeArgument();
+    host.returned(this.#id, status, report?.lie ?? "");
+  }
+
+  /** Brings what an ioctl was answered with to where its argument is. */
+  #takeArgument(): void {
+    const answer = this.#host.answers.find(this.#id);
+    if (answer === null || answer.command !== Command.Ioctl) return;
+    const { pointer } = this.thread.channel;
+    const request = answer.request!;
+    const { memory } = this.#remote;
+    if (pointer === 0 || !memory.contains(pointer, request.lengthLow)) return;
+    const { memory: target } = request.space;
+    const bytes = memory.bytes.subarray(pointer, pointer + request.lengthLow);
+    target.bytes.set(bytes, request.payload - target.address);
   }
 }

@@ -31,7 +31,7 @@ type CallReport = Extract<Report, { kind: "call" }>;
 /** What is told as the handle of an export that is not open any more. */
 const CLOSED = -1;
 
-/** A request as it comes: the export by its number, then what the call gets. */
+/** A request as it comes: the export by its number, then what the call gets; an ioctl has its number as offset. */
 interface Task {
   call: typeof REQUEST_CALLS[number];
   number: number;
@@ -41,7 +41,7 @@ interface Task {
   offsetHigh: number;
   offsetLow: number;
   flags: number;
-  /** Where the payload of a write lies in this process; 0 where the plugin does not get it. */
+  /** Where the payload of a write, or argument of an ioctl, lies in this process; 0: it is not seen. */
   payload: number;
 }
 
@@ -183,7 +183,7 @@ export class ThreadInstance {
   #call(handle: number, task: Task): number {
     const host = this.#host;
     const { call, countLow: length } = task;
-    const pointer = task.payload === 0 ? 0 : this.#payload(task.payload, length);
+    const pointer = task.payload === 0 || length === 0 ? 0 : this.#payload(task.payload, length);
     this.#asking.begin();
     host.enter();
     let status: number;
@@ -195,7 +195,11 @@ export class ThreadInstance {
     host.leave();
     this.#asking.showMemory();
     const { lie, errorText: text } = host;
-    if (pointer !== 0) this.#memory.free(pointer, length, this.#memory.bufferAlignment);
+    const isIoctl = call === "sb_ioctl";
+    this.#channel.pointer = isIoctl && status === 0 ? pointer : 0;
+    // The reactor takes the answer to an ioctl from there.
+    if (isIoctl && pointer !== 0) this.#lent.push({ pointer, length });
+    else if (pointer !== 0) this.#memory.free(pointer, length, this.#memory.bufferAlignment);
     if (this.#failed || lie !== "" || text !== "") {
       this.report = { kind: "call", failed: this.#failed, lie, text };
     }
@@ -206,6 +210,9 @@ export class ThreadInstance {
     const { call, id, countHigh, countLow, offsetHigh, offsetLow, flags } = task;
     const calls = this.#calls;
     if (call === "sb_flush") return calls.sb_flush!(handle, id, flags);
+    if (call === "sb_ioctl") {
+      return calls.sb_ioctl!(handle, id, offsetLow, pointer, countLow);
+    }
     if (call !== "sb_pwrite") {
       return calls[call]!(handle, id, countHigh, countLow, offsetHigh, offsetLow, flags);
     }

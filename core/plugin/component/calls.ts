@@ -6,7 +6,7 @@ import { errnoName } from "../../block/errno.ts";
 import { Status } from "../../block/request.ts";
 import { OpenFlag } from "../abi.ts";
 import type { PluginCalls, RangeCall } from "../calls.ts";
-import { readInfo, writeInfo } from "../info.ts";
+import { defaultInfo, readInfo, writeInfo } from "../info.ts";
 import type { Device, Disk } from "./device.ts";
 import { Context, errnoOf, Request, shown } from "./resources.ts";
 import type { Services } from "./services.ts";
@@ -194,10 +194,11 @@ class Adapter {
   info(handle: number, out: number): number {
     const { memory } = this.#services;
     return this.status(() => {
-      const assumed = readInfo(memory.view, out);
-      const info = infoStruct(this.#disk(handle).info(infoRecord(assumed)));
+      const bytes = memory.view.getUint32(out, true);
+      const assumed = readInfo(memory.view, out, defaultInfo(new Set(), 1), bytes);
+      const info = infoStruct(this.#disk(handle).info(infoRecord(assumed)), assumed);
       memory.refresh();
-      writeInfo(memory.view, out, info);
+      writeInfo(memory.view, out, info, bytes);
     });
   }
 

@@ -215,10 +215,11 @@ export class Context {
   childInfo(child: number): InfoRecord {
     const services = known(this.services);
     return services.lend(INFO_BYTES, (pointer) => {
-      writeInfo(services.memory.view, pointer, defaultInfo(new Set(), 1));
+      const assumed = defaultInfo(new Set(), 1);
+      writeInfo(services.memory.view, pointer, assumed);
       const errno = services.core.next_info!(this.handle, child, 0, pointer) as number;
       if (errno !== 0) throw failure(services, errno);
-      return infoRecord(readInfo(services.memory.view, pointer));
+      return infoRecord(readInfo(services.memory.view, pointer, assumed));
     });
   }
 

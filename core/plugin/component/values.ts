@@ -4,7 +4,6 @@
 
 import { CallFlag, FileFlag } from "../abi.ts";
 import type { Info } from "../info.ts";
-import { INFO_BYTES } from "../info.ts";
 import { ExtentFlag } from "../../block/request.ts";
 
 /** Record `failure`. */
@@ -139,12 +138,12 @@ export function infoRecord(info: Info): InfoRecord {
   };
 }
 
-/** The record as the struct. */
-export function infoStruct(record: InfoRecord): Info {
+/** The record as the struct, of which the rest is as `assumed`. */
+export function infoStruct(record: InfoRecord, assumed: Info): Info {
   const { blockMinimum, blockPreferred, blockMaximum } = record;
   const supported = SUPPORTED.map((name) => [name, SUPPORT.indexOf(record[name])]);
   return {
-    structSize: INFO_BYTES,
+    ...assumed,
     blockMinimum,
     blockPreferred,
     blockMaximum,

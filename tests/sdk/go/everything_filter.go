@@ -56,6 +56,12 @@ func (e everything) Trim(off, n int64) error { return e.next.Trim(off, n) }
 
 func (e everything) Zero(off, n int64, mayTrim bool) error { return e.next.Zero(off, n, mayTrim) }
 
+func (e everything) SecureErase(off, n int64) error { return e.next.SecureErase(off, n) }
+
+func (e everything) Ioctl(number uint32, argument []byte) error {
+	return e.next.Ioctl(number, append([]byte{}, argument...))
+}
+
 func (e everything) Cache(off, n int64) error { return e.next.Cache(off, n) }
 
 func (e everything) Extents(off, n int64, add func(sandblock.Extent)) error {

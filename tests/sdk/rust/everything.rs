@@ -224,6 +224,25 @@ impl Zero for Disks {
     }
 }
 
+impl SecureErase for Disks {
+    fn secure_erase(&mut self, request: RangeRequest) -> Answer {
+        self.trim(request)
+    }
+}
+
+impl Ioctl for Disks {
+    /// One number, which adds one to each byte of the argument.
+    fn ioctl(&mut self, request: IoctlRequest) -> Answer {
+        if request.number != 0xc0042a01 {
+            return Err(Errno::ENOTTY.into());
+        }
+        for byte in request.argument {
+            *byte = byte.wrapping_add(1);
+        }
+        DONE
+    }
+}
+
 impl Cache for Disks {
     fn cache(&mut self, _request: RangeRequest) -> Answer {
         DONE
@@ -267,7 +286,7 @@ plugin! {
     name: "everything", version: "1", description: "Two disks",
     can: [
         Open, List, Describe, Connect, Capabilities, Write, Place, Flush, Trim, Zero, Cache, Extents,
-        Finish, Stop,
+        SecureErase, Ioctl, Finish, Stop,
     ],
     manifest: {
         "metrics": [{"name": "last", "type": "gauge", "description": "Bytes of the last write"}],

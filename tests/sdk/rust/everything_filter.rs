@@ -124,6 +124,25 @@ impl Extents for Everything {
     }
 }
 
+impl SecureErase for Everything {
+    fn secure_erase(&mut self, request: RangeRequest) -> Answer {
+        below::secure_erase(request.handle, 0, request.count, request.offset)
+            .then(request.id, |result| result)
+    }
+}
+
+impl Ioctl for Everything {
+    fn ioctl(&mut self, request: IoctlRequest) -> Answer {
+        let id = request.id;
+        let call = below::ioctl(request.handle, 0, request.number, request.argument.to_vec());
+        let argument = request.later().argument;
+        call.then(id, move |answer| {
+            argument.copy_from_slice(&answer?);
+            Ok(())
+        })
+    }
+}
+
 impl Finish for Everything {
     fn finish(&mut self) {
         if let Some(own) = self.own.take() {
@@ -135,6 +154,6 @@ impl Finish for Everything {
 filter! {
     Everything,
     name: "everything", version: "1", description: "Changes nothing",
-    can: [Open, Read, Write, Flush, Trim, Zero, Cache, Extents, Finish],
-    manifest: { "limits": {"memory": "256M"} },
+    can: [Open, Read, Write, Flush, Trim, Zero, Cache, Extents, SecureErase, Ioctl, Finish],
+    manifest: { "calls": {"ioctl": "transform"}, "limits": {"memory": "256M"} },
 }

@@ -222,6 +222,32 @@ export function sb_zero(handle: i32, request: i32, count: u64, offset: u64, flag
   return 0;
 }
 
+export function sb_secure_erase(
+  handle: i32,
+  request: i32,
+  count: u64,
+  offset: u64,
+  flags: i32,
+): i32 {
+  memory.fill(place(handle, offset), 0, <usize>count);
+  return 0;
+}
+
+/** Swaps the first two bytes. */
+export function sb_ioctl(
+  handle: i32,
+  request: i32,
+  number: i32,
+  argument: usize,
+  length: usize,
+): i32 {
+  if (number != <i32>0xc0022a01) return Errno.ENOTTY;
+  const first = load<u8>(argument);
+  store<u8>(argument, load<u8>(argument + 1));
+  store<u8>(argument + 1, first);
+  return 0;
+}
+
 export function sb_cache(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
   return 0;
 }

@@ -6,7 +6,7 @@ import { alloc, free } from "./heap";
 import { nextInfo } from "./next";
 
 /** Bytes of an Info. */
-export const INFO_BYTES: u32 = 56;
+export const INFO_BYTES: u32 = 64;
 const EXTENT_BYTES: usize = 16;
 const LIST_BYTES: usize = 8;
 

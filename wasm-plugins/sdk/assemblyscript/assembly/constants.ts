@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Numbers of plugin ABI 3.1 by name.
+// Numbers of plugin ABI 3.2 by name.
 
 /** Flags of `replyData`. */
 export const enum DataFlag {
@@ -69,6 +69,7 @@ export const enum Errno {
   EACCES = 13,
   EBUSY = 16,
   EINVAL = 22,
+  ENOTTY = 25,
   EFBIG = 27,
   ENOSPC = 28,
   EROFS = 30,
@@ -99,4 +100,7 @@ export class Info {
   multiConn: u32;
   /** 1: seeks are slow. */
   rotational: u32;
+  /** Since 3.2: there only where the manifest says "abi": "3.2". */
+  secureErase: u32;
+  ioctl: u32;
 }

@@ -73,6 +73,7 @@ export {
   random,
 } from "./granted";
 export {
+  ioctlBytes,
   nextCache,
   nextClose,
   nextReopen,
@@ -82,14 +83,17 @@ export {
   nextFlush,
   nextForward,
   nextInfo,
+  nextIoctl,
   nextList,
   nextOpen,
   nextPread,
   nextPwrite,
+  nextSecureErase,
   nextSize,
   nextTrim,
   nextZero,
   pass,
+  passOn,
   payload,
 } from "./next";
 export {

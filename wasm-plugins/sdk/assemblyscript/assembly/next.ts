@@ -109,6 +109,40 @@ export declare function nextCache(
   token: i32,
 ): i32;
 
+/** Erases a part of a child for good. No flags. Since 3.2. */
+// @ts-ignore: decorator
+@external("sandblock:v3", "next_secure_erase")
+export declare function nextSecureErase(
+  handle: i32,
+  child: i32,
+  count: u64,
+  offset: u64,
+  flags: i32,
+  token: i32,
+): i32;
+
+/**
+ * Makes an ioctl to a child. The argument has `ioctlBytes(number)` bytes, and the answer takes its place.
+ * Since 3.2.
+ */
+// @ts-ignore: decorator
+@external("sandblock:v3", "next_ioctl")
+export declare function nextIoctl(
+  handle: i32,
+  child: i32,
+  number: i32,
+  argument: usize,
+  length: usize,
+  token: i32,
+): i32;
+
+/** Bytes of the argument of an ioctl. */
+// @ts-ignore: decorator
+@inline
+export function ioctlBytes(number: i32): i32 {
+  return (number >>> 16) & 0x3fff;
+}
+
 /** Asks a child what is allocated; `list` is the address of an ExtentList. Flag ReqOne. */
 // @ts-ignore: decorator
 @external("sandblock:v3", "next_extents")
@@ -149,6 +183,13 @@ export declare function nextClose(handle: i32): void;
 // @ts-ignore: decorator
 @external("sandblock:v3", "next_reopen")
 export declare function nextReopen(handle: i32, flags: i32): i32;
+
+/** A flush or an ioctl for the only child. */
+// @ts-ignore: decorator
+@inline
+export function passOn(request: i32): i32 {
+  return nextForward(request, 0, 0, 0, 0, 0, 0);
+}
 
 /** The whole of a request for the only child: what most filters do in the end. */
 // @ts-ignore: decorator

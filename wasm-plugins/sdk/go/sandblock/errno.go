@@ -24,6 +24,7 @@ const (
 	EBUSY      Errno = 16
 	EEXIST     Errno = 17
 	EINVAL     Errno = 22
+	ENOTTY     Errno = 25
 	ENOSPC     Errno = 28
 	EROFS      Errno = 30
 	EDEADLK    Errno = 35
@@ -36,7 +37,7 @@ var names = map[Errno]string{
 	EPERM: "operation not permitted", ENOENT: "no such export", EIO: "input/output error",
 	EAGAIN: "try again", ENOMEM: "out of memory", EACCES: "permission denied",
 	EBUSY: "device or resource busy", EEXIST: "exists already", ENODATA: "the file ends before",
-	EINVAL: "invalid argument", ENOSPC: "no space left",
+	EINVAL: "invalid argument", ENOTTY: "no such ioctl", ENOSPC: "no space left",
 	EROFS: "read-only", EDEADLK: "it would wait for itself", EOPNOTSUPP: "not supported", ESHUTDOWN: "shut down",
 }
 

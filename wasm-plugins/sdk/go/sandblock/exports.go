@@ -302,6 +302,30 @@ func extents(handle, request int32, count, offset uint64, flags int32) int32 {
 	})
 }
 
+//go:wasmexport sb_secure_erase
+func secureErase(handle, request int32, count, offset uint64, _ int32) int32 {
+	device, ok := devices[handle].(SecureEraser)
+	if !ok {
+		return int32(EOPNOTSUPP)
+	}
+	return serve(request, func() error { return device.SecureErase(int64(offset), int64(count)) })
+}
+
+//go:wasmexport sb_ioctl
+func ioctl(handle, request, number int32, argument unsafe.Pointer, length uint32) int32 {
+	device, ok := devices[handle].(Controller)
+	if !ok {
+		return int32(ENOTTY)
+	}
+	if argument == nil && length > 0 {
+		setErrorText(`the manifest of a filter with Ioctl says "calls": {"ioctl": "transform"}`)
+		return int32(EINVAL)
+	}
+	return serve(request, func() error {
+		return device.Ioctl(uint32(number), view(argument, uint64(length)))
+	})
+}
+
 //go:wasmexport sb_finish
 func finish() {
 	if plugin.finish == nil {

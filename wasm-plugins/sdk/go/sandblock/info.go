@@ -32,6 +32,8 @@ type Info struct {
 	Extents        Support
 	MultiConn      Support
 	Rotational     uint32
+	SecureErase    Support
+	Ioctl          Support
 }
 
 // Advise tells clients these block sizes, while they are held to those of the struct. Only in the method
@@ -51,6 +53,10 @@ func (info *Info) restrict(handle int32, device any) error {
 	_, zeroes := device.(Zeroer)
 	_, caches := device.(Cacher)
 	_, extents := device.(Extenter)
+	_, erases := device.(SecureEraser)
+	_, controls := device.(Controller)
+	info.SecureErase = or(erases, info.SecureErase, None)
+	info.Ioctl = or(controls, info.Ioctl, None)
 	if plugin.filter {
 		below, err := plugin.below(handle)
 		if err != nil {
@@ -70,6 +76,7 @@ func (info *Info) restrict(handle int32, device any) error {
 		}
 		if info.Write == None {
 			info.FUA, info.Zero, info.FastZero, info.Trim = None, None, None, None
+			info.SecureErase = None
 		}
 		if info.Flush == None {
 			info.FUA = or(info.FUA == Native, Native, None)

@@ -43,6 +43,12 @@ func hostNextZero(handle, child int32, count, offset uint64, flags, token int32)
 //go:wasmimport sandblock:v3 next_cache
 func hostNextCache(handle, child int32, count, offset uint64, flags, token int32) int32
 
+//go:wasmimport sandblock:v3 next_secure_erase
+func hostNextSecureErase(handle, child int32, count, offset uint64, flags, token int32) int32
+
+//go:wasmimport sandblock:v3 next_ioctl
+func hostNextIoctl(h, child, number int32, argument unsafe.Pointer, length uint32, token int32) int32
+
 //go:wasmimport sandblock:v3 next_open
 func hostNextOpen(name unsafe.Pointer, length uint32, flags int32) int32
 
@@ -211,6 +217,22 @@ func (n *Next) Zero(off, count int64, mayTrim bool) error {
 func (n *Next) Cache(off, count int64) error {
 	return failure(await(func(token int32) int32 {
 		return hostNextCache(n.handle, n.child, uint64(count), uint64(off), 0, token)
+	}))
+}
+
+// SecureErase has nothing of what is in a range be had back by any means.
+func (n *Next) SecureErase(off, count int64) error {
+	return failure(await(func(token int32) int32 {
+		return hostNextSecureErase(n.handle, n.child, uint64(count), uint64(off), 0, token)
+	}))
+}
+
+// Ioctl makes an ioctl. The argument has as many bytes as the number says, and the answer takes its place.
+func (n *Next) Ioctl(number uint32, argument []byte) error {
+	defer runtime.KeepAlive(argument)
+	return failure(await(func(token int32) int32 {
+		p := start(argument)
+		return hostNextIoctl(n.handle, n.child, int32(number), p, uint32(len(argument)), token)
 	}))
 }
 

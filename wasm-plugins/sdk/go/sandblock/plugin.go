@@ -8,8 +8,8 @@
 //	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared
 //
 // What a device can do follows from the methods that it has: Device is needed,
-// io.WriterAt, Flusher, Trimmer, Zeroer, Extenter and Cacher are used where
-// they are there. Where something is missing, sandblock makes up for it or does
+// io.WriterAt, Flusher, Trimmer, Zeroer, Extenter, Cacher, SecureEraser and Controller
+// are used where they are there. Where something is missing, sandblock makes up for it or does
 // not offer it.
 package sandblock
 
@@ -47,6 +47,17 @@ type Extenter interface {
 
 // Cacher is told that a range is going to be read soon.
 type Cacher interface{ Cache(off, n int64) error }
+
+// SecureEraser erases a range for good: nothing of what was there can be had back by any means.
+type SecureEraser interface {
+	SecureErase(off, n int64) error
+}
+
+// Controller answers ioctls, in the place of the argument; ENOTTY for numbers that it does not know. The
+// argument is not to be kept.
+type Controller interface {
+	Ioctl(number uint32, argument []byte) error
+}
 
 // Placer keeps the content in memory, and saves the copy of large writes: Place returns where these bytes
 // lie, all n in one piece, or nil. WriteAt gets them later as p, which may be the same memory, or other.
@@ -104,7 +115,7 @@ type Filter struct {
 	Stop   func()
 	// Open gets what is below the export. It returns a value with any of the methods of
 	// a Device and the interfaces beside it; what is missing goes to the first child
-	// without data passing through the filter. With WriteAt the manifest must say
+	// without data passing through the filter, but secure erase and ioctls do not. With WriteAt the manifest must say
 	// "calls": {"pwrite": "transform"}; the filter is assumed to be able to write if its first
 	// child is, which an Informer can change.
 	//

@@ -205,6 +205,31 @@ pub fn cache(
     })
 }
 
+/// Erases a range of a child for good.
+pub fn secure_erase(
+    handle: Handle,
+    child: i32,
+    count: u64,
+    offset: u64,
+) -> Call<(), impl FnOnce(&mut (), i32) -> i32> {
+    Call::new((), move |_, token| unsafe {
+        raw::next_secure_erase(handle, child, count, offset, 0, token)
+    })
+}
+
+/// Makes an ioctl to a child. The argument has as many bytes as the number says; the answer takes its place.
+pub fn ioctl(
+    handle: Handle,
+    child: i32,
+    number: u32,
+    argument: Vec<u8>,
+) -> Call<Vec<u8>, impl FnOnce(&mut Vec<u8>, i32) -> i32> {
+    Call::new(argument, move |argument, token| unsafe {
+        let (pointer, length) = (argument.as_mut_ptr() as usize, argument.len());
+        raw::next_ioctl(handle, child, number as i32, pointer, length, token)
+    })
+}
+
 /// Room for extents, and those that the child has reported.
 pub struct ExtentList(Vec<u64>);
 

@@ -5,8 +5,8 @@ pub use crate::later::done;
 use crate::request::say;
 use crate::traits::*;
 use crate::{
-    raw, Answer, ExtentsRequest, Flags, FlushRequest, Info, RangeRequest, ReadRequest, Result, Status,
-    WriteRequest,
+    raw, Answer, ExtentsRequest, Flags, FlushRequest, Info, IoctlRequest, RangeRequest, ReadRequest,
+    Result, Status, WriteRequest,
 };
 use alloc::alloc::{alloc as allocate, dealloc, Layout};
 
@@ -168,6 +168,27 @@ range!(trim, Trim, RangeRequest);
 range!(zero, Zero, RangeRequest);
 range!(cache, Cache, RangeRequest);
 range!(extents, Extents, ExtentsRequest);
+range!(secure_erase, SecureErase, RangeRequest);
+
+/// # Safety
+/// As `bytes`; nobody else uses the argument meanwhile.
+pub unsafe fn ioctl<P: Ioctl>(
+    plugin: &mut P,
+    handle: i32,
+    id: i32,
+    number: i32,
+    argument: usize,
+    length: usize,
+) -> i32 {
+    let argument = if argument == 0 || length == 0 {
+        &mut [][..]
+    } else {
+        core::slice::from_raw_parts_mut(argument as *mut u8, length)
+    };
+    let number = number as u32;
+    let (offset, count, flags) = (0, 0, Flags::NONE);
+    answer(plugin.ioctl(IoctlRequest { id, handle, offset, count, flags, number, argument }))
+}
 
 /// # Safety
 /// The host says where its struct is.

@@ -35,6 +35,8 @@ pub struct Info {
     pub multi_conn: u32,
     /// 1: seeks are slow.
     pub rotational: u32,
+    pub secure_erase: u32,
+    pub ioctl: u32,
 }
 
 impl Info {

@@ -37,8 +37,8 @@ pub use later::{timer, Call, Timer};
 pub use manifest::{joined, length};
 pub use parameters::{NoParameters, Parameter, Parameters};
 pub use request::{
-    finish, Answer, Buffer, Extent, ExtentsRequest, Flags, FlushRequest, Handle, RangeRequest, ReadRequest,
-    Request, Status, WriteRequest, DONE,
+    finish, Answer, Buffer, Extent, ExtentsRequest, Flags, FlushRequest, Handle, IoctlRequest, RangeRequest,
+    ReadRequest, Request, Status, WriteRequest, DONE,
 };
 pub use traits::Plugin;
 
@@ -48,8 +48,8 @@ pub mod prelude {
     pub use crate::traits::*;
     pub use crate::{
         below, fail, file, filter, log, net, parameters, plugin, timer, Answer, Buffer, Errno, Error,
-        Extent, ExtentsRequest, Flags, FlushRequest, Handle, Info, NoParameters, RangeRequest,
-        ReadRequest, Request, Result, Status, Support, Timer, WriteRequest, DONE,
+        Extent, ExtentsRequest, Flags, FlushRequest, Handle, Info, IoctlRequest, NoParameters,
+        RangeRequest, ReadRequest, Request, Result, Status, Support, Timer, WriteRequest, DONE,
     };
     pub use alloc::{boxed::Box, format, string::String, vec, vec::Vec};
 }

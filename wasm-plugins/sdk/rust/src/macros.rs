@@ -50,7 +50,7 @@ macro_rules! module {
 
         const MANIFEST_PARTS: &[&str] = &[
             concat!(
-                "{\"abi\":\"3.1\",\"kind\":\"", $kind, "\",\"name\":", stringify!($name),
+                "{\"abi\":\"3.2\",\"kind\":\"", $kind, "\",\"name\":", stringify!($name),
                 ",\"version\":", stringify!($version), ",\"description\":", stringify!($text), ","
             ),
             THREADS,
@@ -177,6 +177,19 @@ macro_rules! function {
     ($type:ident, Zero) => { $crate::range_function!(sb_zero, zero); };
     ($type:ident, Cache) => { $crate::range_function!(sb_cache, cache); };
     ($type:ident, Extents) => { $crate::range_function!(sb_extents, extents); };
+    ($type:ident, SecureErase) => { $crate::range_function!(sb_secure_erase, secure_erase); };
+    ($type:ident, Ioctl) => {
+        #[no_mangle]
+        unsafe extern "C" fn sb_ioctl(
+            handle: i32,
+            request: i32,
+            number: i32,
+            argument: usize,
+            length: usize,
+        ) -> i32 {
+            $crate::glue::ioctl(slot().plugin(), handle, request, number, argument, length)
+        }
+    };
     ($type:ident, Capabilities) => {
         #[no_mangle]
         unsafe extern "C" fn sb_info(handle: i32, out: usize) -> i32 {

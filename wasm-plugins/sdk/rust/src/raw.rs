@@ -137,4 +137,20 @@ extern "C" {
         condition: i32,
     );
     pub fn zone_appended(request: i32, offset: u64);
+    pub fn next_secure_erase(
+        handle: i32,
+        child: i32,
+        count: u64,
+        offset: u64,
+        flags: i32,
+        token: i32,
+    ) -> i32;
+    pub fn next_ioctl(
+        handle: i32,
+        child: i32,
+        number: i32,
+        argument: usize,
+        length: usize,
+        token: i32,
+    ) -> i32;
 }

@@ -290,7 +290,7 @@ impl WriteRequest<'_> {
     }
 }
 
-/// A trim, zero or cache request.
+/// A trim, zero, cache or secure erase request.
 pub struct RangeRequest {
     pub id: i32,
     pub handle: Handle,
@@ -316,6 +316,31 @@ pub struct FlushRequest {
     pub flags: Flags,
 }
 request!(FlushRequest);
+
+/// A request of the device's own kind; it has no range.
+pub struct IoctlRequest<'a> {
+    pub id: i32,
+    pub handle: Handle,
+    pub offset: u64,
+    pub count: u64,
+    pub flags: Flags,
+    /// As Linux encodes it.
+    pub number: u32,
+    /// What the client has given, and the place of the answer. Empty for a filter that only passes ioctls on.
+    pub argument: &'a mut [u8],
+}
+request!(IoctlRequest<'a>);
+
+impl IoctlRequest<'_> {
+    /// The same request, to be answered after its call has returned [`Status::Pending`]: the argument stays
+    /// where it is until the request is finished.
+    pub fn later(self) -> IoctlRequest<'static> {
+        let IoctlRequest { id, handle, offset, count, flags, number, argument } = self;
+        let (pointer, length) = (argument.as_mut_ptr(), argument.len());
+        let argument = unsafe { core::slice::from_raw_parts_mut(pointer, length) };
+        IoctlRequest { id, handle, offset, count, flags, number, argument }
+    }
+}
 
 /// What is known of the bytes of an extent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 //! [`plugin!`](crate::plugin) or [`filter!`](crate::filter); what is not named is not there for clients.
 
 use crate::{
-    Answer, ExtentsRequest, FlushRequest, Handle, Info, Parameters, RangeRequest, ReadRequest, Result,
-    WriteRequest,
+    Answer, ExtentsRequest, FlushRequest, Handle, Info, IoctlRequest, Parameters, RangeRequest,
+    ReadRequest, Result, WriteRequest,
 };
 use alloc::string::String;
 
@@ -68,6 +68,16 @@ pub trait Cache {
 pub trait Extents {
     /// Says what is allocated.
     fn extents(&mut self, request: ExtentsRequest) -> Answer;
+}
+
+pub trait SecureErase {
+    /// Nothing of what was in the range can be had back by any means when this is done.
+    fn secure_erase(&mut self, request: RangeRequest) -> Answer;
+}
+
+pub trait Ioctl {
+    /// Answers in the place of the argument. ENOTTY for numbers that are not known.
+    fn ioctl(&mut self, request: IoctlRequest) -> Answer;
 }
 
 pub trait Capabilities {
