@@ -7,7 +7,7 @@ import { didYouMean } from "../../core/plugin/suggest.ts";
 import { parseSize } from "../../core/plugin/quantities.ts";
 import { Errno } from "../../core/block/errno.ts";
 import { type ConnectionFacts, connectionFacts } from "../../core/policy/connection.ts";
-import type { Subject } from "../../core/policy/interpret.ts";
+import { isWithoutRange, type Subject } from "../../core/policy/interpret.ts";
 import { COMMANDS, FLAGS, WEEKDAYS } from "../../core/policy/vocabulary.ts";
 
 /** A case: what is asked, by whom, and what should come of it. */
@@ -102,10 +102,12 @@ class CasesReader {
       this.#fail(node, `unknown command "${name}"${didYouMean(name!, COMMANDS.keys())}`);
     }
     if (length === undefined) {
-      if (name !== "flush") this.#fail(node, `"${name}" needs a range: ${name} 4K at 0`);
+      if (!isWithoutRange(command)) this.#fail(node, `"${name}" needs a range: ${name} 4K at 0`);
       return { command, offset: 0n, length: 0n };
     }
-    if (name === "flush") this.#fail(node, "a flush has no range");
+    if (isWithoutRange(command)) {
+      this.#fail(node, `${name === "flush" ? "a flush" : "an ioctl"} has no range`);
+    }
     const range = { length: this.#bytes(node, length), offset: this.#bytes(node, offset!) };
     if (range.offset + range.length > LARGEST) this.#fail(node, "the request ends past 2^63-1");
     return { command, ...range };

@@ -69,7 +69,7 @@ export function usesClock({ rules }: Program): boolean {
 
 function manifestOf(program: Program, { conditions }: LoweredProgram, name: string): string {
   return JSON.stringify({
-    abi: "3.0",
+    abi: "3.2",
     name,
     version: "1",
     kind: "policy",

@@ -63,7 +63,9 @@ function groups(chains: readonly (readonly Link[] | null)[]) {
   const found: { commands: number; key: string; chain: readonly Link[] }[] = [];
   for (const command of COMMANDS.values()) {
     const chain = chains[command]!;
-    const key = chain.map(({ rule, when }) => `${rule} ${conditionText(when)}`).join("\n");
+    const key = chain.map(({ rule, action, when }) => {
+      return `${rule} ${actionText(action)} ${conditionText(when)}`;
+    }).join("\n");
     const same = found.find((group) => group.key === key);
     if (same) same.commands |= 1 << command;
     else found.push({ commands: 1 << command, key, chain });

@@ -2,13 +2,13 @@
 // Asks a policy about each request of one client. What is known of the client is looked at once, when
 // the guard is made; after that a request costs one call with integers.
 
-import { errnoName } from "../block/errno.ts";
+import { Errno, errnoName } from "../block/errno.ts";
 import { Command, type Request } from "../block/request.ts";
 import { describeCommand } from "../nbd/describe.ts";
 import { LogLimit } from "../plugin/log_limit.ts";
 import { type Check, contextOf } from "./check_words.ts";
 import type { ConnectionFacts } from "./connection.ts";
-import { decide } from "./interpret.ts";
+import { decide, isWithoutRange } from "./interpret.ts";
 import type { Policy } from "./loaded.ts";
 import { CHECK, CLOCK, Verdict } from "./module.ts";
 
@@ -98,6 +98,8 @@ export class Guard {
     // Offset and length of a flush are reserved: nothing may be decided by them.
     const verdict = command === Command.Flush
       ? this.#check(command, flags, 0, 0, 0, 0, this.#high, this.#low)
+      : command >= Command.SecureErase
+      ? this.#checkLater(request)
       : this.#check(
         command,
         flags,
@@ -109,6 +111,16 @@ export class Guard {
         this.#low,
       );
     return (verdict & (Verdict.ActionMask | Verdict.Log)) === 0 ? 0 : this.#act(verdict, request);
+  }
+
+  /** The verdict on a command that came later than policies. */
+  #checkLater({ command, flags, offsetHigh, offsetLow, lengthHigh, lengthLow }: Request): number {
+    if (!this.#instance.policy.knowsLater) return Errno.EPERM;
+    if (isWithoutRange(command)) {
+      return this.#check(command, flags, 0, 0, 0, 0, this.#high, this.#low);
+    }
+    const [high, low] = [this.#high, this.#low];
+    return this.#check(command, flags, offsetHigh, offsetLow, lengthHigh, lengthLow, high, low);
   }
 
   #act(verdict: number, request: Request): number {
@@ -144,9 +156,9 @@ export class Guard {
       : errnoName(action);
     const what = `${describeCommand(command)}${rangeText(request)}: ${outcome}`;
     const bytes = (high: number, low: number) => BigInt(high) * 2n ** 32n + BigInt(low);
-    const flush = command === Command.Flush;
-    const offset = flush ? 0n : bytes(offsetHigh, offsetLow);
-    const length = flush ? 0n : bytes(lengthHigh, lengthLow);
+    const isBare = isWithoutRange(command);
+    const offset = isBare ? 0n : bytes(offsetHigh, offsetLow);
+    const length = isBare ? 0n : bytes(lengthHigh, lengthLow);
     const subject = { command, flags, offset, length, weekday, second };
     const rules = policy.program
       ? decide(policy.program, subject, this.#facts).logs.map((rule) => policy.reasons[rule + 1]!)
@@ -169,6 +181,7 @@ export class Guard {
 }
 
 function rangeText(request: Request): string {
-  if (request.command === Command.Flush) return "";
+  if (request.command === Command.Ioctl) return ` 0x${request.ioctl.toString(16)}`;
+  if (isWithoutRange(request.command)) return "";
   return ` of ${request.length} bytes at ${request.offset}`;
 }

@@ -130,6 +130,9 @@ Deno.test("a module written by hand is a policy", () => {
   const { buffer } = wabt.parseWat("mine.wat", MODULE).toBinary({});
   const { guard, logged } = setUp(writeSection(buffer, manifest));
   const read = request(Command.Read, 0, 1);
+  // It knows nothing of what came with 3.2, so it is not asked.
+  assert.equal(guard("fd:3").check(request(Command.Ioctl)), Errno.EPERM);
+  assert.equal(guard("fd:3").check(request(Command.SecureErase, 0, 512)), Errno.EPERM);
   assert.equal(guard().check(read), Errno.EPERM);
   assert.equal(read.errorText, "READ is refused by the house rule");
   assert.equal(guard("fd:3").check(read), Errno.EIO);

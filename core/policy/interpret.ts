@@ -5,14 +5,21 @@
 import { Command } from "../block/request.ts";
 import { contains } from "./address.ts";
 import type { ConnectionFacts } from "./connection.ts";
-import type { Action, Condition, Interval, PeerTest, Program } from "./program.ts";
+import {
+  type Action,
+  type Condition,
+  type Interval,
+  otherwiseOf,
+  type PeerTest,
+  type Program,
+} from "./program.ts";
 
 /** What a rule can ask about one request, besides ConnectionFacts. */
 export interface Subject {
   /** A command that policies see (COMMANDS). */
   command: number;
   flags: number;
-  /** Bytes; `offset` + `length` is at most 2^63-1. Both are 0 for a flush. */
+  /** Bytes; `offset` + `length` is at most 2^63-1. Both are 0 for a flush and for an ioctl. */
   offset: bigint;
   length: bigint;
   /** 0 is Monday. */
@@ -36,7 +43,7 @@ export function decide(program: Program, subject: Subject, facts: ConnectionFact
     if (action.kind !== "log") return { action, rule, logs };
     logs.push(rule);
   }
-  return { action: program.otherwise, rule: -1, logs };
+  return { action: otherwiseOf(program, subject.command), rule: -1, logs };
 }
 
 /** Whether `condition` holds for a request of a client. */
@@ -141,7 +148,7 @@ export function matches(pattern: string, text: string): boolean {
   return w === wanted.length;
 }
 
-/** Offset, length and flags as policies see them: those of a flush mean nothing. */
+/** Whether offset and length of a command mean nothing, and are 0 as policies see them. */
 export function isWithoutRange(command: number): boolean {
-  return command === Command.Flush;
+  return command === Command.Flush || command === Command.Ioctl;
 }

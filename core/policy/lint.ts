@@ -12,6 +12,9 @@ import { type Link, lower, type Lowered } from "./lower.ts";
 import { type Action, COMMANDS_ALL, type Condition, every, type Program } from "./program.ts";
 import { COMMANDS } from "./vocabulary.ts";
 
+/** Bits of the commands without offset and length. */
+const WITHOUT_RANGE = 1 << Command.Flush | 1 << Command.Ioctl;
+
 /** Adds warnings, and an error where the program asks too much about clients. */
 export function lint(program: Program, diagnostics: Diagnostic[]): void {
   const warn = (line: number, message: string) => {
@@ -21,14 +24,15 @@ export function lint(program: Program, diagnostics: Diagnostic[]): void {
   warnOfErrno(program.otherwise, program.otherwiseLine, warn);
   for (const [rule, { action, commands, when, line }] of program.rules.entries()) {
     warnOfErrno(action, line, warn);
-    const about = withoutFlush(commands);
+    const about = withRange(commands);
     const lost = unreachable(chains, rule, about);
     if (lost.commands === about) warn(line, lost.why);
     else if (lost.commands !== 0 && commands !== COMMANDS_ALL) {
       warn(line, `about ${commandsText(lost.commands)}, ${lost.why}`);
     }
-    if (commands === 1 << Command.Flush && !every(when, isWithoutBytes)) {
-      warn(line, "a flush has no offset and no length, so tests of them say nothing");
+    if ((commands & ~WITHOUT_RANGE) === 0 && !every(when, isWithoutBytes)) {
+      const what = commands === 1 << Command.Flush ? "a flush" : "an ioctl";
+      warn(line, `${what} has no offset and no length, so tests of them say nothing`);
     }
     if (!every(when, (leaf) => leaf.kind !== "text" || leaf.field !== "tls.identity")) {
       warn(line, "no client has a tls.identity yet, so a test of it does not hold");
@@ -47,9 +51,9 @@ function isWithoutBytes(leaf: Condition): boolean {
   return leaf.kind !== "number" && leaf.kind !== "range" && leaf.kind !== "aligned";
 }
 
-/** The commands whose offset and length mean something, or a flush by itself. */
-function withoutFlush(commands: number): number {
-  return commands & ~(1 << Command.Flush) || commands;
+/** The commands whose offset and length mean something, or those by themselves that have none. */
+function withRange(commands: number): number {
+  return commands & ~WITHOUT_RANGE || commands;
 }
 
 /** The commands of a rule for which it never has a say, and why. */

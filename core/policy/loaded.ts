@@ -22,6 +22,8 @@ export interface Policy {
   /** Why something was decided, by the number in a verdict. */
   reasons: string[];
   timezone: "utc" | "local";
+  /** It knows the commands that came with ABI 3.2; others are refused without it being asked. */
+  knowsLater: boolean;
   verified: Verified;
   /** The rules; null for a policy that is a module. */
   program: Program | null;
@@ -66,7 +68,7 @@ export function sourceOf(bytes: Uint8Array): string {
 function moduleOf(source: Uint8Array, name: string, program: Program | null): Policy {
   const bytes = new Uint8Array(source);
   const verified = verifyPolicy(bytes);
-  const { conditions, reasons, timezone } = readPolicyManifest(bytes);
+  const { conditions, reasons, timezone, knowsLater } = readPolicyManifest(bytes);
   const module = new WebAssembly.Module(bytes);
   try {
     // Data that lies outside of its memory only shows now.
@@ -74,5 +76,5 @@ function moduleOf(source: Uint8Array, name: string, program: Program | null): Po
   } catch (error) {
     throw new PluginError(`it cannot be instantiated: ${oneLine((error as Error).message)}`);
   }
-  return { name, module, bytes, conditions, reasons, timezone, verified, program };
+  return { name, module, bytes, conditions, reasons, timezone, knowsLater, verified, program };
 }

@@ -63,7 +63,7 @@ Deno.test("a policy is explained command by command, with its lines", () => {
     "  allow if (peer.uid in 1000 and range in 1G..2G) or time in 22:00..24:00, 00:00..06:00  (line 5)",
     "  otherwise errno EPERM  (line 1)",
     "",
-    "trim, cache, write-zeroes, block-status:",
+    "trim, cache, write-zeroes, block-status, secure-erase, ioctl:",
     "  otherwise errno EPERM  (line 1)",
   ]);
 });

@@ -2,7 +2,7 @@
 // From a program to what is compiled: per command a chain of rules, in which everything that is known
 // about the command is decided and everything about the client is one bit of the context.
 
-import { Command } from "../block/request.ts";
+import { COMMANDS_END } from "../block/request.ts";
 import { PolicyError } from "./diagnostic.ts";
 import { isWithoutRange } from "./interpret.ts";
 import { CONDITIONS_MAX } from "./module.ts";
@@ -15,6 +15,7 @@ import {
   type Interval,
   isPeerTest,
   NEVER,
+  otherwiseOf,
   type Program,
 } from "./program.ts";
 import { COMMANDS } from "./vocabulary.ts";
@@ -51,9 +52,9 @@ export function lower(program: Program): LoweredProgram {
       "sets make one condition of several";
     throw new PolicyError([{ severity: "error", line, column: 1, message }]);
   });
-  const last: Link = { rule: -1, action: program.otherwise, when: ALWAYS };
   const seen = new Set(COMMANDS.values());
-  const chains = Array.from({ length: Command.BlockStatus + 1 }, (_, command) => {
+  const chains = Array.from({ length: COMMANDS_END }, (_, command) => {
+    const last: Link = { rule: -1, action: otherwiseOf(program, command), when: ALWAYS };
     return seen.has(command) ? chainOf(program, whens, command, last) : null;
   });
   return { chains, conditions: contexts.conditions };

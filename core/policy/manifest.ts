@@ -19,6 +19,8 @@ export interface PolicyManifest {
   conditions: Condition[];
   reasons: string[];
   timezone: "utc" | "local";
+  /** It knows the commands that came with 3.2. */
+  knowsLater: boolean;
 }
 
 const KEYS = [
@@ -52,11 +54,12 @@ export function readPolicyManifest(bytes: Uint8Array): PolicyManifest {
     KEYS,
   );
   const abi = fields.line("abi", 16);
-  if (!/^3\.0$/.test(abi)) {
-    throw new PluginError(`it needs ABI ${oneLine(abi)}; policies are of 3.0`);
+  if (!/^3\.[02]$/.test(abi)) {
+    throw new PluginError(`it needs ABI ${oneLine(abi)}; policies are of 3.0 or 3.2`);
   }
   fields.oneOf("kind", ["policy"]);
   return {
+    knowsLater: abi === "3.2",
     timezone: fields.oneOf("timezone", ["utc", "local"], "local"),
     conditions: lines(fields, "conditions", CONDITIONS_MAX).map(conditionOf),
     reasons: lines(fields, "reasons", Verdict.ReasonMask + 1),

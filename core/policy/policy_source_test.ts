@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
 
-import { Command } from "../block/request.ts";
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { compile } from "./compile.ts";
 import { connectionFacts } from "./connection.ts";
 import { conditionText } from "./format.ts";
-import { decide, holds, matches } from "./interpret.ts";
+import { decide, holds, isWithoutRange, matches } from "./interpret.ts";
 import { analyze, parseProgram } from "./policy_source.ts";
 import { conditionSource, facts, subject } from "./testing.ts";
 import { parseCondition } from "./parser.ts";
@@ -57,6 +56,18 @@ kill write
   assert.deepEqual(outcome(source, "write 4096 0"), ["allow", 1, 0]);
   assert.deepEqual(outcome(source, "write 4097 0"), ["kill", 2, 0]);
   assert.deepEqual(outcome(source, "trim 4096 0"), ["errno", -1]);
+});
+
+Deno.test("secure erase and ioctls are refused where no rule decides, whatever the default allows", () => {
+  assert.deepEqual(outcome("default allow\n", "secure-erase 512 0"), ["errno", -1]);
+  assert.deepEqual(outcome("default allow\n", "ioctl"), ["errno", -1]);
+  assert.deepEqual(outcome("default kill\n", "ioctl"), ["kill", -1]);
+  const source = "default allow\nerrno EIO ioctl if peer.uid == 7\nallow if peer.uid == 1000\n";
+  assert.deepEqual(outcome(source, "ioctl"), ["allow", 1]);
+  assert.deepEqual(outcome(source, "secure-erase 512 0"), ["allow", 1]);
+  const changes = "default errno EROFS\nallow secure-erase if range in 1M..\n";
+  assert.deepEqual(outcome(changes, "secure-erase 512 1048576"), ["allow", 0]);
+  assert.deepEqual(outcome(changes, "secure-erase 512 1048575"), ["errno", -1]);
 });
 
 Deno.test("ranges end before their second bound with .. and with it with to", () => {
@@ -254,7 +265,7 @@ Deno.test("a rule that is reported as unreachable never decides", () => {
         .map(({ line }) => line);
       for (const [request, client] of samples) {
         // A flush counts only for rules about nothing else: it has no range to be tested.
-        if (request.command === Command.Flush) continue;
+        if (isWithoutRange(request.command)) continue;
         const { rule } = decide(program!, request, client);
         assert.ok(rule < 0 || !dead.includes(program!.rules[rule]!.line));
       }

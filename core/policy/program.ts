@@ -2,6 +2,8 @@
 // A policy that was checked: rules in order, with conditions whose names and types are resolved. Plain
 // data that can be sent to other threads. What it means is in interpret.ts and docs/policy.md.
 
+import { Errno } from "../block/errno.ts";
+import { Command } from "../block/request.ts";
 import type { AddressBlock } from "./address.ts";
 
 /** All values from `low` to `high`, both included. */
@@ -83,7 +85,19 @@ export interface Program {
 }
 
 /** Bits of all commands that policies see. */
-export const COMMANDS_ALL = 0b11111011;
+export const COMMANDS_ALL = 0b11111011 | 1 << Command.SecureErase | 1 << Command.Ioctl;
+
+const REFUSED: Action = { kind: "errno", errno: Errno.EPERM };
+
+/** Whether a command came later than the language: what does not name it has not thought of it. */
+export function isLater(command: number): boolean {
+  return command === Command.SecureErase || command === Command.Ioctl;
+}
+
+/** What is done with a command where no rule decides. To allow has to be said of later ones. */
+export function otherwiseOf({ otherwise }: Program, command: number): Action {
+  return otherwise.kind === "allow" && isLater(command) ? REFUSED : otherwise;
+}
 export const ALWAYS: Condition = { kind: "constant", value: true };
 export const NEVER: Condition = { kind: "constant", value: false };
 

@@ -4,7 +4,7 @@
 
 import fc from "fast-check";
 import { type ConnectionFacts, connectionFacts } from "./connection.ts";
-import type { Subject } from "./interpret.ts";
+import { isWithoutRange, type Subject } from "./interpret.ts";
 import { COMMANDS, FLAGS, WEEKDAYS } from "./vocabulary.ts";
 
 const SIZES = ["0", "1", "511", "512", "4096", "4K", "64K", "1M", "1G", "1E", "0x7fffffffffffffff"];
@@ -108,7 +108,7 @@ export const subject: fc.Arbitrary<Subject> = fc.record({
   weekday: fc.nat(6),
   second: fc.oneof(fc.nat(86399), pick([0, 9000, 21600, 21601, 43200, 79200, 86399])),
 }).map(({ toEnd, ...made }) => {
-  if (made.command === 3) return { ...made, offset: 0n, length: 0n };
+  if (isWithoutRange(made.command)) return { ...made, offset: 0n, length: 0n };
   const { offset, length: end } = made;
   return toEnd && end > offset ? { ...made, length: end - offset } : made;
 });

@@ -73,6 +73,8 @@ export const COMMANDS: ReadonlyMap<string, number> = new Map([
   ["cache", Command.Cache],
   ["write-zeroes", Command.WriteZeroes],
   ["block-status", Command.BlockStatus],
+  ["secure-erase", Command.SecureErase],
+  ["ioctl", Command.Ioctl],
 ]);
 
 /** Flags of requests by name. */
