@@ -58,7 +58,7 @@ for (const later of [false, true]) {
     assert.equal(lines[0], 'connection=1 Open export="" readonly=0 peer="test"');
     assert.match(
       lines[1]!,
-      /^connection=1 Connect size=0x100000 minsize=0x1 prefsize=0x\w+ maxsize=0x\w+ write=2 flush=2 rotational=0 trim=2 zero=2 fua=2 extents=2 cache=2 fast_zero=\d multi_conn=2$/,
+      /^connection=1 Connect size=0x100000 minsize=0x1 prefsize=0x\w+ maxsize=0x\w+ write=2 flush=2 rotational=0 trim=2 zero=2 fua=2 extents=2 cache=2 fast_zero=\d multi_conn=2 secure_erase=2 ioctl=0$/,
     );
     assert.deepEqual(
       lines.slice(2),

@@ -43,6 +43,8 @@ const enum Kind {
   Cache = 4,
   Extents = 5,
   Flush = 6,
+  SecureErase = 7,
+  Ioctl = 8,
 }
 
 /** A connection. */
@@ -147,6 +149,8 @@ export function sb_size(handle: i32): i64 {
   sayFact(" cache=", info.cache);
   sayFact(" fast_zero=", info.fastZero);
   sayFact(" multi_conn=", info.multiConn);
+  sayFact(" secure_erase=", info.secureErase);
+  sayFact(" ioctl=", info.ioctl);
   endLine();
   return size;
 }
@@ -175,6 +179,10 @@ function sayKind(kind: i32): void {
       return say("Cache");
     case Kind.Extents:
       return say("Extents");
+    case Kind.SecureErase:
+      return say("SecureErase");
+    case Kind.Ioctl:
+      return say("Ioctl");
     default:
       say("Flush");
   }
@@ -187,7 +195,15 @@ function sayFlags(flags: i32): void {
   if (flags & CallFlag.ReqOne) say(" req_one=1");
 }
 
-function run(kind: i32, handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
+function run(
+  kind: i32,
+  handle: i32,
+  request: i32,
+  count: u64,
+  offset: u64,
+  flags: i32,
+  number: u32 = 0,
+): i32 {
   const connection = connectionOf(handle);
   const one = begin<Transaction>(ended);
   if (!one) return Errno.ENOMEM;
@@ -198,7 +214,10 @@ function run(kind: i32, handle: i32, request: i32, count: u64, offset: u64, flag
   begins(connection.id);
   sayKind(kind);
   sayFact(" id=", one.id);
-  if (kind != Kind.Flush) {
+  if (kind == Kind.Ioctl) {
+    say(" number=");
+    sayHex(number);
+  } else if (kind != Kind.Flush) {
     say(" offset=");
     sayHex(offset);
     say(" count=");
@@ -265,6 +284,26 @@ export function sb_cache(handle: i32, request: i32, count: u64, offset: u64, fla
 
 export function sb_extents(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
   return run(Kind.Extents, handle, request, count, offset, flags);
+}
+
+export function sb_secure_erase(
+  handle: i32,
+  request: i32,
+  count: u64,
+  offset: u64,
+  flags: i32,
+): i32 {
+  return run(Kind.SecureErase, handle, request, count, offset, flags);
+}
+
+export function sb_ioctl(
+  handle: i32,
+  request: i32,
+  number: i32,
+  argument: usize,
+  length: usize,
+): i32 {
+  return run(Kind.Ioctl, handle, request, 0, 0, 0, <u32>number);
 }
 
 export function sb_flush(handle: i32, request: i32, flags: i32): i32 {

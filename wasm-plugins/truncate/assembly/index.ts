@@ -124,6 +124,16 @@ export function sb_trim(handle: i32, request: i32, count: u64, offset: u64, flag
   return inside(handle, request, count, offset, flags);
 }
 
+export function sb_secure_erase(
+  handle: i32,
+  request: i32,
+  count: u64,
+  offset: u64,
+  flags: i32,
+): i32 {
+  return inside(handle, request, count, offset, flags);
+}
+
 export function sb_zero(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
   return inside(handle, request, count, offset, flags);
 }

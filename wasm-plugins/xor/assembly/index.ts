@@ -69,3 +69,13 @@ function combine(data: usize, count: usize, offset: u64): void {
 export function sb_trim(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
   return pass(request, count, offset, flags);
 }
+
+export function sb_secure_erase(
+  handle: i32,
+  request: i32,
+  count: u64,
+  offset: u64,
+  flags: i32,
+): i32 {
+  return pass(request, count, offset, flags);
+}
