@@ -3,6 +3,7 @@
 
 import type { Check } from "./kit.ts";
 import { below, errors } from "./checks/below.ts";
+import { ioctl, secureErase } from "./checks/erasing.ts";
 import { exports, open } from "./checks/exports.ts";
 import { manifest } from "./checks/manifest.ts";
 import { overlap, random } from "./checks/random.ts";
@@ -28,6 +29,8 @@ export const CHECKS: readonly Check[] = [
   zero,
   fastZero,
   trim,
+  secureErase,
+  ioctl,
   extents,
   cache,
   flush,

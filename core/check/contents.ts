@@ -113,7 +113,7 @@ export class Contents {
     if (this.#writes === "drop") return;
     if (command === Command.Write) area.write(at, bytes!);
     else if (command === Command.WriteZeroes) area.fill(at, length, 0);
-    else if (command === Command.Trim) area.forget(at, length);
+    else if (command === Command.Trim || command === Command.SecureErase) area.forget(at, length);
   }
 
   async zero(area: Area, at: number, length: number, flags = 0): Promise<Operation> {
@@ -156,7 +156,7 @@ export class Contents {
   /** Whether the device can do this, other than by emulation where `natively`. */
   can(name: keyof Capabilities, natively = false): boolean {
     // Where only the same bytes may be written, nothing can be made zero.
-    const zeroes = name === "zero" || name === "fastZero" || name === "trim";
+    const zeroes = ["zero", "fastZero", "trim", "secureErase"].includes(name);
     if (zeroes && this.#writes === "same") return false;
     // Zones are not written anywhere and in any order: that has a check of its own.
     if ((zeroes || name === "write") && this.to.info.zones !== undefined) return false;

@@ -108,7 +108,9 @@ export class Kit {
 }
 
 /** An operation for people: `write of 512 bytes at 0 with FUA`. */
-export function inWords({ command, offset = 0n, bytes, length, flags = 0 }: Operation): string {
+export function inWords(operation: Operation): string {
+  const { command, offset = 0n, bytes, length, flags = 0, ioctl = 0 } = operation;
+  if (command === Command.Ioctl) return `ioctl 0x${ioctl.toString(16)}`;
   const name = NAMES[command] ?? `command ${command}`;
   if (command === Command.Flush) return name;
   const count = length ?? bytes?.length ?? 0;
@@ -136,6 +138,7 @@ const NAMES: Readonly<Record<number, string>> = {
   [ZoneCommand.Close]: "zone close",
   [ZoneCommand.Finish]: "zone finish",
   [ZoneCommand.Reset]: "zone reset",
+  [Command.SecureErase]: "secure erase",
 };
 
 const FLAGS = [

@@ -50,9 +50,13 @@ export class Lending implements ReplySpace {
 
   /**
    * Puts a payload into memory; null where there is none. `check`, to be called once when the write is
-   * answered, gives it back and says what is wrong with it: "" where nothing is.
+   * answered, gives it back and says what is wrong with it: "" where nothing is. `isAnswer`: the answer takes
+   * its place.
    */
-  payload(bytes: Uint8Array): { address: number; check: () => string } | null {
+  payload(
+    bytes: Uint8Array,
+    isAnswer = false,
+  ): { address: number; check: () => string } | null {
     const { memory } = this;
     const alignment = this.#device.bufferAlignment;
     const guard = Math.max(GUARD, alignment);
@@ -64,7 +68,8 @@ export class Lending implements ReplySpace {
     memory.bytes.fill(GUARD_BYTE, pointer, pointer + length);
     memory.bytes.set(bytes, from);
     const check = () => {
-      const fault = changed(memory.bytes, bytes, pointer, from, to, pointer + length);
+      const expected = isAnswer ? memory.bytes.slice(from, to) : bytes;
+      const fault = changed(memory.bytes, expected, pointer, from, to, pointer + length);
       memory.bytes.fill(FORGOTTEN_BYTE, pointer, pointer + length);
       memory.free(pointer, length, alignment);
       return fault;

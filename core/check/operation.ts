@@ -9,8 +9,10 @@ export interface Operation {
   length?: number;
   /** Of RequestFlag. */
   flags?: number;
-  /** What a write or append writes; its length is the request's. */
+  /** What a write or append writes, or the argument of an ioctl; its length is the request's. */
   bytes?: Uint8Array;
+  /** Number of an ioctl. */
+  ioctl?: number;
 }
 
 /** A piece of data that an answer has, where it lies in this process. */

@@ -104,8 +104,9 @@ export class Session {
     request.sink = { completed: (_, errno) => this.#ended(pending, errno) };
     this.#outstanding++;
     let lent = () => "";
-    if (command === Command.Write || command === ZoneCommand.Append) {
-      const payload = this.#lending.payload(bytes!);
+    if (bytes !== undefined) {
+      request.ioctl = operation.ioctl ?? 0;
+      const payload = this.#lending.payload(bytes, command === Command.Ioctl);
       if (payload === null) {
         this.#ended(pending, Errno.ENOMEM);
         return pending;

@@ -25,8 +25,8 @@ export const manifest: Check = {
     const node = manifest.node ?? PLAIN_NODE;
     // What a component has is known when it runs.
     if (!(prepared.code instanceof WebAssembly.Module)) return;
-    for (const call of Object.keys(node.calls)) {
-      if (exported.has(`sb_${call}`)) continue;
+    for (const [call, use] of Object.entries(node.calls)) {
+      if (exported.has(`sb_${call}`) || use === "pass") continue;
       throw new Fault(`"calls" says what it does with ${call}, but there is no sb_${call}`);
     }
     if (node.nextReadOnly && exported.has("sb_pwrite") && node.calls.pwrite !== "transform") {
