@@ -48,6 +48,7 @@ const RESOLVE_BENEATH = 0x8;
 /** openat2 may be tried again when somebody renames directories on the way. */
 const OPEN_TRIES = 8;
 const EAGAIN = 11;
+const EINVAL = 22;
 const ENOSYS = 38;
 const EPERM = 1;
 
@@ -68,6 +69,7 @@ const RAMFS_MAGIC = 0x858458f6;
 const BLKSSZGET = 0x1268;
 const BLKGETSIZE64 = 0x80081272;
 const BLKDISCARD = 0x1277;
+const BLKSECDISCARD = 0x127d;
 
 const EMPTY = new Uint8Array(1);
 
@@ -209,6 +211,18 @@ export function inMemory(fd: number): boolean {
 const range = new Uint32Array(4);
 const rangeBytes = new Uint8Array(range.buffer);
 
+function setRange(
+  offsetHigh: number,
+  offsetLow: number,
+  lengthHigh: number,
+  lengthLow: number,
+): void {
+  range[0] = offsetLow;
+  range[1] = offsetHigh;
+  range[2] = lengthLow;
+  range[3] = lengthHigh;
+}
+
 /** BLKDISCARD: the range may lose its contents. Returns 0 or the negative errno; waits for the disk. */
 export function discardBlocks(
   fd: number,
@@ -217,11 +231,26 @@ export function discardBlocks(
   lengthHigh: number,
   lengthLow: number,
 ): number {
-  range[0] = offsetLow;
-  range[1] = offsetHigh;
-  range[2] = lengthLow;
-  range[3] = lengthHigh;
+  setRange(offsetHigh, offsetLow, lengthHigh, lengthLow);
   return symbols.ioctl(fd, BLKDISCARD, rangeBytes) === 0 ? 0 : -lastErrno();
+}
+
+/** BLKSECDISCARD: nothing of the range can be had back. Returns 0 or the negative errno; waits for the disk. */
+export function eraseBlocks(
+  fd: number,
+  offsetHigh: number,
+  offsetLow: number,
+  lengthHigh: number,
+  lengthLow: number,
+): number {
+  setRange(offsetHigh, offsetLow, lengthHigh, lengthLow);
+  return symbols.ioctl(fd, BLKSECDISCARD, rangeBytes) === 0 ? 0 : -lastErrno();
+}
+
+/** Whether a block device that is open for writing can do that. */
+export function erasesBlocks(fd: number): boolean {
+  // A range that is none, which the kernel only finds where there is a disk that could erase one.
+  return eraseBlocks(fd, 0, 1, 0, 1) === -EINVAL;
 }
 
 /** A NUL-terminated path. */

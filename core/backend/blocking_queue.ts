@@ -4,7 +4,7 @@
 
 import { adviseAt, allocateAt, readAt, syncData, writeAt } from "../../native/file_data.ts";
 import { clearEvent, closeDescriptor, createEvent, signalEvent } from "../../native/descriptor.ts";
-import { discardBlocks } from "../../native/file.ts";
+import { discardBlocks, eraseBlocks } from "../../native/file.ts";
 import { type Operation, OperationKind, OperationList, type OperationQueue } from "./operation.ts";
 import { Errno } from "../block/errno.ts";
 
@@ -24,6 +24,8 @@ export function perform(operation: Operation): number {
       return adviseAt(fd, offsetHigh, offsetLow, lengthHigh, lengthLow, flags);
     case OperationKind.Discard:
       return discardBlocks(fd, offsetHigh, offsetLow, lengthHigh, lengthLow);
+    case OperationKind.Erase:
+      return eraseBlocks(fd, offsetHigh, offsetLow, lengthHigh, lengthLow);
     default:
       return -Errno.EINVAL;
   }

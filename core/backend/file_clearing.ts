@@ -23,6 +23,7 @@ const Step = {
   /** and behind them; or everywhere. */
   Tail: 3,
   Sync: 4,
+  Erase: 5,
 } as const;
 
 /** See the top of this file. */
@@ -47,6 +48,25 @@ export class FileClearing extends FileSteps {
     return Status.Done;
   }
 
+  /** Has nothing of the range be had back, where a block device can do that. */
+  erase(request: Request): number {
+    const { file } = this;
+    if (!file.erases) return Errno.EOPNOTSUPP;
+    const head = this.#headBytes(request);
+    const units = this.#unitBytes(request, head);
+    if (head > 0 || units < request.length) {
+      request.errorText = `only whole sectors of ${file.unitBytes} bytes can be erased`;
+      return Errno.EINVAL;
+    }
+    const operation = this.take(request, OperationKind.Erase);
+    if (operation === null) return outOfMemory(request);
+    operation.step = Step.Erase;
+    operation.limit = units;
+    if (this.#nextDiscard(operation, request)) return this.start(operation);
+    this.services.operations.give(operation);
+    return Status.Done;
+  }
+
   /** Makes the range read as zeroes. */
   zero(request: Request): number {
     const operation = this.take(request, OperationKind.Allocate);
@@ -62,6 +82,11 @@ export class FileClearing extends FileSteps {
         return this.#afterTrim(operation, request, result);
       case Step.Units:
         return this.#afterUnits(operation, request, result);
+      case Step.Erase:
+        if (result !== 0) return this.endFailed(operation, request, "erase", result);
+        operation.done += operation.lengthLow;
+        if (this.#nextDiscard(operation, request)) return this.restart(operation);
+        return this.end(operation, request, 0);
       case Step.Sync:
         if (result !== 0) return this.endFailed(operation, request, "flush", result);
         return this.end(operation, request, 0);

@@ -70,6 +70,10 @@ export class FileExport implements OpenExport {
         return this.#cache(request);
       case Command.BlockStatus:
         return answerExtents(request, this.#fd, this.#traits.known);
+      case Command.SecureErase:
+        return this.#clearing.erase(request);
+      case Command.Ioctl:
+        return Errno.ENOTTY;
       default:
         return Errno.EINVAL;
     }

@@ -6,6 +6,7 @@ import { closeDescriptor } from "../../native/descriptor.ts";
 import {
   blockDeviceFacts,
   describeFile,
+  erasesBlocks,
   type FileFacts,
   type FileKind,
 } from "../../native/file.ts";
@@ -24,6 +25,7 @@ export class HostFile {
   readonly directAlignment: number;
   readonly directMemoryAlignment: number;
   readonly facts: FileFacts;
+  #erases: boolean | null = null;
 
   /**
    * `fd`: goes through the page cache. `directFd`: opened with O_DIRECT, or -1. Both are closed by
@@ -58,6 +60,12 @@ export class HostFile {
     const assumed = this.isBlockDevice ? this.unitBytes : DIRECT_ALIGNMENT_ASSUMED;
     this.directAlignment = direct?.offset ?? assumed;
     this.directMemoryAlignment = direct?.memory ?? assumed;
+  }
+
+  /** Whether ranges can be erased for good. Asked of files that are open for writing. */
+  get erases(): boolean {
+    this.#erases ??= this.isBlockDevice && erasesBlocks(this.fd);
+    return this.#erases;
   }
 
   /** Whether a transfer may go past the page cache, as far as the file is concerned. */

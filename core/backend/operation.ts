@@ -18,6 +18,8 @@ export const OperationKind = {
   Advise: 4,
   /** Discards blocks of a block device. */
   Discard: 5,
+  /** Erases blocks of a block device for good. */
+  Erase: 6,
 } as const;
 
 /** Who started an operation. */
@@ -35,7 +37,7 @@ export class Operation {
   address = 0;
   offsetHigh = 0;
   offsetLow = 0;
-  /** Bytes; beyond 32 bits only for Allocate and Discard. */
+  /** Bytes; beyond 32 bits only for Allocate, Discard and Erase. */
   lengthHigh = 0;
   lengthLow = 0;
   owner: OperationOwner | null = null;

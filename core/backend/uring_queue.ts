@@ -48,7 +48,9 @@ export class UringQueue implements OperationQueue {
   }
 
   start(operation: Operation): void {
-    if (operation.kind === OperationKind.Discard && !this.#discards) {
+    // io_uring has no command to erase, and before Linux 6.12 none to discard.
+    const { kind } = operation;
+    if (kind === OperationKind.Erase || kind === OperationKind.Discard && !this.#discards) {
       return this.#blocking.start(operation);
     }
     if (this.#freeCount === 0 || !this.#waiting.isEmpty) return this.#waiting.push(operation);
