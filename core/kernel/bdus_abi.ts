@@ -33,7 +33,17 @@ export const BdusItem = {
   FuaWrite: 8,
   Flush: 9,
   Discard: 10,
+  SecureErase: 11,
+  Ioctl: 12,
 } as const;
+
+/** Bytes of room for the argument of an ioctl. */
+export const BDUS_IOCTL_BYTES = 16384;
+/**
+ * Bit of the number of an ioctl by which the client gives its argument. Linux has it the other way round: a
+ * program that says _IOR gives, and one that says _IOW gets.
+ */
+export const BDUS_IOCTL_GIVES = 1 << 31;
 
 /** Bit of what Query tells: sessions can be polled and need not wait. */
 export const BDUS_FEATURE_POLL = 1;
@@ -57,6 +67,8 @@ export function featuresOf(query: Uint8Array<ArrayBuffer>): number {
   return new DataView(query.buffer).getUint32(4, true);
 }
 
+const IOCTL_AT = 52;
+
 /** What a device is like; sizes in bytes. */
 export interface BdusConfig {
   size: bigint;
@@ -69,6 +81,8 @@ export interface BdusConfig {
   fua: boolean;
   flush: boolean;
   discard: boolean;
+  secureErase: boolean;
+  ioctl: boolean;
   rotational: boolean;
   recoverable: boolean;
 }
@@ -83,6 +97,7 @@ export function encodeConfig(config: BdusConfig): Uint8Array<ArrayBuffer> {
   view.setUint32(24, config.requestBytesMax, true);
   view.setUint32(40, config.depth, true);
   const { read, write, writeZeroes, fua, flush, discard, rotational, recoverable } = config;
+  const { secureErase, ioctl } = config;
   const merge = true;
   const partitions = true;
   const flags: [at: number, flag: boolean][] = [
@@ -92,6 +107,8 @@ export function encodeConfig(config: BdusConfig): Uint8Array<ArrayBuffer> {
     [48, fua],
     [49, flush],
     [50, discard],
+    [51, secureErase],
+    [IOCTL_AT, ioctl],
     [53, rotational],
     [54, merge],
     [55, partitions],
@@ -115,6 +132,8 @@ export interface BdusAdjusted {
   blockSize: number;
   requestBytesMax: number;
   depth: number;
+  /** It has ioctls. */
+  ioctl: boolean;
 }
 
 /** Reads it out of the argument of CreateDevice or AttachToDevice. */
@@ -126,5 +145,6 @@ export function decodeConfig(bytes: Uint8Array<ArrayBuffer>): BdusAdjusted {
     blockSize: view.getUint32(16, true),
     requestBytesMax: view.getUint32(24, true),
     depth: view.getUint32(40, true),
+    ioctl: bytes[IOCTL_AT] !== 0,
   };
 }

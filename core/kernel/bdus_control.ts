@@ -11,6 +11,7 @@ import { ioctl, ioctlWith } from "../../native/ioctl.ts";
 import {
   BDUS_DEPTH_MAX,
   BDUS_FEATURE_POLL,
+  BDUS_IOCTL_BYTES,
   BdusRequest,
   decodeConfig,
   encodeConfig,
@@ -44,6 +45,7 @@ export interface DrivenDevice {
   id: number;
   queues: number;
   depth: number;
+  /** Room that each request needs. */
   requestBytesMax: number;
   rings: boolean;
 }
@@ -174,11 +176,18 @@ export class BdusSession implements Disposable {
 
 function driven(argument: Uint8Array<ArrayBuffer>, rings: boolean): DrivenDevice {
   if (rings) {
-    const { id, queues, depth, requestBytesMax } = decodeRingDevice(argument);
-    return { id, queues, depth, requestBytesMax, rings };
+    const device = decodeRingDevice(argument);
+    const { id, queues, depth } = device;
+    return { id, queues, depth, requestBytesMax: roomOf(device), rings };
   }
-  const { id, depth, requestBytesMax } = decodeConfig(argument);
-  return { id, queues: 1, depth, requestBytesMax, rings };
+  const device = decodeConfig(argument);
+  const { id, depth } = device;
+  return { id, queues: 1, depth, requestBytesMax: roomOf(device), rings };
+}
+
+/** Bytes for what comes with a request, or goes. */
+function roomOf({ requestBytesMax, ioctl }: { requestBytesMax: number; ioctl: boolean }): number {
+  return ioctl ? Math.max(requestBytesMax, BDUS_IOCTL_BYTES) : requestBytesMax;
 }
 
 function capabilities(info: ExportInfo, facts: FrontFacts) {
@@ -195,6 +204,8 @@ function capabilities(info: ExportInfo, facts: FrontFacts) {
     fua: !readOnly && flush && can.fua !== Support.None,
     flush,
     discard: !readOnly && can.trim !== Support.None,
+    secureErase: !readOnly && can.secureErase !== Support.None,
+    ioctl: can.ioctl !== Support.None,
     rotational,
     recoverable: recoverySeconds > 0,
   };

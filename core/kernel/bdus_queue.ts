@@ -5,7 +5,7 @@
 
 import type { OpenExport } from "../block/device.ts";
 import { Errno } from "../block/errno.ts";
-import { Command, type Request, type RequestSink, Status } from "../block/request.ts";
+import { clears, Command, type Request, type RequestSink, Status } from "../block/request.ts";
 import type { BdusQueueOptions } from "../control/options.ts";
 import type { Guard } from "../policy/guard.ts";
 import type { DeviceContext } from "../reactor/device_context.ts";
@@ -18,7 +18,7 @@ import {
 import { ioctlWith } from "../../native/ioctl.ts";
 import { type Mapping, mapShared, PAGE_BYTES, unmap } from "../../native/mmap.ts";
 import { BdusItem, BdusRequest, Slot, SLOT_BYTES } from "./bdus_abi.ts";
-import { commandOfItem, flagsOfItem } from "./bdus_items.ts";
+import { beginIoctl, commandOfItem, flagsOfItem } from "./bdus_items.ts";
 import { placeAnswer, reserveTag, type TagRequest } from "./tag_request.ts";
 
 const HIGH = 4294967296;
@@ -170,9 +170,14 @@ export class BdusQueue implements SourcePhase, RequestSink {
     request.clear();
     request.command = commandOfItem(type);
     request.flags = flagsOfItem(type);
-    if (request.command < 0) return Errno.EOPNOTSUPP;
-    const isFlush = request.command === Command.Flush;
     const words = this.#words;
+    // Ioctls, and what is unknown, which is -1.
+    if (request.command >>> 0 >= Command.Ioctl) {
+      if (request.command !== Command.Ioctl) return Errno.EOPNOTSUPP;
+      beginIoctl(request, words[(at + Slot.Value) / WORD]!);
+      return this.#submit(request);
+    }
+    const isFlush = request.command === Command.Flush;
     request.lengthHigh = 0;
     request.lengthLow = isFlush ? 0 : words[(at + Slot.Value) / WORD]!;
     request.offsetLow = isFlush ? 0 : words[(at + Slot.Offset) / WORD]!;
@@ -185,9 +190,7 @@ export class BdusQueue implements SourcePhase, RequestSink {
     const verdict = this.guard === null ? 0 : this.guard.check(request);
     if (verdict !== 0) return verdict > 0 ? verdict : Errno.EIO;
     const context = this.#context;
-    if (request.command === Command.Trim || request.command === Command.WriteZeroes) {
-      context.settle();
-    }
+    if (clears(request.command)) context.settle();
     // Counted before, because a device may finish a request within the call.
     this.#inflight++;
     context.pending++;

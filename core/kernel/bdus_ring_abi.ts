@@ -66,6 +66,7 @@ export function ringLayout(depth: number): RingLayout {
 }
 
 const DEVICE_BYTES = 128;
+const ITEMS_AT = 24;
 const LABEL_AT = 96;
 const LABEL_BYTES_MAX = 31;
 const DeviceFlag = { Recoverable: 1, ReadOnly: 2, Rotational: 4 } as const;
@@ -85,6 +86,8 @@ export interface RingDevice {
   fua: boolean;
   flush: boolean;
   discard: boolean;
+  secureErase: boolean;
+  ioctl: boolean;
   rotational: boolean;
   recoverable: boolean;
   /** Printable ASCII without spaces, up to 31 bytes. */
@@ -108,15 +111,17 @@ export function encodeRingDevice(device: RingDevice): Uint8Array<ArrayBuffer> {
   if (fua) items |= 1 << BdusItem.FuaWrite;
   if (flush) items |= 1 << BdusItem.Flush;
   if (discard) items |= 1 << BdusItem.Discard;
+  if (device.secureErase) items |= 1 << BdusItem.SecureErase;
+  if (device.ioctl) items |= 1 << BdusItem.Ioctl;
+  view.setUint32(ITEMS_AT, items, true);
   const words = [
-    items,
     blockSize,
     blockSize,
     blockSize,
     device.preferredBytes,
     device.requestBytesMax,
   ];
-  words.forEach((word, index) => view.setUint32(24 + index * WORD, word, true));
+  words.forEach((word, index) => view.setUint32(28 + index * WORD, word, true));
   view.setUint32(68, device.timeoutMs, true);
   view.setUint32(72, device.queues, true);
   view.setUint32(76, device.depth, true);
@@ -150,6 +155,8 @@ export interface BdusDescription {
   /** 0: a device without rings. */
   queues: number;
   depth: number;
+  /** It has ioctls. */
+  ioctl: boolean;
   state: typeof BDUS_STATES[number];
   /** Process that drives it; 0: none. */
   driver: number;
@@ -166,6 +173,7 @@ export function decodeRingDevice(bytes: Uint8Array<ArrayBuffer>): BdusDescriptio
     requestBytesMax: view.getUint32(44, true),
     queues: view.getUint32(72, true),
     depth: view.getUint32(76, true),
+    ioctl: (view.getUint32(ITEMS_AT, true) >> BdusItem.Ioctl & 1) === 1,
     state: BDUS_STATES[view.getUint32(88, true)] ?? "terminated",
     driver: view.getUint32(92, true),
     label: new TextDecoder().decode(label.subarray(0, label.indexOf(0))),

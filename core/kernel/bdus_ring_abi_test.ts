@@ -24,6 +24,8 @@ const DEVICE = {
   fua: false,
   flush: true,
   discard: true,
+  secureErase: true,
+  ioctl: true,
   rotational: false,
   recoverable: true,
   label: "a disk, of 40 characters at the very least",
@@ -51,6 +53,7 @@ Deno.test("a device survives being told to the module and read back", () => {
     requestBytesMax: 262144,
     queues: 2,
     depth: 100,
+    ioctl: true,
     state: "unavailable",
     driver: 0,
     label: "a-disk,-of-40-characters-at-the",
@@ -63,7 +66,7 @@ Deno.test("a device has the bits of what its driver takes", () => {
   assert.equal(view.getUint32(4, true), 1);
   assert.equal(
     view.getUint32(24, true),
-    1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 9 | 1 << 10,
+    1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12,
   );
 });
 

@@ -5,7 +5,14 @@
 
 import type { OpenExport } from "../block/device.ts";
 import { Errno } from "../block/errno.ts";
-import { Command, Piece, type Request, type RequestSink, Status } from "../block/request.ts";
+import {
+  clears,
+  Command,
+  Piece,
+  type Request,
+  type RequestSink,
+  Status,
+} from "../block/request.ts";
 import type { BdusQueueOptions } from "../control/options.ts";
 import type { Guard } from "../policy/guard.ts";
 import type { DeviceContext } from "../reactor/device_context.ts";
@@ -17,7 +24,7 @@ import {
   Turn,
 } from "../reactor/phase.ts";
 import { BdusItem } from "./bdus_abi.ts";
-import { commandOfItem, flagsOfItem } from "./bdus_items.ts";
+import { beginIoctl, commandOfItem, flagsOfItem } from "./bdus_items.ts";
 import { BdusRing } from "./bdus_ring.ts";
 import { RingState } from "./bdus_ring_abi.ts";
 import { placeAnswer, reserveTags, type TagRequest } from "./tag_request.ts";
@@ -152,7 +159,12 @@ export class BdusRingQueue implements SourcePhase, RequestSink {
     const type = ring.type(tag);
     request.clear();
     request.command = commandOfItem(type);
-    if (request.command < 0) return this.#complete(request, Errno.EOPNOTSUPP);
+    // Ioctls, and what is unknown, which is -1.
+    if (request.command >>> 0 >= Command.Ioctl) {
+      if (request.command !== Command.Ioctl) return this.#complete(request, Errno.EOPNOTSUPP);
+      beginIoctl(request, ring.length(tag));
+      return this.#begin(request);
+    }
     request.flags = flagsOfItem(type);
     const isFlush = type === BdusItem.Flush;
     request.lengthHigh = 0;
@@ -160,20 +172,22 @@ export class BdusRingQueue implements SourcePhase, RequestSink {
     request.offsetLow = isFlush ? 0 : ring.offsetLow(tag);
     request.offsetHigh = isFlush ? 0 : ring.offsetHigh(tag);
     request.payload = request.command === Command.Write ? request.address : 0;
+    this.#begin(request);
+  }
+
+  /** Has the export answer what an item asks for, unless the policy is against it. */
+  #begin(request: TagRequest): void {
     const verdict = this.guard === null ? 0 : this.guard.check(request);
     if (verdict !== 0) return this.#complete(request, verdict > 0 ? verdict : Errno.EIO);
     // The kernel has to have what was read before the memory that it lies in is used for another thing.
-    const frees = request.command === Command.Trim || request.command === Command.WriteZeroes;
-    if (this.#showsDevice && frees) this.#enter();
+    if (this.#showsDevice && clears(request.command)) this.#enter();
     const status = this.#submit(request);
     if (status !== Status.Pending) this.#complete(request, status);
   }
 
   #submit(request: InflightRequest): number {
     const context = this.#context;
-    if (request.command === Command.Trim || request.command === Command.WriteZeroes) {
-      context.settle();
-    }
+    if (clears(request.command)) context.settle();
     // Counted before, because a device may finish a request within the call.
     this.#inflight++;
     context.pending++;
@@ -186,8 +200,10 @@ export class BdusRingQueue implements SourcePhase, RequestSink {
 
   #complete(request: TagRequest, errno: number): void {
     const { tag } = request;
-    if (errno !== 0 || request.command !== Command.Read) this.#ring.complete(tag, errno, 0);
-    else if (request.pieceCount === 1 && this.#isInPlace(request)) {
+    // The kernel only looks at the payload of an ioctl.
+    if (errno !== 0 || request.command !== Command.Read) {
+      this.#ring.complete(tag, errno, request.payload);
+    } else if (request.pieceCount === 1 && this.#isInPlace(request)) {
       if (request.pieceKind(0) === Piece.StableData) this.#showsDevice = true;
       this.#ring.complete(tag, 0, request.pieceValue(0));
     } else {

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// Requests that only the module bdus carries: ioctls of a device's own, and secure erase.
+
+import { runOrExplain } from "../support/private_apt.ts";
+import { TestDirectory } from "../support/directory.ts";
+import { kernelTest } from "./chosen.ts";
+import { succeedInGuest } from "./guest.ts";
+import { builtModule } from "./module.ts";
+import { prelude } from "./script.ts";
+
+const EXAMPLES = new URL("../../wasm-plugins/abi/examples/", import.meta.url).pathname;
+
+/** Compiles the example `label.c` into `directory`; its path. Throws Error. */
+async function builtLabel(directory: string): Promise<string> {
+  const out = `${directory}/label.wasm`;
+  const flags = "--target=wasm32 -O2 -mbulk-memory -nostdlib -Wl,--no-entry";
+  await runOrExplain([
+    "clang",
+    ...flags.split(" "),
+    `-I${EXAMPLES}..`,
+    "-o",
+    out,
+    `${EXAMPLES}label.c`,
+  ]);
+  return out;
+}
+
+/** Uses `dev` by ioctls: arguments of both ways, the largest one, none, and what it does not know. */
+const IOCTLS = `
+python3 - $dev <<'PY'
+import errno, fcntl, os, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+SWAP, CLEAR, SUM = 0xc0202a01, 0x2a02, 0xffff2a03
+label = lambda text: text.ljust(32, b"\\0")
+def swap(text):
+    argument = bytearray(label(text))
+    fcntl.ioctl(fd, SWAP, argument)
+    return bytes(argument)
+def refused(number, argument, *errnos):
+    try: fcntl.ioctl(fd, number, argument)
+    except OSError as error: assert error.errno in errnos, error
+    else: raise SystemExit("not refused: %x" % number)
+assert swap(b"first") == label(b"")
+assert swap(b"second") == label(b"first")
+fcntl.ioctl(fd, CLEAR)
+assert swap(b"third") == label(b"")
+large = bytearray(b"\\3" * 16383)
+fcntl.ioctl(fd, SUM, large)
+assert int.from_bytes(large[:4], "little") == 3 * 16383, large[:4]
+refused(0xc0202a09, bytearray(32), errno.ENOTTY)
+refused(SWAP, bytearray(b"A" * 32), errno.EINVAL)
+for i in range(2000):
+    assert swap(b"%d" % i) == label(b"third" if i == 0 else b"%d" % (i - 1))
+PY
+`;
+
+/** The bytes of a range that was erased, and those beside it. */
+const ERASE = `
+dd if=/dev/urandom of=copy bs=1M count=16 status=none
+dd if=copy of=$dev bs=1M oflag=direct status=none
+blkdiscard -f --secure --offset 4M --length 8M $dev
+cmp -n 8388608 -i 4194304:0 $dev /dev/zero
+cmp -n 4194304 $dev copy
+cmp -i 12582912 $dev copy
+`;
+
+for (const rings of [true, false]) {
+  const how = rings ? "rings" : "no rings";
+  kernelTest(`bdus: ioctls and secure erase reach a plugin, with ${how}`, async (kernel) => {
+    const module = await builtModule(kernel);
+    using directory = new TestDirectory();
+    const label = await builtLabel(directory.path);
+    await succeedInGuest(
+      `${prelude()}
+insmod ${module}${rings ? "" : " rings=n"}
+dev=$(sandblock attach --via bdus ${label} 16M)${IOCTLS}${ERASE}
+echo "default allow
+errno EPERM ioctl, secure-erase if offset < 1G" > policy
+sandblock attach --replace $dev --policy policy ${label} 16M
+if blkdiscard -f --secure --length 1M $dev; then false; fi
+python3 - $dev <<'PY'
+import fcntl, os, sys
+try: fcntl.ioctl(os.open(sys.argv[1], os.O_RDWR), 0x2a02)
+except PermissionError: pass
+else: raise SystemExit("not refused")
+PY
+sandblock detach $dev
+below=$(sandblock attach --via bdus memory 16M)
+dev=$(sandblock attach --via bdus --filter offset file $below offset=0)${ERASE}
+python3 - $dev <<'PY'
+import fcntl, os, sys
+try: fcntl.ioctl(os.open(sys.argv[1], os.O_RDWR), 0x2a02)
+except OSError as error: assert error.errno == 25, error
+else: raise SystemExit("not refused")
+PY
+sandblock detach $dev
+sandblock detach $below
+dev=$(sandblock attach --via bdus --filter cow memory 16M)
+if blkdiscard -f --secure --length 1M $dev 2> text; then false; fi; grep -i "not supported" text
+sandblock detach $dev
+rmmod bdus
+all_gone`,
+      { kernel, memoryMegabytes: 1536 },
+    );
+  }, { thorough: true });
+}
