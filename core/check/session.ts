@@ -7,7 +7,7 @@ import { BlockError, Errno } from "../block/errno.ts";
 import { copyFrom } from "../block/memory.ts";
 import { Command, Piece, Request, Status } from "../block/request.ts";
 import { highOf, lowOf, toBigInt } from "../block/uint64.ts";
-import { conditionOfZone, typeOfZone, ZoneCommand } from "../block/zones.ts";
+import { conditionOfZone, typeOfZone } from "../block/zones.ts";
 import { Epoll, Poll } from "../../native/epoll.ts";
 import type { ModelDevice } from "./model_device.ts";
 import type { Operation, Outcome } from "./operation.ts";
