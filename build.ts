@@ -132,7 +132,7 @@ async function bundle(): Promise<string> {
     // Names and lines stay, so that a stack trace can be read.
     minifySyntax: true,
     banner: { js: MODULE_LINE },
-    define: { "import.meta.url": "moduleUrl" },
+    define: { "import.meta.url": "moduleUrl", "import.meta.workerAhead": "workerAhead" },
     metafile: true,
     plugins: [npmPackages, lazyNodeModules, pluginsInside, assetsInside, templatesInside],
   }).finally(() => esbuild.stop());
@@ -156,6 +156,12 @@ const RUN_MODULE = ["run", ...RUN, "--ext=js"];
 
 /** A copy of this Deno with the program inside. */
 async function selfrun(): Promise<string> {
+  const { ATTACH_IN_BACKGROUND: background } = await import("./cli/kernel/attach_background.ts");
+  const { willServe } = await import("./cli/ahead.ts");
+  const { startWorker } = await import("./core/control/reactor_worker.ts");
+  const isInBackground = `Deno.env.get("${background.mark.split("=")[0]}") === "1"`;
+  const ahead = `(${willServe})(Deno.args, ${isInBackground}) ? ` +
+    `(${startWorker})(import.meta.url) : null`;
   const stub = newStub();
   const script = asScript(Deno.readTextFileSync(PROGRAM));
   const { main, worker } = await codeCaches(script);
@@ -169,10 +175,11 @@ async function selfrun(): Promise<string> {
       ...program,
       ...assets.map((name) => Deno.readFileSync(`${ASSETS}/${name}`)),
     ]),
-    program: (offset) => loader(offset, lengths),
+    program: (offset) => loader(offset, lengths, ahead),
     runtimeArguments: RUN_MODULE,
     addedVariables: ADDED,
     droppedPrefixes: DROPPED,
+    background,
   });
   Deno.writeFileSync(NEW_EXECUTABLE, bytes, { mode: 0o755 });
   return `dist/sandblock, self-running form, stub by ${stub.compiler}`;

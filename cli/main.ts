@@ -11,7 +11,9 @@ if (typeof WorkerGlobalScope !== "undefined" && self instanceof WorkerGlobalScop
   } else (await import("../core/reactor/worker.ts")).runReactor();
 } else {
   const { startWorkerAhead } = await import("../core/control/reactor_worker.ts");
-  if (Deno.args[0] === "serve") startWorkerAhead();
+  const { willServe } = await import("./ahead.ts");
+  const { isInBackground } = await import("./serve/background.ts");
+  if (willServe(Deno.args, isInBackground())) startWorkerAhead();
   const { runCommandLine } = await import("./run.ts");
   Deno.exit(await runCommandLine(Deno.args));
 }

@@ -7,14 +7,14 @@ import { EXIT_FAILURE } from "../errors.ts";
 import { type Log, syslog } from "../log.ts";
 import { print, printBytes } from "../output.ts";
 
-/** Set for the process in the background. */
-const MARK = "SANDBLOCK_IN_BACKGROUND";
+/** The variable that is set for the process in the background. */
+export const BACKGROUND_MARK = "SANDBLOCK_IN_BACKGROUND";
 /** What that process writes last on its standard output: clients can connect. */
 const READY = 0;
 
 /** Whether this is the process in the background. */
 export function isInBackground(): boolean {
-  return Deno.env.get(MARK) === "1";
+  return Deno.env.get(BACKGROUND_MARK) === "1";
 }
 
 /** Starts the process in the background and waits until it is ready; the exit status. */
@@ -23,7 +23,7 @@ export async function startInBackground(): Promise<number> {
   const child = new Deno.Command(command!, {
     args: [...args, ...Deno.args],
     clearEnv: true,
-    env: { ...userEnvironment(), [MARK]: "1" },
+    env: { ...userEnvironment(), [BACKGROUND_MARK]: "1" },
     stdin: "null",
     stdout: "piped",
     stderr: "inherit",

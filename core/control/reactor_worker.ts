@@ -14,22 +14,24 @@ const workerUrl = import.meta.url.endsWith("/core/control/reactor_worker.ts")
   ? new URL("../reactor/entry.ts", import.meta.url).href
   : import.meta.url;
 
-let ahead: ReactorWorker | null = null;
+/** The executable starts one before it loads the program (native/selfrun/loader.ts). */
+let ahead = (import.meta as { workerAhead?: ReactorWorker | null }).workerAhead ?? null;
 
 /** Starts the worker that `takeWorker` will give next, unless there is one. */
 export function startWorkerAhead(): void {
-  ahead ??= startWorker();
+  ahead ??= startWorker(workerUrl);
 }
 
 /** A worker for one reactor: the one that was started ahead, or a new one. */
 export function takeWorker(): ReactorWorker {
-  const taken = ahead ?? startWorker();
+  const taken = ahead ?? startWorker(workerUrl);
   ahead = null;
   return taken;
 }
 
-function startWorker(): ReactorWorker {
-  const worker = new Worker(workerUrl, { type: "module", name: "reactor" });
+/** Starts the program in a worker. The text of this function is part of the loader, too (build.ts). */
+export function startWorker(url: string): ReactorWorker {
+  const worker = new Worker(url, { type: "module", name: "reactor" });
   const { promise: listening, resolve } = Promise.withResolvers<void>();
   // A worker says that first.
   worker.addEventListener("message", () => resolve(), { once: true });

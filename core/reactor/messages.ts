@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the main thread and the reactors say to each other. Messages to a reactor go through a
-// MessagePort and are announced on an eventfd, because a reactor runs no event loop.
+// MessagePort, and each is announced on an eventfd, because a reactor at work runs no event loop.
 
 import type { ExportInfo } from "../block/export.ts";
 import type { NodeMetrics } from "../block/metrics.ts";

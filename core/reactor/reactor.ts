@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The data-path thread: one loop over the connections that have something to do, with no event loop
-// beneath it. It polls for a moment while traffic is live and sleeps in epoll_wait otherwise.
+// beneath it but between two runs, when there are commands. It polls for a moment while traffic is live
+// and sleeps in epoll_wait otherwise.
 
 import type { Device, OpenExport } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
@@ -90,7 +91,7 @@ export class Reactor implements PhaseHost {
   #finishEndMs = Infinity;
   /** When the main thread is to be told again that the device is still getting on. */
   #finishToldMs = 0;
-  #takeCommands: () => void = () => {};
+  #hasCommands = false;
 
   /** `devices`: those of `start`. */
   constructor(devices: readonly Device[], start: ReactorStart, host: ReactorHost) {
@@ -118,10 +119,14 @@ export class Reactor implements PhaseHost {
     });
   }
 
-  /** Runs until it was drained. `takeCommands` is called when the wake descriptor is readable. */
-  run(takeCommands: () => void): void {
-    this.#takeCommands = takeCommands;
+  /**
+   * Runs until there are commands, which only arrive when it does not run, or until it was drained. Whether it
+   * was.
+   */
+  run(): boolean {
+    this.#hasCommands = false;
     while (!this.#isDrained()) {
+      if (this.#hasCommands) return false;
       if (this.#round()) {
         this.#busyPoll.worked();
         if (++this.#rounds % ROUNDS_PER_LOOK === 0) this.#look(0);
@@ -135,6 +140,7 @@ export class Reactor implements PhaseHost {
     this.#busyPoll.rest();
     this.#epoll.close();
     for (const { context } of this.#served) context.pool.trim();
+    return true;
   }
 
   /** Takes a connected, non-blocking socket that is counted in `load`. */
@@ -419,7 +425,7 @@ export class Reactor implements PhaseHost {
         connection.phase.hangUp();
       }
       this.#heat(connection);
-    } else if (fd === this.#start.wakeFd) this.#takeCommands();
+    } else if (fd === this.#start.wakeFd) this.#hasCommands = true;
     else if (this.#acceptor.owns(fd)) this.#acceptor.accept(fd, now);
     else this.#reapFor(fd);
   }

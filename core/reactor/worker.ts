@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 // The entry of a reactor thread: makes the devices, then runs the loop, which ends with the thread.
 
-import { type MessagePort as NodeMessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { Device } from "../block/device.ts";
 import type { NodeMetrics } from "../block/metrics.ts";
 import { buildDevice } from "../graph/build.ts";
 import { mayBeZoned } from "../graph/nodes.ts";
-import { clearEvent } from "../../native/descriptor.ts";
 import type { UblkQueueOptions } from "../control/options.ts";
 import { BdusQueue } from "../kernel/bdus_queue.ts";
 import { BdusRingQueue } from "../kernel/bdus_ring_queue.ts";
@@ -15,6 +13,7 @@ import { ZonedUblkQueue } from "../kernel/ublk_zoned_queue.ts";
 import { threadId } from "../../native/priority.ts";
 import type { LogLevel } from "../plugin/instance.ts";
 import { tellThread } from "../plugin/watch.ts";
+import { Inbox } from "./inbox.ts";
 import type {
   DeviceStart,
   ReactorAnswers,
@@ -35,9 +34,9 @@ const thread = self as unknown as {
 
 /** Waits for ReactorStart, then runs. Called once, at the top of a worker. */
 export function runReactor(): void {
-  thread.onmessage = (event) => {
+  thread.onmessage = async (event) => {
     thread.onmessage = null;
-    report(serve(event.data));
+    report(await serve(event.data));
     thread.close();
   };
   report({ kind: "listening" });
@@ -60,7 +59,7 @@ function log(level: LogLevel, text: string): void {
   report({ kind: "log", level: starting && level === "error" ? "debug" : level, text });
 }
 
-function serve(start: ReactorStart): ReactorReport {
+async function serve(start: ReactorStart): Promise<ReactorReport> {
   const devices: Device[] = [];
   let reactor: Reactor;
   try {
@@ -80,7 +79,8 @@ function serve(start: ReactorStart): ReactorReport {
   report({ kind: "started" });
   try {
     const serving = { reactor, devices };
-    reactor.run(() => takeCommands(start, serving));
+    const inbox = new Inbox(start.inbox, start.wakeFd, (command) => obey(command, serving));
+    while (!reactor.run()) await inbox.take();
   } catch (error) {
     log("debug", error instanceof Error && error.stack || String(error));
     return { kind: "failed", message: `the server has failed: ${(error as Error).message}` };
@@ -127,18 +127,13 @@ function checkZones(made: Device, { device, readOnly }: DeviceStart): void {
   if (name !== null) made.open(name, { readOnly, peer: "start" }).close();
 }
 
-function takeCommands(start: ReactorStart, serving: Serving): void {
+function obey(command: ReactorCommand, serving: Serving): void {
   const { reactor } = serving;
-  clearEvent(start.wakeFd);
-  for (const port of start.inbox) {
-    for (let got = receive(port); got !== null; got = receive(port)) {
-      if (got.kind === "connection") reactor.adopt(got.fd, got.peer);
-      else if (got.kind === "handshake") reactor.takeOver(got.client);
-      else if (got.kind === "policy") reactor.usePolicy(got.exportName, got.policy);
-      else if (got.kind === "ask") answer(got.id, got.question, serving);
-      else reactor.drain();
-    }
-  }
+  if (command.kind === "connection") reactor.adopt(command.fd, command.peer);
+  else if (command.kind === "handshake") reactor.takeOver(command.client);
+  else if (command.kind === "policy") reactor.usePolicy(command.exportName, command.policy);
+  else if (command.kind === "ask") answer(command.id, command.question, serving);
+  else reactor.drain();
 }
 
 function answer(id: number, question: ReactorQuestion, serving: Serving): void {
@@ -182,10 +177,4 @@ function metricsOf(device: Device): NodeMetrics[] {
   const nodes: NodeMetrics[] = [];
   device.collectMetrics?.("0", nodes);
   return nodes;
-}
-
-function receive(port: MessagePort): ReactorCommand | null {
-  // Node's type for a MessagePort differs from the web's, but the objects are the same.
-  const got = receiveMessageOnPort(port as unknown as NodeMessagePort);
-  return got === undefined ? null : got.message as ReactorCommand;
 }

@@ -84,6 +84,6 @@ if (typeof WorkerGlobalScope !== "undefined" && self instanceof WorkerGlobalScop
     exit(status);
   };
 }
-await script.runInThisContext()(import.meta.url, null);
+await script.runInThisContext()(import.meta.url, null, null);
 `;
 }

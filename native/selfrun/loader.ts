@@ -8,7 +8,8 @@
  * First line of a program that can be loaded: the one use of `import.meta`. The rest of it neither
  * imports nor exports anything. As a module it finds its assets in files beside it.
  */
-export const MODULE_LINE = "const moduleUrl = import.meta.url, assetsAt = null;";
+export const MODULE_LINE =
+  "const moduleUrl = import.meta.url, assetsAt = null, workerAhead = null;";
 
 /** Lengths in bytes of what lies in the executable one behind the other; the assets follow. */
 export interface ProgramLengths {
@@ -19,22 +20,27 @@ export interface ProgramLengths {
 }
 
 /**
- * The program as a script that gives a function of the module's URL and of where in the executable
- * the assets begin. Lines keep their numbers.
+ * The program as a script that gives a function of the module's URL, of where in the executable
+ * the assets begin, and of what was started ahead of it. Lines keep their numbers.
  */
 export function asScript(program: string): string {
   if (!program.startsWith(MODULE_LINE)) {
     throw new SyntaxError(`cannot load the program: it does not begin with "${MODULE_LINE}"`);
   }
   const rest = program.slice(MODULE_LINE.length);
-  return `(async (moduleUrl, assetsAt) => { "use strict";${rest}\n})\n`;
+  return `(async (moduleUrl, assetsAt, workerAhead) => { "use strict";${rest}\n})\n`;
 }
 
-/** The module that evaluates the program at `offset` in this executable. */
-export function loader(offset: number, lengths: ProgramLengths): string {
+/**
+ * The module that evaluates the program at `offset` in this executable. `ahead` is an expression for what
+ * is to be started first, in the main thread, as that goes on while the program is loaded there.
+ */
+export function loader(offset: number, lengths: ProgramLengths, ahead: string): string {
   const { script, mainCache, workerCache } = lengths;
   const all = script + mainCache + workerCache;
-  return `import { Script } from "node:vm";
+  return `const isWorker = typeof WorkerGlobalScope !== "undefined" && self instanceof WorkerGlobalScope;
+const ahead = isWorker ? null : ${ahead};
+const { Script } = await import("node:vm");
 const file = Deno.openSync("/proc/self/exe");
 file.seekSync(${offset}, Deno.SeekMode.Start);
 const bytes = new Uint8Array(${all});
@@ -45,10 +51,9 @@ while (end < bytes.length) {
   end += count;
 }
 file.close();
-const isWorker = typeof WorkerGlobalScope !== "undefined" && self instanceof WorkerGlobalScope;
 const cache = isWorker ? [${script + mainCache}, ${all}] : [${script}, ${script + mainCache}];
 const text = new TextDecoder().decode(bytes.subarray(0, ${script}));
 const options = { filename: "sandblock.js", cachedData: bytes.subarray(...cache) };
-await new Script(text, options).runInThisContext()(import.meta.url, ${offset + all});
+await new Script(text, options).runInThisContext()(import.meta.url, ${offset + all}, ahead);
 `;
 }

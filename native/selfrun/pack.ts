@@ -7,7 +7,7 @@ import { ElfExecutable, type Segment, SegmentFlag, SegmentType } from "./elf.ts"
 
 const PAGE_BYTES = 4096;
 /** The fixed part of `struct config` in stub.c. */
-const CONFIG_BYTES = 56;
+const CONFIG_BYTES = 64;
 
 /** What goes into the executable. */
 export interface PackOptions {
@@ -25,6 +25,25 @@ export interface PackOptions {
   addedVariables: string[];
   /** Variables whose `NAME=value` begins with one of these are hidden from the program. */
   droppedPrefixes: string[];
+  /** The command that goes on in the background, if there is one. */
+  background?: BackgroundCommand;
+}
+
+/**
+ * A command that is divided at once into a process that waits and one that works, in the background: in
+ * a session of its own, with nothing on standard input. The first passes on what the second writes on
+ * standard output, and ends with status 0 when that is a zero byte; otherwise it ends as the second
+ * one does, and not with 0. Signals that would end it are passed on as SIGTERM.
+ */
+export interface BackgroundCommand {
+  /** The first word after the program's name. */
+  command: string;
+  /** `NAME=value` for the process in the background. Whoever has the variable already is not divided. */
+  mark: string;
+  /** Nor is it with an option of one of these letters, */
+  letters: string;
+  /** or one that begins with one of these. What looks like such an option counts as one. */
+  options: string[];
 }
 
 /** The bytes of the executable. Throws TypeError when the runtime has not the form it needs. */
@@ -39,10 +58,12 @@ export function pack(options: PackOptions): Uint8Array<ArrayBuffer> {
 
 function append(options: PackOptions, runtime: ElfExecutable): Uint8Array<ArrayBuffer> {
   const { stub, attachment, runtimeArguments, addedVariables, droppedPrefixes } = options;
+  const background = backgroundStrings(options.background);
   const environSlot = runtime.globalSlot("environ");
   if (environSlot === null) throw new TypeError('it does not import "environ" from libc');
 
-  const strings = encodeStrings([...runtimeArguments, ...addedVariables, ...droppedPrefixes]);
+  const lists = [runtimeArguments, addedVariables, droppedPrefixes, background];
+  const strings = encodeStrings(lists.flat());
   const stubOffset = pageUp(runtime.bytes.length);
   const stubBytes = stub.length + CONFIG_BYTES + strings.length;
   const stubAddress = pageUp(runtime.imageEnd);
@@ -58,10 +79,11 @@ function append(options: PackOptions, runtime: ElfExecutable): Uint8Array<ArrayB
   bytes.set(program, programOffset);
 
   const config = new DataView(bytes.buffer, stubOffset + stub.length, CONFIG_BYTES);
-  [stubAddress, runtime.entry, environSlot, programOffset, program.length]
+  // Without fork in reach the program does what the stub would have done.
+  const forkSlot = runtime.globalSlot("fork") ?? 0;
+  [stubAddress, runtime.entry, environSlot, forkSlot, programOffset, program.length]
     .forEach((value, index) => config.setBigUint64(index * 8, BigInt(value), true));
-  [runtimeArguments.length, addedVariables.length, droppedPrefixes.length]
-    .forEach((value, index) => config.setUint32(40 + index * 4, value, true));
+  lists.forEach(({ length }, index) => config.setUint32(48 + index * 4, length, true));
 
   const packed = new ElfExecutable(bytes);
   packed.writeSegments(replaceNote(packed.segments, {
@@ -89,6 +111,13 @@ function replaceNote(segments: Segment[], load: Segment): Segment[] {
   const kept = segments.toSpliced(note, 1);
   const lastLoad = kept.findLastIndex((segment) => segment.type === SegmentType.Load);
   return kept.toSpliced(lastLoad + 1, 0, load);
+}
+
+/** As `struct background` of stub.c has them. */
+function backgroundStrings(background: BackgroundCommand | undefined): string[] {
+  if (background === undefined) return [];
+  const { command, mark, letters, options } = background;
+  return [command, mark, letters, ...options];
 }
 
 function encodeStrings(strings: string[]): Uint8Array {

@@ -184,6 +184,111 @@ Deno.test("a worker starts from the program's own URL", async () => {
   assert.equal((await look(packed, [])).said, "from the worker");
 });
 
+/** Works in the background, unless told otherwise, and does as its second argument says. */
+const job = () => `
+  const what = Deno.args[1];
+  const write = (text) => Deno.stdout.writeSync(new TextEncoder().encode(text));
+  if (typeof WorkerGlobalScope !== "undefined" && self instanceof WorkerGlobalScope) {
+    self.postMessage("from the worker");
+  } else if (what === "fail") {
+    console.error("it fails");
+    Deno.exit(3);
+  } else if (what === "crash") {
+    Deno.kill(Deno.pid, "SIGKILL");
+  } else if (what === "undo") {
+    Deno.addSignalListener("SIGTERM", () => { write("undone"); Deno.exit(5); });
+    write("doing ");
+    setTimeout(() => {}, 60_000);
+  } else if (what !== "end") {
+    const session = Deno.readTextFileSync("/proc/self/stat").replace(/^.*\\) /, "").split(" ")[3];
+    const worker = new Worker(import.meta.url, { type: "module" });
+    const said = await new Promise((resolve) => worker.onmessage = ({ data }) => resolve(data));
+    write(JSON.stringify({
+      pid: Deno.pid, isLeader: Number(session) === Deno.pid, said, mark: Deno.env.get("MARK") ?? null,
+      input: Deno.readLinkSync("/proc/self/fd/0"), args: Deno.args,
+    }));
+    if (Deno.env.get("MARK") === "1") {
+      write("\\0 and more");
+      setTimeout(() => {}, 60_000);
+    } else Deno.exit(0);
+  }
+`;
+
+const divided = `${directory}/divided`;
+Deno.writeFileSync(
+  divided,
+  pack({
+    ...OPTIONS,
+    program: job,
+    background: { command: "work", mark: "MARK=1", letters: "xy", options: ["--stay", "--show"] },
+  }),
+  { mode: 0o755 },
+);
+
+const spawnJob = (args: string[], env = {}, stderr: "piped" | "null" = "piped") =>
+  new Deno.Command(divided, { args, clearEnv: true, env, stdout: "piped", stderr }).spawn();
+
+async function runJob(args: string[], env: Record<string, string> = {}) {
+  const { code, stdout, stderr } = await spawnJob(args, env).output();
+  const text = new TextDecoder();
+  return { code, stdout: text.decode(stdout), stderr: text.decode(stderr) };
+}
+
+Deno.test("a command for the background goes on there once it is ready", async () => {
+  // Whoever waits for the end of standard error waits for the process in the background.
+  const { code, stdout } = await spawnJob(["work", "", "-a", "--sta"], {}, "null").output();
+  const { pid, ...seen } = JSON.parse(new TextDecoder().decode(stdout));
+  Deno.kill(pid, "SIGKILL");
+  assert.deepEqual({ code, ...seen }, {
+    code: 0,
+    isLeader: true,
+    said: "from the worker",
+    mark: "1",
+    input: "/dev/null",
+    args: ["work", "", "-a", "--sta"],
+  });
+});
+
+Deno.test("what may be an option for the foreground, or the mark, keeps a command there", async () => {
+  for (
+    const words of [["work", "", "-ax"], ["work", "", "--stay=1"], ["works"], ["other", "work"]]
+  ) {
+    const { isLeader, mark } = JSON.parse((await runJob(words)).stdout);
+    assert.deepEqual({ words, isLeader, mark }, { words, isLeader: false, mark: null });
+  }
+  const { isLeader, mark } = JSON.parse((await runJob(["work"], { MARK: "2" })).stdout);
+  assert.deepEqual({ isLeader, mark }, { isLeader: false, mark: "2" });
+});
+
+Deno.test("a command for the background that ends before it is ready says how", async () => {
+  assert.deepEqual(await runJob(["work", "fail"]), { code: 3, stdout: "", stderr: "it fails\n" });
+  assert.equal((await runJob(["work", "crash"])).code, 128 + 9);
+  assert.equal((await runJob(["work", "end"])).code, 1);
+});
+
+Deno.test("signals to a command for the background make it undo what it does", async () => {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    const child = spawnJob(["work", "undo"]);
+    const reader = child.stdout.getReader();
+    let said = "";
+    for (let got = await reader.read(); !got.done; got = await reader.read()) {
+      said += new TextDecoder().decode(got.value);
+      if (said === "doing ") child.kill(signal);
+    }
+    await child.stderr.cancel();
+    const { code } = await child.status;
+    assert.deepEqual({ signal, said, code }, { signal, said: "doing undone", code: 5 });
+  }
+});
+
+Deno.test("a command for the background runs without standard input and output", () => {
+  const { stderr, code } = new Deno.Command("/bin/sh", {
+    args: ["-c", '"$0" work fail <&- >&-', divided],
+  }).outputSync();
+  assert.equal(new TextDecoder().decode(stderr), "it fails\n");
+  assert.equal(code, 3);
+});
+
 Deno.test("an executable that was cut short says so", () => {
   const cut = `${directory}/cut`;
   const bytes = Deno.readFileSync(packed);

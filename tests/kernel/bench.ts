@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // How fast devices of sandblock are in the kernel, beside others of the same size in the same guest:
-// deno task bench:kernel [--kernel 6.1|6.12|7.2] [--count] [--seconds N] [--only PATTERN]
+// deno task bench:kernel [--kernel 6.1|6.12|7.2] [--count] [--seconds N] [--rounds N] [--only PATTERN]
+// Each round has all of them once, one after the other; figures are medians of the rounds.
 // With --count the clock of the guest counts instructions, so that other work of the host does not show:
 // figures are then for a processor of one instruction per nanosecond, and include fio's own.
 
@@ -46,6 +47,16 @@ const driverInC = (command: string) =>
   "dev=/dev/bdus-$(cat id); eventually 10 test -b $dev";
 const END_DRIVER = "pkill -9 bdus_; wait $driver || true";
 
+function nbd(name: string, begin: string, end: string): Target {
+  return { name, begin, end, kernels: ALL };
+}
+
+const DETACH = "sandblock detach $dev";
+const nbdkit = (connections: number) =>
+  "modprobe nbd; nbdkit -U /tmp/n.sock -P /tmp/n.pid memory 64M; eventually 10 test -e /tmp/n.pid; " +
+  `nbd-client -C ${connections} -unix /tmp/n.sock /dev/nbd5; dev=/dev/nbd5`;
+const END_NBDKIT = "nbd-client -d $dev; kill $(cat /tmp/n.pid); eventually 10 test ! -e /tmp/n.pid";
+
 const TARGETS: readonly Target[] = [
   {
     name: "null_blk",
@@ -63,22 +74,33 @@ const TARGETS: readonly Target[] = [
   bdus("sandblock, BDUS 0.1", "rings=n", ATTACH_BDUS, "sandblock detach $dev"),
   bdus("C, rings", "", driverInC("$bdus_ring_driver 67108864 1 128 well"), END_DRIVER),
   bdus("C, BDUS 0.1", "", driverInC("$bdus_driver 67108864 0"), END_DRIVER),
-  {
-    name: "sandblock, nbd",
-    begin: "dev=$(sandblock attach --via nbd memory 64M)",
-    end: "sandblock detach $dev",
-    kernels: ALL,
-  },
-  {
-    name: "nbdkit, nbd-client",
-    begin: "modprobe nbd; nbdkit -U /tmp/n.sock -P /tmp/n.pid memory 64M; " +
-      "eventually 10 test -e /tmp/n.pid; nbd-client -unix /tmp/n.sock /dev/nbd5; dev=/dev/nbd5",
-    end: "nbd-client -d $dev; kill $(cat /tmp/n.pid)",
-    kernels: ALL,
-  },
+  nbd("sandblock, nbd", `dev=$(sandblock attach --via nbd memory 64M)`, DETACH),
+  nbd("sandblock, nbd, 4", `dev=$(sandblock attach --via nbd --connections 4 memory 64M)`, DETACH),
+  nbd("nbdkit, nbd-client", nbdkit(1), END_NBDKIT),
+  nbd("nbdkit, nbd-client, 4", nbdkit(4), END_NBDKIT),
+  nbd(
+    "sandblock, nbd, file",
+    `truncate -s 64M /dev/shm/s.img; dev=$(sandblock attach --via nbd file /dev/shm/s.img)`,
+    DETACH,
+  ),
+  nbd(
+    "qemu-nbd -c, file",
+    "truncate -s 64M /dev/shm/q.img; modprobe nbd; dev=/dev/nbd6; " +
+      "qemu-nbd --fork --pid-file=/tmp/q.pid -f raw -c $dev /dev/shm/q.img; " +
+      "until read sectors < /sys/block/nbd6/size && [ $sectors -gt 0 ]; do sleep 0.01; done",
+    "qemu-nbd -d $dev; eventually 10 test ! -e /tmp/q.pid",
+  ),
 ];
 
-async function script(kernel: KernelVersion, seconds: number, only: RegExp): Promise<string> {
+interface Choice {
+  kernel: KernelVersion;
+  seconds: number;
+  rounds: number;
+  countInstructions: boolean;
+  only: RegExp;
+}
+
+async function script({ kernel, seconds, rounds, only }: Choice): Promise<string> {
   const targets = TARGETS.filter(({ name, kernels }) =>
     kernels.includes(kernel) && only.test(name)
   );
@@ -91,7 +113,8 @@ dd if=/dev/urandom of=$dev bs=1M count=64 oflag=direct status=none
 ${ROWS.map(([row, options]) => measure(target.name, row, options, seconds)).join("\n")}
 ${target.end}`
   );
-  return prelude() + await paths(kernel) + parts.join("\n");
+  const all = `for round in $(seq ${rounds}); do\n${parts.join("\n")}\ndone\n`;
+  return prelude() + await paths(kernel) + all;
 }
 
 /** What is built for this: $module, and the drivers in C. */
@@ -110,30 +133,47 @@ function measure(target: string, row: string, options: string, seconds: number):
   return `echo "RESULT|${target}|${row}|$(${fio} | awk -F';' '{print $8 + $49}')"`;
 }
 
-async function main(args: readonly string[]): Promise<void> {
-  let kernel: KernelVersion = "6.12";
-  let seconds = 3;
-  let countInstructions = false;
-  let only = /^/;
+function parse(args: readonly string[]): Choice {
+  const choice: Choice = {
+    kernel: "6.12",
+    seconds: 3,
+    rounds: 3,
+    countInstructions: false,
+    only: /^/,
+  };
   for (let at = 0; at < args.length; at++) {
     const word = args[at]!;
-    if (word === "--count") countInstructions = true;
-    else if (word === "--seconds") seconds = Number(args[++at]);
-    else if (word === "--only") only = new RegExp(args[++at] ?? "");
-    else if (word === "--kernel" && isKernelVersion(args[at + 1] ?? "")) {
-      kernel = args[++at] as KernelVersion;
+    const value = args[at + 1] ?? "";
+    if (word === "--count") choice.countInstructions = true;
+    else if (word === "--seconds" && Number(value) > 0) choice.seconds = Number(args[++at]);
+    else if (word === "--rounds" && Number(value) > 0) choice.rounds = Number(args[++at]);
+    else if (word === "--only") choice.only = new RegExp(args[++at] ?? "");
+    else if (word === "--kernel" && isKernelVersion(value)) {
+      choice.kernel = args[++at] as KernelVersion;
     } else throw new Error(`cannot use "${args.slice(at).join(" ")}"`);
   }
+  return choice;
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const choice = parse(args);
+  const { kernel, countInstructions } = choice;
   await prepareGuests([kernel]);
-  const output = await succeedInGuest(await script(kernel, seconds, only), {
+  const output = await succeedInGuest(await script(choice), {
     kernel,
     countInstructions,
     memoryMegabytes: 2560,
-    timeoutMs: 1_800_000,
+    timeoutMs: 3_600_000,
   });
-  const results = [...output.matchAll(/^RESULT\|(.*?)\|(.*?)\|(.*)$/gm)];
-  for (const [, target, row, value] of results) {
-    console.log(`${target!.padEnd(20)} ${row!.padEnd(28)} ${value!.padStart(10)}`);
+  const figures = new Map<string, number[]>();
+  for (const [, target, row, value] of output.matchAll(/^RESULT\|(.*?)\|(.*?)\|(.*)$/gm)) {
+    const key = `${target!.padEnd(22)} ${row!.padEnd(28)}`;
+    figures.set(key, [...figures.get(key) ?? [], Number(value)]);
+  }
+  for (const [key, values] of figures) {
+    const sorted = values.toSorted((a, b) => a - b);
+    const median = sorted[Math.floor(sorted.length / 2)]!;
+    console.log(`${key} ${`${median}`.padStart(10)}   ${values.join(" ")}`);
   }
 }
 
