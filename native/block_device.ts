@@ -5,15 +5,16 @@
 import { closeDescriptor } from "./descriptor.ts";
 import { check, lastErrno, SystemError } from "./errno.ts";
 import { encodePath } from "./file.ts";
+import { lateFunctions } from "./late.ts";
 
-const { symbols } = Deno.dlopen("libc.so.6", {
+const symbols = lateFunctions({
   open: { parameters: ["buffer", "i32", "i32"], result: "i32" },
   // May take as long as the device: on a thread of its own, so that the caller can say so.
   fsync: { parameters: ["i32"], result: "i32", nonblocking: true },
 });
 
 // mknod(2) itself: older versions of glibc have it under another name.
-const { symbols: raw } = Deno.dlopen("libc.so.6", {
+const raw = lateFunctions({
   syscall: { parameters: ["i32", "buffer", "u32", "u64"], result: "i32" },
 });
 

@@ -3,7 +3,7 @@
 
 import { closeDescriptor } from "./descriptor.ts";
 import { check } from "./errno.ts";
-import { libc } from "./libc.ts";
+import { lateLibc, libc } from "./libc.ts";
 import { encodeAddress } from "./socket.ts";
 
 const AF_UNIX = 1;
@@ -14,9 +14,9 @@ const SOCK_CLOEXEC = 0o2000000;
 export function connectDatagram(path: string): number {
   const where = `send to ${path}`;
   const address = encodeAddress({ kind: "unix", path });
-  const fd = check(libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), where);
+  const fd = check(lateLibc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), where);
   try {
-    check(libc.connect(fd, address, address.length), where);
+    check(lateLibc.connect(fd, address, address.length), where);
     return fd;
   } catch (error) {
     closeDescriptor(fd);

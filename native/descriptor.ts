@@ -2,7 +2,7 @@
 // What every descriptor can do: close, non-blocking mode, and eventfd(2) to wake another thread.
 
 import { check } from "./errno.ts";
-import { libc } from "./libc.ts";
+import { lateLibc, libc } from "./libc.ts";
 
 const F_GETFD = 1;
 const F_GETFL = 3;
@@ -21,18 +21,18 @@ export function closeDescriptor(fd: number): void {
 
 /** Makes reads and writes on the descriptor fail with EAGAIN rather than wait. */
 export function setNonBlocking(fd: number): void {
-  const flags = check(libc.fcntl(fd, F_GETFL, 0), `use descriptor ${fd}`);
-  check(libc.fcntl(fd, F_SETFL, flags | O_NONBLOCK), `make descriptor ${fd} non-blocking`);
+  const flags = check(lateLibc.fcntl(fd, F_GETFL, 0), `use descriptor ${fd}`);
+  check(lateLibc.fcntl(fd, F_SETFL, flags | O_NONBLOCK), `make descriptor ${fd} non-blocking`);
 }
 
 /** A further descriptor of the same open file, which child processes do not get. Throws SystemError. */
 export function copyDescriptor(fd: number): number {
-  return check(libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), `copy descriptor ${fd}`);
+  return check(lateLibc.fcntl(fd, F_DUPFD_CLOEXEC, 0), `copy descriptor ${fd}`);
 }
 
 /** Keeps the descriptor from child processes. */
 export function setCloseOnExec(fd: number): void {
-  check(libc.fcntl(fd, F_SETFD, FD_CLOEXEC), `use descriptor ${fd}`);
+  check(lateLibc.fcntl(fd, F_SETFD, FD_CLOEXEC), `use descriptor ${fd}`);
 }
 
 /**
@@ -40,7 +40,7 @@ export function setCloseOnExec(fd: number): void {
  * the runtime has opened for itself is neither, and nothing else may touch it.
  */
 export function isInherited(fd: number): boolean {
-  const flags = libc.fcntl(fd, F_GETFD, 0);
+  const flags = lateLibc.fcntl(fd, F_GETFD, 0);
   return flags >= 0 && (flags & FD_CLOEXEC) === 0;
 }
 

@@ -5,8 +5,9 @@
 import { closeDescriptor } from "./descriptor.ts";
 import { check, lastErrno, SystemError } from "./errno.ts";
 import { encodePath } from "./file.ts";
+import { lateFunctions } from "./late.ts";
 
-const { symbols } = Deno.dlopen("libc.so.6", {
+const symbols = lateFunctions({
   openat: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
   getdents64: { parameters: ["i32", "buffer", "usize"], result: "isize" },
 });

@@ -3,7 +3,7 @@
 
 import { check, lastErrno, SystemError } from "./errno.ts";
 import { closeDescriptor } from "./descriptor.ts";
-import { libc } from "./libc.ts";
+import { lateLibc, libc } from "./libc.ts";
 
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
@@ -18,7 +18,7 @@ export const Poll = { None: 0, In: 0x1, Out: 0x4, Error: 0x8, HangUp: 0x10 } as 
 
 /** A set of watched descriptors. */
 export class Epoll {
-  readonly fd = check(libc.epoll_create1(EPOLL_CLOEXEC), "create an epoll instance");
+  readonly fd = check(lateLibc.epoll_create1(EPOLL_CLOEXEC), "create an epoll instance");
   readonly #change = new Uint8Array(EVENT_BYTES);
   readonly #changeView = new DataView(this.#change.buffer);
   readonly #events: Uint8Array<ArrayBuffer>;

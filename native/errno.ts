@@ -2,9 +2,12 @@
 // errno of the last failed libc call on this thread, and errors that carry it by name.
 
 import { BlockError, errnoName } from "../core/block/errno.ts";
+import { lateFunctions } from "./late.ts";
 
 const { symbols } = Deno.dlopen("libc.so.6", {
   __errno_location: { parameters: [], result: "pointer" },
+});
+const late = lateFunctions({
   strerror: { parameters: ["i32"], result: "pointer" },
 });
 
@@ -20,7 +23,7 @@ export function lastErrno(): number {
 
 /** An errno for people: `No such file or directory (ENOENT)`. */
 function errnoWords(errno: number): string {
-  const words = symbols.strerror(errno);
+  const words = late.strerror(errno);
   const name = errnoName(errno);
   return words === null ? name : `${Deno.UnsafePointerView.getCString(words)} (${name})`;
 }

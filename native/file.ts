@@ -4,8 +4,9 @@
 
 import { closeDescriptor } from "./descriptor.ts";
 import { check, lastErrno, SystemError } from "./errno.ts";
+import { lateFunctions } from "./late.ts";
 
-const { symbols } = Deno.dlopen("libc.so.6", {
+const symbols = lateFunctions({
   openat: { parameters: ["i32", "buffer", "i32", "i32"], result: "i32" },
   fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
@@ -14,7 +15,7 @@ const { symbols } = Deno.dlopen("libc.so.6", {
   ftruncate: { parameters: ["i32", "i64"], result: "i32" },
   flock: { parameters: ["i32", "i32"], result: "i32" },
 });
-const { symbols: raw } = Deno.dlopen("libc.so.6", {
+const raw = lateFunctions({
   syscall: { parameters: ["i32", "i32", "buffer", "buffer", "usize"], result: "i32" },
 });
 

@@ -4,16 +4,19 @@
 // nothing is allocated. Offsets and lengths beyond 32 bits come and go as halves (core/block/uint64.ts).
 
 import { lastErrno } from "./errno.ts";
+import { lateFunctions } from "./late.ts";
 
 const { symbols } = Deno.dlopen("libc.so.6", {
   preadv2: { parameters: ["i32", "pointer", "i32", "i64", "i32"], result: "i32" },
   pwritev2: { parameters: ["i32", "pointer", "i32", "i64", "i32"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "pointer"], result: "i32" },
+});
+const late = lateFunctions({
   fallocate: { parameters: ["i32", "i32", "i64", "i64"], result: "i32" },
   lseek: { parameters: ["i32", "i64", "i32"], result: "i64" },
   fdatasync: { parameters: ["i32"], result: "i32" },
   fsync: { parameters: ["i32"], result: "i32" },
   posix_fadvise: { parameters: ["i32", "i64", "i64", "i32"], result: "i32" },
-  clock_gettime: { parameters: ["i32", "pointer"], result: "i32" },
 });
 
 /** Flags of a read or write (uapi/linux/fs.h). */
@@ -97,14 +100,14 @@ export function allocateAt(
   halves[1] = offsetHigh;
   halves[2] = lengthLow;
   halves[3] = lengthHigh;
-  return symbols.fallocate(fd, mode, wide[0]!, wide[1]!) === 0 ? 0 : -lastErrno();
+  return late.fallocate(fd, mode, wide[0]!, wide[1]!) === 0 ? 0 : -lastErrno();
 }
 
 /** The offset that the last successful `seekData`, `seekHole` or `seekEnd` found, as halves. */
 export const found = { high: 0, low: 0 };
 
 function seek(fd: number, whence: number): number {
-  wide[1] = symbols.lseek(fd, wide[0]!, whence);
+  wide[1] = late.lseek(fd, wide[0]!, whence);
   if (halves[3] === 0xffffffff) return -lastErrno();
   found.high = halves[3]!;
   found.low = halves[2]!;
@@ -133,12 +136,12 @@ export function seekEnd(fd: number): number {
 
 /** fdatasync. Returns 0 or the negative errno. */
 export function syncData(fd: number): number {
-  return symbols.fdatasync(fd) === 0 ? 0 : -lastErrno();
+  return late.fdatasync(fd) === 0 ? 0 : -lastErrno();
 }
 
 /** fsync. Returns 0 or the negative errno. */
 export function syncAll(fd: number): number {
-  return symbols.fsync(fd) === 0 ? 0 : -lastErrno();
+  return late.fsync(fd) === 0 ? 0 : -lastErrno();
 }
 
 /** posix_fadvise with an Advice. Returns 0 or the negative errno. */
@@ -154,7 +157,7 @@ export function adviseAt(
   halves[1] = offsetHigh;
   halves[2] = lengthLow;
   halves[3] = lengthHigh;
-  return 0 - symbols.posix_fadvise(fd, wide[0]!, wide[1]!, advice);
+  return 0 - late.posix_fadvise(fd, wide[0]!, wide[1]!, advice);
 }
 
 /**

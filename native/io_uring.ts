@@ -5,15 +5,16 @@
 import { check, lastErrno, SystemError } from "./errno.ts";
 import { closeDescriptor } from "./descriptor.ts";
 import { type Mapping, mapShared, unmap } from "./mmap.ts";
+import { lateFunctions } from "./late.ts";
 
 const { symbols } = Deno.dlopen("libc.so.6", {
   // Shapes of syscall(2): only i32, u32, pointer and buffer, which V8 passes without a detour.
   syscall: { parameters: ["i32", "i32", "u32", "u32", "u32", "pointer", "i32"], result: "i32" },
 });
-const { symbols: cold } = Deno.dlopen("libc.so.6", {
+const cold = lateFunctions({
   syscall: { parameters: ["i32", "i32", "u32", "buffer", "u32"], result: "i32" },
 });
-const { symbols: creation } = Deno.dlopen("libc.so.6", {
+const creation = lateFunctions({
   syscall: { parameters: ["i32", "u32", "buffer"], result: "i32" },
 });
 

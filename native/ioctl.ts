@@ -2,18 +2,19 @@
 // ioctl(2), for drivers whose requests are named elsewhere.
 
 import { lastErrno } from "./errno.ts";
+import { lateFunctions } from "./late.ts";
 
-const { symbols } = Deno.dlopen("libc.so.6", {
+const symbols = lateFunctions({
   ioctl: { parameters: ["i32", "u32", "buffer"], result: "i32" },
 });
 const { symbols: numeric } = Deno.dlopen("libc.so.6", {
   ioctl: { parameters: ["i32", "u32", "u32"], result: "i32" },
 });
 
-const { symbols: big } = Deno.dlopen("libc.so.6", {
+const big = lateFunctions({
   ioctl: { parameters: ["i32", "u32", "u64"], result: "i32" },
 });
-const { symbols: long } = Deno.dlopen("libc.so.6", {
+const long = lateFunctions({
   // May take as long as a device lives: on a thread of its own.
   ioctl: { parameters: ["i32", "u32", "u32"], result: "i32", nonblocking: true },
 });

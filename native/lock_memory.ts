@@ -5,8 +5,9 @@
 // to do, as pages that were given back may keep their content until the kernel needs them.
 
 import { check, SystemError } from "./errno.ts";
+import { lateFunctions } from "./late.ts";
 
-const { symbols } = Deno.dlopen("libc.so.6", {
+const symbols = lateFunctions({
   mlockall: { parameters: ["i32"], result: "i32" },
   syscall: { parameters: ["u32", "u32", "u32", "buffer"], result: "i32" },
 });

@@ -3,8 +3,9 @@
 // ArrayBuffer that V8 neither moves nor frees, so its address may be handed to the kernel.
 
 import { lastErrno, SystemError } from "./errno.ts";
+import { lateFunctions } from "./late.ts";
 
-const { symbols } = Deno.dlopen("libc.so.6", {
+const symbols = lateFunctions({
   mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
   madvise: { parameters: ["pointer", "usize", "i32"], result: "i32" },

@@ -4,7 +4,7 @@
 
 import { closeDescriptor } from "./descriptor.ts";
 import { check, SystemError } from "./errno.ts";
-import { libc } from "./libc.ts";
+import { lateLibc, libc } from "./libc.ts";
 
 const AF_NETLINK = 16;
 const SOCK_RAW_CLOEXEC = 3 | 0o2000000;
@@ -89,9 +89,9 @@ export class GenericNetlink implements Disposable {
   constructor(family: string, version: number) {
     this.#version = version;
     const what = "open a netlink socket";
-    this.#fd = check(libc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_GENERIC), what);
+    this.#fd = check(lateLibc.socket(AF_NETLINK, SOCK_RAW_CLOEXEC, NETLINK_GENERIC), what);
     try {
-      check(libc.bind(this.#fd, ADDRESS, ADDRESS.length), what);
+      check(lateLibc.bind(this.#fd, ADDRESS, ADDRESS.length), what);
       [this.#family, this.#groups] = this.#lookUp(family);
     } catch (error) {
       closeDescriptor(this.#fd);

@@ -4,7 +4,7 @@
 
 import { closeDescriptor } from "./descriptor.ts";
 import { check, lastErrno } from "./errno.ts";
-import { libc } from "./libc.ts";
+import { lateLibc, libc } from "./libc.ts";
 import { type Attributes, GenericNetlink, messagesIn, parseAttributes } from "./netlink.ts";
 
 const AF_NETLINK = 16;
@@ -31,10 +31,10 @@ export class NetlinkEvents implements Disposable {
     using netlink = new GenericNetlink(family, version);
     const id = new Uint8Array(new Uint32Array([netlink.group(group)]).buffer);
     const what = `listen to the netlink group "${group}"`;
-    this.fd = check(libc.socket(AF_NETLINK, SOCK_RAW_NONBLOCK_CLOEXEC, NETLINK_GENERIC), what);
+    this.fd = check(lateLibc.socket(AF_NETLINK, SOCK_RAW_NONBLOCK_CLOEXEC, NETLINK_GENERIC), what);
     try {
-      check(libc.bind(this.fd, ADDRESS, ADDRESS.length), what);
-      check(libc.setsockopt(this.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, id, id.length), what);
+      check(lateLibc.bind(this.fd, ADDRESS, ADDRESS.length), what);
+      check(lateLibc.setsockopt(this.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, id, id.length), what);
     } catch (error) {
       closeDescriptor(this.fd);
       throw error;

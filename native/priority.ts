@@ -2,7 +2,9 @@
 // How much of the processors one thread gets when others want them too: sched_setscheduler(2), nice values
 // of getpriority(2).
 
-const { symbols } = Deno.dlopen("libc.so.6", {
+import { lateFunctions } from "./late.ts";
+
+const symbols = lateFunctions({
   gettid: { parameters: [], result: "i32" },
   getpriority: { parameters: ["i32", "u32"], result: "i32" },
   sched_getscheduler: { parameters: ["i32"], result: "i32" },

@@ -2,12 +2,13 @@
 // What a process asks of the kernel about itself: its parent, and a signal when that dies (prctl(2)).
 
 import { check, lastErrno, SystemError } from "./errno.ts";
+import { lateFunctions } from "./late.ts";
 
 const O_RDWR = 2;
 const O_CLOEXEC = 0o2000000;
 const PR_SET_PDEATHSIG = 1;
 
-const { symbols } = Deno.dlopen("libc.so.6", {
+const symbols = lateFunctions({
   getppid: { parameters: [], result: "i32" },
   prctl: { parameters: ["i32", "u32"], result: "i32" },
   open: { parameters: ["buffer", "i32"], result: "i32" },

@@ -3,6 +3,7 @@
 // nsswitch.conf count as they do for every other program.
 
 import { decodeAddress } from "./socket.ts";
+import { lateFunctions } from "./late.ts";
 
 const AF_UNSPEC = 0;
 const AF_INET = 2;
@@ -17,7 +18,7 @@ const AI_ADDRLEN = 16;
 const AI_ADDR = 24;
 const AI_NEXT = 40;
 
-const { symbols } = Deno.dlopen("libc.so.6", {
+const symbols = lateFunctions({
   getaddrinfo: { parameters: ["buffer", "pointer", "buffer", "buffer"], result: "i32" },
   freeaddrinfo: { parameters: ["pointer"], result: "void" },
   gai_strerror: { parameters: ["i32"], result: "pointer" },

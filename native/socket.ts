@@ -4,7 +4,7 @@
 import { closeDescriptor } from "./descriptor.ts";
 import { check, lastErrno, SystemError } from "./errno.ts";
 import { formatIpv6, parseIpv4, parseIpv6 } from "./ip.ts";
-import { libc } from "./libc.ts";
+import { lateLibc } from "./libc.ts";
 
 const AF_UNIX = 1;
 const AF_INET = 2;
@@ -106,12 +106,12 @@ export function listenOn(address: SocketAddress): number {
   const bytes = encodeAddress(address);
   const family = new DataView(bytes.buffer).getUint16(0, true);
   const where = `listen on ${addressText(address)}`;
-  const fd = check(libc.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), where);
+  const fd = check(lateLibc.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), where);
   try {
     if (family !== AF_UNIX) setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     if (family === AF_INET6) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-    check(libc.bind(fd, bytes, bytes.length), where);
-    check(libc.listen(fd, LISTEN_BACKLOG), where);
+    check(lateLibc.bind(fd, bytes, bytes.length), where);
+    check(lateLibc.listen(fd, LISTEN_BACKLOG), where);
     return fd;
   } catch (error) {
     closeDescriptor(fd);
@@ -124,8 +124,8 @@ export function connectTo(address: SocketAddress): number {
   const bytes = encodeAddress(address);
   const family = new DataView(bytes.buffer).getUint16(0, true);
   const where = `connect to ${addressText(address)}`;
-  const fd = check(libc.socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), where);
-  if (libc.connect(fd, bytes, bytes.length) === 0) return fd;
+  const fd = check(lateLibc.socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), where);
+  if (lateLibc.connect(fd, bytes, bytes.length) === 0) return fd;
   const error = new SystemError(where, lastErrno());
   closeDescriptor(fd);
   throw error;
@@ -140,8 +140,8 @@ export function beginConnect(address: SocketAddress): { fd: number; errno: numbe
   const family = new DataView(bytes.buffer).getUint16(0, true);
   const where = `connect to ${addressText(address)}`;
   const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-  const fd = check(libc.socket(family, type, 0), where);
-  if (libc.connect(fd, bytes, bytes.length) === 0) return { fd, errno: 0 };
+  const fd = check(lateLibc.socket(family, type, 0), where);
+  if (lateLibc.connect(fd, bytes, bytes.length) === 0) return { fd, errno: 0 };
   const errno = lastErrno();
   return { fd, errno: errno === EINPROGRESS ? 0 : errno };
 }
@@ -153,19 +153,19 @@ export function connectionErrno(fd: number): number {
 
 /** Accepts a connection as a non-blocking socket; a negative errno when there is none. */
 export function acceptFrom(fd: number): number {
-  const accepted = libc.accept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  const accepted = lateLibc.accept4(fd, null, null, SOCK_NONBLOCK | SOCK_CLOEXEC);
   return accepted < 0 ? -lastErrno() : accepted;
 }
 
 /** The address that a socket is bound to. */
 export function localAddress(fd: number): SocketAddress {
-  return queryAddress(libc.getsockname, fd);
+  return queryAddress(lateLibc.getsockname, fd);
 }
 
 /** Who is at the other end: `tcp:192.0.2.1:4321`, `unix:pid=12,uid=0,gid=0`, `fd:3`. */
 export function peerText(fd: number): string {
   try {
-    const address = queryAddress(libc.getpeername, fd);
+    const address = queryAddress(lateLibc.getpeername, fd);
     if (address.kind === "tcp") return `tcp:${addressText(address)}`;
     if (address.kind !== "unix") return `fd:${fd}`;
     const [pid, uid, gid] = new Uint32Array(getOption(fd, SOL_SOCKET, SO_PEERCRED, 12).buffer);
@@ -188,22 +188,22 @@ export function socketRole(fd: number): "listening" | "connected" | "none" {
 export function tuneTcp(fd: number): void {
   // A unix socket refuses the first and ignores the second, which is as good.
   const on = new Uint8Array(new Int32Array([1]).buffer);
-  libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, on, 4);
-  libc.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, on, 4);
+  lateLibc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, on, 4);
+  lateLibc.setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, on, 4);
 }
 
 /** Asks for kernel buffers of `bytes` each way; beyond the system's maximum where that is allowed. */
 export function setBufferBytes(fd: number, bytes: number): void {
   const value = new Uint8Array(new Int32Array([bytes]).buffer);
   for (const [force, plain] of [[SO_SNDBUFFORCE, SO_SNDBUF], [SO_RCVBUFFORCE, SO_RCVBUF]]) {
-    if (libc.setsockopt(fd, SOL_SOCKET, force!, value, 4) < 0) {
-      libc.setsockopt(fd, SOL_SOCKET, plain!, value, 4);
+    if (lateLibc.setsockopt(fd, SOL_SOCKET, force!, value, 4) < 0) {
+      lateLibc.setsockopt(fd, SOL_SOCKET, plain!, value, 4);
     }
   }
 }
 
 function queryAddress(
-  query: typeof libc.getsockname | typeof libc.getpeername,
+  query: typeof lateLibc.getsockname | typeof lateLibc.getpeername,
   fd: number,
 ): SocketAddress {
   const bytes = new Uint8Array(ADDRESS_BYTES_MAX);
@@ -215,20 +215,23 @@ function queryAddress(
 function getOption(fd: number, level: number, option: number, bytes: number) {
   const value = new Uint8Array(bytes);
   const length = new Uint8Array(new Uint32Array([bytes]).buffer);
-  check(libc.getsockopt(fd, level, option, value, length), `query descriptor ${fd}`);
+  check(lateLibc.getsockopt(fd, level, option, value, length), `query descriptor ${fd}`);
   return value;
 }
 
 function setOption(fd: number, level: number, option: number, value: number): void {
   const bytes = new Uint8Array(new Int32Array([value]).buffer);
-  check(libc.setsockopt(fd, level, option, bytes, 4), `set up descriptor ${fd}`);
+  check(lateLibc.setsockopt(fd, level, option, bytes, 4), `set up descriptor ${fd}`);
 }
 
 /** Two connected unix stream sockets with kernel buffers of `bufferBytes` each way. Throws SystemError. */
 export function socketPair(bufferBytes: number): [number, number] {
   const pair = new Int32Array(2);
   const bytes = new Uint8Array(pair.buffer);
-  check(libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, bytes), "make a pair of sockets");
+  check(
+    lateLibc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, bytes),
+    "make a pair of sockets",
+  );
   for (const fd of pair) setBufferBytes(fd, bufferBytes);
   return [pair[0]!, pair[1]!];
 }

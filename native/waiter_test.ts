@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { closeDescriptor, createEvent, signalEvent } from "./descriptor.ts";
 import { NetlinkEvents } from "./netlink_events.ts";
 import { SystemError } from "./errno.ts";
-import { libc } from "./libc.ts";
+import { lateLibc } from "./libc.ts";
 import { socketPair } from "./socket.ts";
 import { Ready, Waiter } from "./waiter.ts";
 
@@ -23,7 +23,7 @@ Deno.test("a socket that is shut down by whoever has a copy of it is seen to han
   const waiter = new Waiter();
   const [one, other] = socketPair(65536);
   assert.deepEqual(await waiter.wait([{ fd: one, events: 0 }], 1), [0]);
-  libc.shutdown(one, 2);
+  lateLibc.shutdown(one, 2);
   const [events] = (await waiter.wait([{ fd: one, events: 0 }], -1))!;
   assert.equal(events! & Ready.HangUp, Ready.HangUp);
   waiter.stop();

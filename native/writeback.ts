@@ -3,8 +3,9 @@
 // only comes free when it has done its work (prctl(2) PR_SET_IO_FLUSHER, proc(5)).
 
 import { check } from "./errno.ts";
+import { lateFunctions } from "./late.ts";
 
-const { symbols } = Deno.dlopen("libc.so.6", {
+const symbols = lateFunctions({
   prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
 });
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { closeDescriptor } from "../../native/descriptor.ts";
 import { check } from "../../native/errno.ts";
-import { libc } from "../../native/libc.ts";
+import { lateLibc, libc } from "../../native/libc.ts";
 import { encodeAddress } from "../../native/socket.ts";
 import { takeNotifier } from "./notify.ts";
 
@@ -12,9 +12,9 @@ const SOCK_DGRAM = 2;
 
 /** A datagram socket bound to `path`. */
 function receiver(path: string): number {
-  const fd = check(libc.socket(AF_UNIX, SOCK_DGRAM, 0), "make a socket");
+  const fd = check(lateLibc.socket(AF_UNIX, SOCK_DGRAM, 0), "make a socket");
   const address = encodeAddress({ kind: "unix", path });
-  check(libc.bind(fd, address, address.length), "bind it");
+  check(lateLibc.bind(fd, address, address.length), "bind it");
   return fd;
 }
 

@@ -2,7 +2,7 @@
 // The connections of an nbd device for as long as it lives: one that the kernel has given up is
 // replaced by another (NBD_CMD_LINK_DEAD, uapi/linux/nbd-netlink.h), and the end of the device is noticed.
 
-import { libc } from "../../native/libc.ts";
+import { lateLibc } from "../../native/libc.ts";
 import { closeDescriptor } from "../../native/descriptor.ts";
 import { NetlinkEvents } from "../../native/netlink_events.ts";
 import { u32Of } from "../../native/netlink.ts";
@@ -104,7 +104,7 @@ export class NbdLinks {
 
   /** Leaves the device without connections, for another process to give it some. */
   abandon(): void {
-    for (const fd of this.#sockets) libc.shutdown(fd, BOTH_WAYS);
+    for (const fd of this.#sockets) lateLibc.shutdown(fd, BOTH_WAYS);
     this.stop();
   }
 

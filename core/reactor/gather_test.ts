@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { closeDescriptor, setNonBlocking } from "../../native/descriptor.ts";
-import { libc } from "../../native/libc.ts";
+import { lateLibc, libc } from "../../native/libc.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { Gather } from "./gather.ts";
 import { InflightRequest } from "./inflight_request.ts";
@@ -11,7 +11,7 @@ import { TestMemory } from "./test_memory.ts";
 
 function socketPair(): [number, number] {
   const fds = new Int32Array(2);
-  assert.equal(libc.socketpair(1, 1, 0, new Uint8Array(fds.buffer)), 0);
+  assert.equal(lateLibc.socketpair(1, 1, 0, new Uint8Array(fds.buffer)), 0);
   fds.forEach(setNonBlocking);
   return [fds[0]!, fds[1]!];
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { closeDescriptor, setNonBlocking } from "../../native/descriptor.ts";
-import { libc } from "../../native/libc.ts";
+import { lateLibc, libc } from "../../native/libc.ts";
 import { BufferPool } from "./buffer_pool.ts";
 import { NO_ROOM, ReceiveBuffer } from "./receive_buffer.ts";
 import { TestMemory } from "./test_memory.ts";
@@ -13,7 +13,7 @@ function setUp(size = 16 << 20, bytesMax = size) {
   const memory = new TestMemory(size);
   const pool = new BufferPool(memory, bytesMax);
   const fds = new Int32Array(2);
-  assert.equal(libc.socketpair(1, 1, 0, new Uint8Array(fds.buffer)), 0);
+  assert.equal(lateLibc.socketpair(1, 1, 0, new Uint8Array(fds.buffer)), 0);
   fds.forEach(setNonBlocking);
   const close = () => fds.forEach(closeDescriptor);
   return { memory, pool, near: fds[0]!, far: fds[1]!, close, buffer: new ReceiveBuffer(pool) };

@@ -8,7 +8,7 @@ import { Command, type Request, RequestFlag, Status } from "../block/request.ts"
 import { createSession } from "../nbd/session.ts";
 import { Replies, REQUEST_MAGIC, SIMPLE_REPLY_MAGIC } from "../nbd/wire.ts";
 import { closeDescriptor, setNonBlocking } from "../../native/descriptor.ts";
-import { libc } from "../../native/libc.ts";
+import { lateLibc, libc } from "../../native/libc.ts";
 import { connectionFacts } from "../policy/connection.ts";
 import { Guard, PolicyInstance } from "../policy/guard.ts";
 import { loadPolicy } from "../policy/loaded.ts";
@@ -114,7 +114,7 @@ function setUp(options: { inflightBytesMax?: number; inflightMax?: number } = {}
   const disk = new TestDisk();
   const context = new DeviceContext(disk, options.inflightBytesMax ?? 8 << 20);
   const fds = new Int32Array(2);
-  assert.equal(libc.socketpair(1, 1, 0, new Uint8Array(fds.buffer)), 0);
+  assert.equal(lateLibc.socketpair(1, 1, 0, new Uint8Array(fds.buffer)), 0);
   fds.forEach(setNonBlocking);
   const [near, far] = [fds[0]!, fds[1]!];
   const session = createSession({
