@@ -53,13 +53,14 @@ wayTest(
   "a signal at any moment leaves nothing behind",
   () => `
 i=0
+# Without job control, what runs in the background begins with SIGINT ignored.
+set -m
 for signal in TERM INT KILL; do
   for delay in 0.3 0.6 0.9 1.2 1.5 1.8 2.1 2.4 2.8 3.5; do
     i=$((i + 1))
     # Other moments in each round.
     delay=$(awk "BEGIN { print $slowness * ($delay + $i % 7 * 0.04) }")
-    # The shell has its background ignore SIGINT.
-    env --default-signal=INT "\${program[@]}" attach $via --foreground memory 1M > out 2>&1 & pid=$!
+    "\${program[@]}" attach $via --foreground memory 1M > out 2>&1 & pid=$!
     sleep $delay
     kill -$signal $pid 2> /dev/null || true
     wait $pid || true
