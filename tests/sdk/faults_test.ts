@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The conformance kit finds nothing in a correct plugin and a correct filter, and each fault that is put
+// The conformance kit finds nothing in correct plugins and a correct filter, and each fault that is put
 // into them.
 
 import assert from "node:assert/strict";
@@ -8,6 +8,7 @@ import type { Watch } from "../../core/plugin/watch.ts";
 import type { Fault } from "./faults.ts";
 import { LIFECYCLE_FAULTS, READ_FAULTS, STATE_FAULTS, WRITE_FAULTS } from "./faults_disk.ts";
 import { FILTER_FAULTS } from "./faults_filter.ts";
+import { ZONE_FAULTS } from "./faults_zoned.ts";
 import { checkSubject, type SubjectName } from "./subject.ts";
 
 /** One call into a plugin may take so long; a machine that is busy must not look like an endless loop. */
@@ -15,6 +16,7 @@ const TIMEOUT_MS = 1000;
 const FAULTS: Record<SubjectName, readonly Fault[]> = {
   disk: [...READ_FAULTS, ...WRITE_FAULTS, ...STATE_FAULTS, ...LIFECYCLE_FAULTS],
   filter: FILTER_FAULTS,
+  zoned: ZONE_FAULTS,
 };
 
 const watchdog = new RemoteWatchdog();
@@ -26,7 +28,7 @@ function test(name: string, run: () => Promise<void>): void {
   Deno.test({ name, fn: run, sanitizeResources: false, sanitizeOps: false });
 }
 
-for (const name of ["disk", "filter"] as const) {
+for (const name of ["disk", "filter", "zoned"] as const) {
   test(`the ${name} without faults passes every check`, async () => {
     const { results, passed } = await checkSubject(name, null, watches);
     const faults = results.filter(({ outcome }) => outcome === "failed");
@@ -47,7 +49,7 @@ for (const name of ["disk", "filter"] as const) {
 }
 
 Deno.test("there are many faults, each with a name of its own", () => {
-  const all = [...FAULTS.disk, ...FAULTS.filter];
+  const all = Object.values(FAULTS).flat();
   assert.ok(all.length >= 80, `${all.length}`);
   assert.equal(new Set(all.map(({ name }) => name)).size, all.length);
 });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A correct plugin and a correct filter (subjects/), compiled with faults in them, and what the
-// conformance kit says about them.
+// A correct plugin and a correct filter (subjects/), and the bundled plugin with zones, compiled with faults in
+// them, and what the conformance kit says about them.
 
 import asc from "assemblyscript/asc";
 import { CHECKS } from "../../core/check/checks.ts";
@@ -12,12 +12,31 @@ import type { Watch } from "../../core/plugin/watch.ts";
 import type { Edit, Fault } from "./faults.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
-const SUBJECTS = "tests/sdk/subjects";
+const FOLDER = "tests/sdk/subjects";
 /** Fast to compile; what it makes is fast enough. */
 const FLAGS = ["--optimizeLevel", "0", "--noAssert", "--runtime", "minimal", "--use", "abort="];
-const ARGUMENTS = { disk: ["1M"], filter: [] };
+const ZONED = "wasm-plugins/zoned";
 
-export type SubjectName = keyof typeof ARGUMENTS;
+/** Sources, the first of which is compiled, the manifest, and what each is started with. */
+const SUBJECTS = {
+  disk: {
+    sources: [`${FOLDER}/assembly/disk.ts`],
+    manifest: `${FOLDER}/disk.json`,
+    arguments: ["1M"],
+  },
+  filter: {
+    sources: [`${FOLDER}/assembly/filter.ts`],
+    manifest: `${FOLDER}/filter.json`,
+    arguments: [],
+  },
+  zoned: {
+    sources: [`${ZONED}/assembly/index.ts`, `${ZONED}/assembly/zones.ts`],
+    manifest: `${ZONED}/manifest.json`,
+    arguments: ["512K", "zone-size=64K", "conventional=1"],
+  },
+} satisfies Record<string, { sources: string[]; manifest: string; arguments: string[] }>;
+
+export type SubjectName = keyof typeof SUBJECTS;
 
 /** The plugin file of a subject with edits in its source and keys of its manifest replaced. */
 export async function compileSubject(
@@ -25,12 +44,13 @@ export async function compileSubject(
   edits: readonly Edit[] = [],
   manifest: Record<string, unknown> = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const source = `${SUBJECTS}/assembly/${name}.ts`;
+  const { sources, manifest: manifestPath } = SUBJECTS[name];
+  checkEdits(sources, edits);
   let module = new Uint8Array();
-  const result = await asc.main([source, ...FLAGS, "--outFile", "out.wasm"], {
+  const result = await asc.main([sources[0]!, ...FLAGS, "--outFile", "out.wasm"], {
     readFile: (path) => {
       const text = readText(path);
-      return path === source ? edited(text!, edits) : text;
+      return text !== null && sources.includes(path) ? edited(text, edits) : text;
     },
     writeFile: (_name, contents) => void (module = new Uint8Array(contents as Uint8Array)),
     listFiles: () => [],
@@ -38,7 +58,7 @@ export async function compileSubject(
   if (result.error || module.length === 0) {
     throw new Error(`cannot compile ${name}: ${result.error}\n${result.stderr}`);
   }
-  const json = JSON.parse(readText(`${SUBJECTS}/${name}.json`)!);
+  const json = JSON.parse(readText(manifestPath)!);
   return writeManifest(module, JSON.stringify({ ...json, ...manifest }));
 }
 
@@ -63,7 +83,7 @@ export async function checkModule(
   skip: string[],
   watches: readonly Watch[],
 ): Promise<CheckReport> {
-  const values = parseParameters(readManifest(bytes).parameters, ARGUMENTS[name]);
+  const values = parseParameters(readManifest(bytes).parameters, SUBJECTS[name].arguments);
   return await runChecks({
     bytes,
     values,
@@ -77,15 +97,18 @@ export async function checkModule(
   });
 }
 
-function edited(text: string, edits: readonly Edit[]): string {
-  let result = text;
-  for (const [find, replace] of edits) {
-    if (result.split(find).length !== 2) {
-      throw new Error(`cannot put a fault in: "${find}" is not there exactly once`);
-    }
-    result = result.replace(find, () => replace);
+/** Throws Error where there is not exactly one place for an edit. */
+function checkEdits(sources: readonly string[], edits: readonly Edit[]): void {
+  const texts = sources.map((path) => readText(path)!);
+  for (const [find] of edits) {
+    const places = texts.reduce((sum, text) => sum + text.split(find).length - 1, 0);
+    if (places === 1) continue;
+    throw new Error(`cannot put a fault in: "${find}" is not there exactly once`);
   }
-  return result;
+}
+
+function edited(text: string, edits: readonly Edit[]): string {
+  return edits.reduce((result, [find, replace]) => result.replace(find, () => replace), text);
 }
 
 function readText(path: string): string | null {
