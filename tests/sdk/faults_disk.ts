@@ -310,7 +310,7 @@ export const WRITE_FAULTS: readonly Fault[] = [
     name: "an ioctl that is not known changes the disk",
     edits: [[
       "if (number != <i32>0xc0022a01) return Errno.ENOTTY;",
-      "if (number != <i32>0xc0022a01) {\n    store<u8>(place(handle, 0), load<u8>(place(handle, 0)) ^ 1);\n    return Errno.ENOTTY;\n  }",
+      "if (number != <i32>0xc0022a01) {\n    store<u8>(place(handle, 0), load<u8>(place(handle, 0)) + 1);\n    return Errno.ENOTTY;\n  }",
     ]],
     found: "ioctl",
     says: /after ioctls that it cannot know, read of .*it must be/,

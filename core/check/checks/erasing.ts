@@ -66,8 +66,10 @@ export const ioctl: Check = {
   title: "ioctls that it cannot know are refused and change nothing",
   async run(kit) {
     const session = kit.start();
-    const contents = await new Contents(kit, session, session.open()).load();
+    const contents = new Contents(kit, session, session.open());
     if (!contents.can("ioctl")) throw new Skipped("it has no ioctls");
+    if (contents.can("write")) await contents.overwrite();
+    else await contents.load();
     const others = new Set<string>();
     for (let count = 0; count < TRIES; count++) {
       const length = kit.random.pick(ARGUMENT_BYTES);
