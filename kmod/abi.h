@@ -171,10 +171,12 @@ struct bdus_slot {
  * @BDUS_FEATURE_POLL: a session is readable when there is an item, and with O_NONBLOCK receiving
  *   one fails with EAGAIN where there is none. A reply that came with it was taken all the same.
  * @BDUS_FEATURE_RING: the interface of abi2.h is there
+ * @BDUS_FEATURE_LINUX_IOCTLS: and in it BDUS_DEVICE_LINUX_IOCTLS
  */
 enum bdus_feature {
 	BDUS_FEATURE_POLL = 1,
 	BDUS_FEATURE_RING = 2,
+	BDUS_FEATURE_LINUX_IOCTLS = 4,
 };
 
 /**

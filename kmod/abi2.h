@@ -13,13 +13,23 @@
 
 #define BDUS_LABEL_BYTES 32
 
-/** enum bdus_device_flag - bits of &struct bdus_device2.flags */
+/**
+ * enum bdus_device_flag - bits of &struct bdus_device2.flags
+ * @BDUS_DEVICE_RECOVERABLE: the device waits for another driver when its driver ends
+ * @BDUS_DEVICE_READ_ONLY: nothing is written
+ * @BDUS_DEVICE_ROTATIONAL: seeks are slow
+ * @BDUS_DEVICE_NO_MERGES: neighbouring requests do not become one
+ * @BDUS_DEVICE_NO_PARTITIONS: no partitions are looked for
+ * @BDUS_DEVICE_LINUX_IOCTLS: arguments of ioctls go where their numbers say in Linux, to the driver for
+ *   _IOW and from it for _IOR; without it the other way round, as in BDUS 0.1
+ */
 enum bdus_device_flag {
 	BDUS_DEVICE_RECOVERABLE = 1,
 	BDUS_DEVICE_READ_ONLY = 2,
 	BDUS_DEVICE_ROTATIONAL = 4,
 	BDUS_DEVICE_NO_MERGES = 8,
 	BDUS_DEVICE_NO_PARTITIONS = 16,
+	BDUS_DEVICE_LINUX_IOCTLS = 32,
 };
 
 /** enum bdus_device_state - values of &struct bdus_device2.state */

@@ -64,6 +64,7 @@ struct bdus_device;
  * @max_segments: as there
  * @timeout_ms: as there
  * @is_read_only: BDUS_DEVICE_READ_ONLY, or the driver takes nothing that changes the device
+ * @linux_ioctls: BDUS_DEVICE_LINUX_IOCTLS
  * @label: as there
  */
 struct bdus_extras {
@@ -75,6 +76,7 @@ struct bdus_extras {
 	u32 max_segments;
 	u32 timeout_ms;
 	bool is_read_only;
+	bool linux_ioctls;
 	char label[BDUS_LABEL_BYTES];
 };
 
@@ -227,11 +229,15 @@ struct bdus_session {
 /**
  * struct bdus_ioctl - an ioctl() of a client, which waits for its request
  * @command: as given
+ * @gives: the argument goes to the driver
+ * @takes: ... and comes back from it
  * @argument: BDUS_IOCTL_BYTES at most, in kernel memory; NULL if it has none
  * @error: the driver's answer, 0 or a negative errno
  */
 struct bdus_ioctl {
 	u32 command;
+	bool gives;
+	bool takes;
 	void *argument;
 	int error;
 };

@@ -16,7 +16,7 @@
 
 static const u32 bdus_flags = BDUS_DEVICE_RECOVERABLE | BDUS_DEVICE_READ_ONLY |
 			      BDUS_DEVICE_ROTATIONAL | BDUS_DEVICE_NO_MERGES |
-			      BDUS_DEVICE_NO_PARTITIONS;
+			      BDUS_DEVICE_NO_PARTITIONS | BDUS_DEVICE_LINUX_IOCTLS;
 static const u32 bdus_items = BIT(BDUS_ITEM_READ) | BIT(BDUS_ITEM_WRITE) |
 			      BIT(BDUS_ITEM_WRITE_ZEROS_NO_UNMAP) |
 			      BIT(BDUS_ITEM_WRITE_ZEROS_MAY_UNMAP) | BIT(BDUS_ITEM_FUA_WRITE) |
@@ -80,6 +80,7 @@ static void bdus_extras_of(const struct bdus_device2 *spec, struct bdus_extras *
 		.max_segments = min_t(u32, spec->max_segments ?: USHRT_MAX, USHRT_MAX),
 		.timeout_ms = spec->timeout_ms,
 		.is_read_only = spec->flags & BDUS_DEVICE_READ_ONLY,
+		.linux_ioctls = spec->flags & BDUS_DEVICE_LINUX_IOCTLS,
 	};
 	memcpy(extras->label, spec->label, sizeof(extras->label));
 }
@@ -141,7 +142,8 @@ static u32 bdus_flags_of(const struct bdus_device *device)
 	       (device->extras.is_read_only ? BDUS_DEVICE_READ_ONLY : 0) |
 	       (config->rotational ? BDUS_DEVICE_ROTATIONAL : 0) |
 	       (config->merge_requests ? 0 : BDUS_DEVICE_NO_MERGES) |
-	       (config->enable_partition_scanning ? 0 : BDUS_DEVICE_NO_PARTITIONS);
+	       (config->enable_partition_scanning ? 0 : BDUS_DEVICE_NO_PARTITIONS) |
+	       (device->extras.linux_ioctls ? BDUS_DEVICE_LINUX_IOCTLS : 0);
 }
 
 /*

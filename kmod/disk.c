@@ -48,6 +48,8 @@ static int bdus_disk_ioctl(struct block_device *bdev, bdus_mode_t mode, unsigned
 	void __user *user = (void __user *)argument;
 	struct bdus_ioctl ioctl = { .command = command };
 	unsigned int bytes = _IOC_SIZE(command);
+	/* Drivers of BDUS 0.1 see directions as their own: what is "read" goes to them. */
+	unsigned int given = device->extras.linux_ioctls ? _IOC_WRITE : _IOC_READ;
 	int ret = 0;
 
 	/* The kernel handles these itself when a driver does not. */
@@ -62,12 +64,13 @@ static int bdus_disk_ioctl(struct block_device *bdev, bdus_mode_t mode, unsigned
 		if (!ioctl.argument)
 			return -ENOMEM;
 	}
-	/* Drivers see directions as the client does, not as the kernel: what is "read" goes in. */
-	if ((_IOC_DIR(command) & _IOC_READ) && copy_from_user(ioctl.argument, user, bytes))
+	ioctl.gives = _IOC_DIR(command) & given;
+	ioctl.takes = _IOC_DIR(command) & ~given;
+	if (ioctl.gives && copy_from_user(ioctl.argument, user, bytes))
 		ret = -EFAULT;
 	if (!ret)
 		ret = bdus_ask_driver(device, &ioctl);
-	if (!ret && (_IOC_DIR(command) & _IOC_WRITE) && copy_to_user(user, ioctl.argument, bytes))
+	if (!ret && ioctl.takes && copy_to_user(user, ioctl.argument, bytes))
 		ret = -EFAULT;
 	kvfree(ioctl.argument);
 	return ret;

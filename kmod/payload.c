@@ -15,7 +15,7 @@ bool bdus_payload_goes_out(struct request *rq)
 	struct bdus_request *request = blk_mq_rq_to_pdu(rq);
 
 	if (request->ioctl)
-		return _IOC_DIR(request->ioctl->command) & _IOC_READ;
+		return request->ioctl->gives;
 	return req_op(rq) == REQ_OP_WRITE;
 }
 
@@ -25,7 +25,7 @@ bool bdus_payload_comes_in(struct request *rq)
 	struct bdus_request *request = blk_mq_rq_to_pdu(rq);
 
 	if (request->ioctl)
-		return _IOC_DIR(request->ioctl->command) & _IOC_WRITE;
+		return request->ioctl->takes;
 	return req_op(rq) == REQ_OP_READ;
 }
 

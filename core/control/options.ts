@@ -86,6 +86,8 @@ export interface BdusQueueOptions {
   depth: number;
   /** Largest request with data. */
   requestBytesMax: number;
+  /** Bit of the number of an ioctl by which a client gives its argument. */
+  ioctlGives: number;
   exportName: string;
 }
 

@@ -39,14 +39,15 @@ export const BdusItem = {
 
 /** Bytes of room for the argument of an ioctl. */
 export const BDUS_IOCTL_BYTES = 16384;
-/**
- * Bit of the number of an ioctl by which the client gives its argument. Linux has it the other way round: a
- * program that says _IOR gives, and one that says _IOW gets.
- */
+/** Bit of the number of an ioctl by which the client gives its argument: as Linux has it, that of _IOW. */
+export const IOCTL_GIVES = 1 << 30;
+/** ... and as BDUS 0.1 has it, the other way round. */
 export const BDUS_IOCTL_GIVES = 1 << 31;
 
 /** Bit of what Query tells: sessions can be polled and need not wait. */
 export const BDUS_FEATURE_POLL = 1;
+/** ... and devices with rings can have ioctls as Linux has them. */
+export const BDUS_FEATURE_LINUX_IOCTLS = 4;
 /** Requests that a driver has at a time, at the most. */
 export const BDUS_DEPTH_MAX = 256;
 /** Bytes of a slot. */

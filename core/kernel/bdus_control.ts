@@ -10,13 +10,16 @@ import { Open, openFile } from "../../native/file.ts";
 import { ioctl, ioctlWith } from "../../native/ioctl.ts";
 import {
   BDUS_DEPTH_MAX,
+  BDUS_FEATURE_LINUX_IOCTLS,
   BDUS_FEATURE_POLL,
   BDUS_IOCTL_BYTES,
+  BDUS_IOCTL_GIVES,
   BdusRequest,
   decodeConfig,
   encodeConfig,
   encodeDevice,
   featuresOf,
+  IOCTL_GIVES,
 } from "./bdus_abi.ts";
 import {
   BDUS_FEATURE_RING,
@@ -48,6 +51,8 @@ export interface DrivenDevice {
   /** Room that each request needs. */
   requestBytesMax: number;
   rings: boolean;
+  /** Bit of the number of an ioctl by which a client gives its argument. */
+  ioctlGives: number;
 }
 
 /** How long a request of a device may take: it has to outlast the way to the next driver. */
@@ -59,11 +64,13 @@ export function requestSeconds({ timeoutSeconds, recoverySeconds }: FrontFacts):
 export class BdusSession implements Disposable {
   readonly #fd: number;
   readonly #hasRings: boolean;
+  readonly #hasLinuxIoctls: boolean;
   #isOpen = true;
 
   private constructor(fd: number, features: number) {
     this.#fd = fd;
     this.#hasRings = (features & BDUS_FEATURE_RING) !== 0;
+    this.#hasLinuxIoctls = (features & BDUS_FEATURE_LINUX_IOCTLS) !== 0;
   }
 
   /** Throws Error. */
@@ -103,6 +110,7 @@ export class BdusSession implements Disposable {
         timeoutMs: requestSeconds(facts) * 1000,
         queues: facts.queues,
         readOnly: facts.readOnly,
+        linuxIoctls: this.#hasLinuxIoctls,
         label: info.name,
       })
       : encodeConfig({ ...can, read: true });
@@ -178,11 +186,13 @@ function driven(argument: Uint8Array<ArrayBuffer>, rings: boolean): DrivenDevice
   if (rings) {
     const device = decodeRingDevice(argument);
     const { id, queues, depth } = device;
-    return { id, queues, depth, requestBytesMax: roomOf(device), rings };
+    const ioctlGives = device.linuxIoctls ? IOCTL_GIVES : BDUS_IOCTL_GIVES;
+    return { id, queues, depth, requestBytesMax: roomOf(device), rings, ioctlGives };
   }
   const device = decodeConfig(argument);
   const { id, depth } = device;
-  return { id, queues: 1, depth, requestBytesMax: roomOf(device), rings };
+  const requestBytesMax = roomOf(device);
+  return { id, queues: 1, depth, requestBytesMax, rings, ioctlGives: BDUS_IOCTL_GIVES };
 }
 
 /** Bytes for what comes with a request, or goes. */

@@ -54,11 +54,20 @@ async function serve(
   made: DrivenDevice,
   exportName: string,
 ): Promise<void> {
-  const { id: device, queues, depth, requestBytesMax, rings } = made;
+  const { id: device, queues, depth, requestBytesMax, rings, ioctlGives } = made;
   for (let queue = 0; queue < queues; queue++) {
     const fd = session.queueFile(made, queue);
     try {
-      await server.serveBdus({ fd, rings, device, queue, depth, requestBytesMax, exportName });
+      await server.serveBdus({
+        fd,
+        rings,
+        device,
+        queue,
+        depth,
+        requestBytesMax,
+        ioctlGives,
+        exportName,
+      });
     } catch (error) {
       closeDescriptor(fd);
       throw error;

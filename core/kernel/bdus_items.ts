@@ -3,7 +3,7 @@
 
 import { ioctlBytes } from "../block/ioctl.ts";
 import { Command, RequestFlag } from "../block/request.ts";
-import { BDUS_IOCTL_GIVES, BdusItem } from "./bdus_abi.ts";
+import { BdusItem } from "./bdus_abi.ts";
 import type { TagRequest } from "./tag_request.ts";
 
 /** What an item asks an export for; -1 for what it cannot do. */
@@ -25,8 +25,11 @@ export function flagsOfItem(type: number): number {
   return type === BdusItem.WriteZeroesNoUnmap ? RequestFlag.NoHole : 0;
 }
 
-/** Makes `request` the ioctl `number`, whose argument is where data of the request is. */
-export function beginIoctl(request: TagRequest, number: number): void {
+/**
+ * Makes `request` the ioctl `number`, whose argument is where data of the request is. `gives`: bit of the number
+ * by which the client gives it.
+ */
+export function beginIoctl(request: TagRequest, number: number, gives: number): void {
   const { memory, address } = request;
   const length = ioctlBytes(number);
   request.ioctl = number;
@@ -38,5 +41,5 @@ export function beginIoctl(request: TagRequest, number: number): void {
   request.payload = address;
   // Where the client gives nothing, what is there is of another request.
   const start = address - memory.address;
-  if ((number & BDUS_IOCTL_GIVES) === 0) memory.bytes.fill(0, start, start + length);
+  if ((number & gives) === 0) memory.bytes.fill(0, start, start + length);
 }

@@ -17,7 +17,7 @@ import {
 } from "../reactor/phase.ts";
 import { ioctlWith } from "../../native/ioctl.ts";
 import { type Mapping, mapShared, PAGE_BYTES, unmap } from "../../native/mmap.ts";
-import { BdusItem, BdusRequest, Slot, SLOT_BYTES } from "./bdus_abi.ts";
+import { BDUS_IOCTL_GIVES, BdusItem, BdusRequest, Slot, SLOT_BYTES } from "./bdus_abi.ts";
 import { beginIoctl, commandOfItem, flagsOfItem } from "./bdus_items.ts";
 import { placeAnswer, reserveTag, type TagRequest } from "./tag_request.ts";
 
@@ -174,7 +174,7 @@ export class BdusQueue implements SourcePhase, RequestSink {
     // Ioctls, and what is unknown, which is -1.
     if (request.command >>> 0 >= Command.Ioctl) {
       if (request.command !== Command.Ioctl) return Errno.EOPNOTSUPP;
-      beginIoctl(request, words[(at + Slot.Value) / WORD]!);
+      beginIoctl(request, words[(at + Slot.Value) / WORD]!, BDUS_IOCTL_GIVES);
       return this.#submit(request);
     }
     const isFlush = request.command === Command.Flush;

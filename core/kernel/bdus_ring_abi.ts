@@ -69,7 +69,8 @@ const DEVICE_BYTES = 128;
 const ITEMS_AT = 24;
 const LABEL_AT = 96;
 const LABEL_BYTES_MAX = 31;
-const DeviceFlag = { Recoverable: 1, ReadOnly: 2, Rotational: 4 } as const;
+const DeviceFlag = { Recoverable: 1, ReadOnly: 2, Rotational: 4, LinuxIoctls: 32 } as const;
+const FLAGS_AT = 4;
 
 /** What a device is like; sizes in bytes. */
 export interface RingDevice {
@@ -88,6 +89,8 @@ export interface RingDevice {
   discard: boolean;
   secureErase: boolean;
   ioctl: boolean;
+  /** Arguments of ioctls go the way that Linux has it. */
+  linuxIoctls: boolean;
   rotational: boolean;
   recoverable: boolean;
   /** Printable ASCII without spaces, up to 31 bytes. */
@@ -103,7 +106,8 @@ export function encodeRingDevice(device: RingDevice): Uint8Array<ArrayBuffer> {
   if (device.recoverable) flags |= DeviceFlag.Recoverable;
   if (readOnly) flags |= DeviceFlag.ReadOnly;
   if (device.rotational) flags |= DeviceFlag.Rotational;
-  view.setUint32(4, flags, true);
+  if (device.linuxIoctls) flags |= DeviceFlag.LinuxIoctls;
+  view.setUint32(FLAGS_AT, flags, true);
   view.setBigUint64(16, device.size, true);
   let items = 1 << BdusItem.Read;
   if (write) items |= 1 << BdusItem.Write;
@@ -155,8 +159,9 @@ export interface BdusDescription {
   /** 0: a device without rings. */
   queues: number;
   depth: number;
-  /** It has ioctls. */
+  /** It has ioctls, and whether their arguments go the way that Linux has it. */
   ioctl: boolean;
+  linuxIoctls: boolean;
   state: typeof BDUS_STATES[number];
   /** Process that drives it; 0: none. */
   driver: number;
@@ -174,6 +179,7 @@ export function decodeRingDevice(bytes: Uint8Array<ArrayBuffer>): BdusDescriptio
     queues: view.getUint32(72, true),
     depth: view.getUint32(76, true),
     ioctl: (view.getUint32(ITEMS_AT, true) >> BdusItem.Ioctl & 1) === 1,
+    linuxIoctls: (view.getUint32(FLAGS_AT, true) & DeviceFlag.LinuxIoctls) !== 0,
     state: BDUS_STATES[view.getUint32(88, true)] ?? "terminated",
     driver: view.getUint32(92, true),
     label: new TextDecoder().decode(label.subarray(0, label.indexOf(0))),

@@ -26,6 +26,7 @@ const DEVICE = {
   discard: true,
   secureErase: true,
   ioctl: true,
+  linuxIoctls: true,
   rotational: false,
   recoverable: true,
   label: "a disk, of 40 characters at the very least",
@@ -54,6 +55,7 @@ Deno.test("a device survives being told to the module and read back", () => {
     queues: 2,
     depth: 100,
     ioctl: true,
+    linuxIoctls: true,
     state: "unavailable",
     driver: 0,
     label: "a-disk,-of-40-characters-at-the",
@@ -63,7 +65,7 @@ Deno.test("a device survives being told to the module and read back", () => {
 Deno.test("a device has the bits of what its driver takes", () => {
   const view = new DataView(encodeRingDevice(DEVICE).buffer);
   assert.equal(view.getUint32(0, true), 128);
-  assert.equal(view.getUint32(4, true), 1);
+  assert.equal(view.getUint32(4, true), 1 | 32);
   assert.equal(
     view.getUint32(24, true),
     1 << 3 | 1 << 4 | 1 << 6 | 1 << 7 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12,

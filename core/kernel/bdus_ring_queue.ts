@@ -44,6 +44,7 @@ export class BdusRingQueue implements SourcePhase, RequestSink {
   readonly #host: PhaseHost;
   #export: OpenExport;
   readonly #ring: BdusRing;
+  readonly #ioctlGives: number;
   #requests: TagRequest[] = [];
   /** Requests whose answers the kernel has not taken yet, and which lie in lent memory. */
   readonly #lending: TagRequest[] = [];
@@ -59,7 +60,8 @@ export class BdusRingQueue implements SourcePhase, RequestSink {
 
   /** Throws BlockError or SystemError. The file stays open then. */
   constructor(options: BdusQueueOptions, { context, host, open }: SourceSurroundings) {
-    const { fd, device, queue, depth, requestBytesMax } = options;
+    const { fd, device, queue, depth, requestBytesMax, ioctlGives } = options;
+    this.#ioctlGives = ioctlGives;
     this.eventFd = fd;
     this.peer = `bdus:${device}:${queue}`;
     this.#context = context;
@@ -162,7 +164,7 @@ export class BdusRingQueue implements SourcePhase, RequestSink {
     // Ioctls, and what is unknown, which is -1.
     if (request.command >>> 0 >= Command.Ioctl) {
       if (request.command !== Command.Ioctl) return this.#complete(request, Errno.EOPNOTSUPP);
-      beginIoctl(request, ring.length(tag));
+      beginIoctl(request, ring.length(tag), this.#ioctlGives);
       return this.#begin(request);
     }
     request.flags = flagsOfItem(type);

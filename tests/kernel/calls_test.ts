@@ -26,7 +26,7 @@ async function builtLabel(directory: string): Promise<string> {
 }
 
 /** Uses `dev` by ioctls: arguments of both ways, the largest one, none, and what it does not know. */
-const IOCTLS = `
+const IOCTLS = (rings: boolean) => `
 python3 - $dev <<'PY'
 import errno, fcntl, os, sys
 fd = os.open(sys.argv[1], os.O_RDWR)
@@ -49,6 +49,16 @@ fcntl.ioctl(fd, SUM, large)
 assert int.from_bytes(large[:4], "little") == 3 * 16383, large[:4]
 refused(0xc0202a09, bytearray(32), errno.ENOTTY)
 refused(SWAP, bytearray(b"A" * 32), errno.EINVAL)
+set, get = (0x40202a04, 0x80202a05)
+if ${rings ? "True" : "False"}:
+    fcntl.ioctl(fd, set, bytearray(label(b"fourth")))
+    read = bytearray(b"x" * 32)
+    fcntl.ioctl(fd, get, read)
+    assert read == label(b"fourth"), read
+    # What only comes out is not overwritten by what only goes in.
+    argument = bytearray(label(b"third"))
+    fcntl.ioctl(fd, set, argument)
+    assert argument == label(b"third"), argument
 for i in range(2000):
     assert swap(b"%d" % i) == label(b"third" if i == 0 else b"%d" % (i - 1))
 PY
@@ -68,12 +78,12 @@ for (const rings of [true, false]) {
   const how = rings ? "rings" : "no rings";
   kernelTest(`bdus: ioctls and secure erase reach a plugin, with ${how}`, async (kernel) => {
     const module = await builtModule(kernel);
-    using directory = new TestDirectory();
+    using directory = new TestDirectory("/var/tmp");
     const label = await builtLabel(directory.path);
     await succeedInGuest(
       `${prelude()}
 insmod ${module}${rings ? "" : " rings=n"}
-dev=$(sandblock attach --via bdus ${label} 16M)${IOCTLS}${ERASE}
+dev=$(sandblock attach --via bdus ${label} 16M)${IOCTLS(rings)}${ERASE}
 echo "default allow
 errno EPERM ioctl, secure-erase if offset < 1G" > policy
 sandblock attach --replace $dev --policy policy ${label} 16M

@@ -14,11 +14,14 @@ SANDBLOCK_MANIFEST({
 
 #define LABEL_BYTES 32
 #define LARGEST 16383
-/* _IOWR('*', n, ...): what goes in and out is the same on every way to the device. */
-#define LABEL_IOCTL(number, bytes) (int32_t)(3u << 30 | (bytes) << 16 | '*' << 8 | (number))
-#define LABEL_SWAP LABEL_IOCTL(1, LABEL_BYTES) /* sets the label, and tells the one before */
-#define LABEL_CLEAR (int32_t)('*' << 8 | 2)    /* without an argument */
-#define LABEL_SUM LABEL_IOCTL(3, LARGEST)      /* the sum of all bytes, in the first four */
+/* As _IOW('*', n, ...) of Linux for 1, _IOR for 2, _IOWR for 3. */
+#define LABEL_IOCTL(way, number, bytes) \
+  (int32_t)((uint32_t)(way) << 30 | (bytes) << 16 | '*' << 8 | (number))
+#define LABEL_SWAP LABEL_IOCTL(3, 1, LABEL_BYTES) /* sets the label, and tells the one before */
+#define LABEL_CLEAR LABEL_IOCTL(0, 2, 0)          /* without an argument */
+#define LABEL_SUM LABEL_IOCTL(3, 3, LARGEST)      /* the sum of all bytes, in the first four */
+#define LABEL_SET LABEL_IOCTL(1, 4, LABEL_BYTES)
+#define LABEL_GET LABEL_IOCTL(2, 5, LABEL_BYTES)
 
 static uint8_t *disk;
 static int64_t size;
@@ -77,6 +80,8 @@ static int32_t sum(uint8_t *argument, size_t length) {
 int32_t sb_ioctl(int32_t handle, int32_t request, int32_t number, void *argument, size_t length) {
   switch (number) {
     case LABEL_SWAP: return swap(argument);
+    case LABEL_SET: return swap(argument);
+    case LABEL_GET: __builtin_memcpy(argument, label, length); return 0;
     case LABEL_SUM: return sum(argument, length);
     case LABEL_CLEAR: __builtin_memset(label, 0, sizeof(label)); return 0;
     default: return SB_ENOTTY;
