@@ -8,6 +8,7 @@ import {
   descriptionLines,
   descriptionText,
 } from "./describe.ts";
+import { PLAIN_NODE } from "../core/plugin/manifest_node.ts";
 import { samplePlugins } from "./testing/sample_plugins.ts";
 
 const disk: Description = {
@@ -53,6 +54,15 @@ Deno.test("the text says where a plugin comes from and what it may use", () => {
   assert.match(text, /From +\.\/disk\.wasm\n/);
   assert.match(text, /Memory +at most 1M\n/);
   assert.match(text, /May use +its own memory only\n/);
+});
+
+Deno.test("what a filter lets pass is told in each form", () => {
+  const calls = { ioctl: "pass", pread: "forward" } as const;
+  const manifest = { ...disk.manifest, node: { ...PLAIN_NODE, calls } };
+  assert.match(descriptionText({ ...disk, manifest }), /Lets pass +ioctl\n/);
+  assert.match(descriptionLines({ ...disk, manifest }), /^passes_ioctl=1$/m);
+  assert.equal(JSON.parse(descriptionJson({ ...disk, manifest })).node.calls.ioctl, "pass");
+  assert.doesNotMatch(descriptionText(disk), /Lets pass/);
 });
 
 Deno.test("a backend of the host says that it may use files", () => {
