@@ -113,15 +113,19 @@ sandblock detach $dev`,
 );
 
 zonedTest(
-  "what cannot have zones is refused, and what takes over must have the same",
+  "what cannot have zones is refused, policies hold, and what takes over must have the same",
   `
 zoned="zoned 64M zone-size=4M"
 refused "through nbd, which knows no zones" sandblock attach --via nbd $zoned
 refused "cannot use the filter .cow. above a zoned device" sandblock attach --via ublk --filter cow $zoned
 refused "cannot serve the device over NBD for writing: it is zoned" sandblock serve -U /tmp/s $zoned
 sandblock serve -r -U - $zoned --run 'true'
-dev=$(sandblock attach --via ublk --filter delay $zoned wdelay=1ms)
+printf 'default allow\\nerrno EPERM write, trim if range overlaps 16M..20M\\n' > policy
+dev=$(sandblock attach --via ublk --policy policy --filter delay $zoned wdelay=1ms)
 zone_sectors=8192
+fails put 4 0 1
+fails blkzone reset --offset $((4 * zone_sectors)) --count 1 $dev
+blkzone reset --offset $((3 * zone_sectors)) --count 1 $dev
 put 3 0 4
 holds 3 4
 refused "a zoned device keeps its size" sandblock resize $dev 32M

@@ -8,6 +8,7 @@ import { GrantedFiles } from "../../core/backend/granted_files.ts";
 import { HostMemory } from "../../core/backend/host_memory.ts";
 import { TestClient } from "../../core/backend/testing.ts";
 import { Command, Request } from "../../core/block/request.ts";
+import { ZoneCommand } from "../../core/block/zones.ts";
 import {
   ABI_MAJOR,
   ABI_MINOR,
@@ -274,6 +275,38 @@ Deno.test({
     disk.secureErase(4096, 4096);
     assert.deepEqual(disk.read(4096, 4096), new Uint8Array(4096));
     assert.deepEqual(disk.read(8192, 4096), new Uint8Array(4096).fill(7));
+    disk.close();
+  },
+});
+
+Deno.test({
+  name: "a disk of zones in C keeps to their rules (needs clang and wasm-ld)",
+  ignore: missing,
+  fn: async () => {
+    const device = PluginDevice.create(await compile("zones.c", 32), [], {
+      watch: new Watchdog().watch(1000),
+      log: (_level, text) => assert.fail(text),
+      instances: 1,
+    });
+    const disk = new TestClient(device, device.open("", { readOnly: false, peer: "" }));
+    const { size } = disk.opened.info.zones!;
+    const block = new Uint8Array(4096).fill(5);
+    const append = disk.writeRequest(size, block, 0);
+    append.command = ZoneCommand.Append;
+    disk.write(size, new Uint8Array(8192).fill(3));
+    assert.equal(disk.opened.submit(append), 0);
+    assert.equal(append.pieceValue(0), size + 8192);
+    assert.throws(() => disk.write(size, block), { errno: Errno.EIO });
+    assert.deepEqual(disk.read(size + 8192, 4096), block);
+    const written = () => {
+      const report = disk.request(ZoneCommand.Report, 0, BigInt(16 * size), 0);
+      assert.equal(disk.opened.submit(report), 0, report.errorText);
+      return Array.from({ length: report.pieceCount }, (_, i) => report.pieceLength(i));
+    };
+    assert.deepEqual(written(), Array.from({ length: 16 }, (_, i) => i === 1 ? 12288 : 0));
+    assert.equal(disk.opened.submit(disk.request(ZoneCommand.Reset, size, BigInt(size), 0)), 0);
+    assert.deepEqual(written(), new Array(16).fill(0));
+    assert.deepEqual(disk.read(size, 4096), new Uint8Array(4096));
     disk.close();
   },
 });
