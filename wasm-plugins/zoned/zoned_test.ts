@@ -12,7 +12,9 @@ import {
   ZoneCondition,
   ZoneType,
 } from "../../core/block/zones.ts";
-import { client, fill, node, useNodes } from "../test_graph.ts";
+import { BoundDirectory } from "../../core/reactor/bound_directory.ts";
+import { UnzonedDirectory } from "../../core/reactor/unzoned_directory.ts";
+import { client, fill, node, start, useNodes } from "../test_graph.ts";
 import { assertSameBytes } from "../test_nodes.ts";
 
 const KIB = 1024;
@@ -297,4 +299,19 @@ Deno.test("zoned: filters that only look or wait pass zones on, others are refus
     () => client(node("cow", node("zoned 1M zone-size=64K"))),
     /cannot use the filter "cow" above a zoned device: it does not pass zones on/,
   );
+});
+
+Deno.test("zoned: a client of NBD may read it, and is told why it may not write", () => {
+  for (const readOnly of [true, false]) {
+    const device = start(node("zoned 1M zone-size=64K"));
+    const binding = { readOnly, peer: "test", alias: "disk" };
+    const directory = new UnzonedDirectory(new BoundDirectory(device, binding));
+    assert.equal(directory.defaultExport(), "disk");
+    if (readOnly) directory.open("disk").close();
+    else {
+      const message = /cannot serve the export "disk" over NBD for writing: it is zoned/;
+      assert.throws(() => directory.open("disk"), message);
+    }
+    device.close();
+  }
 });
