@@ -58,7 +58,7 @@ static long bdus_query(struct bdus_query __user *argument)
 {
 	struct bdus_query query = {
 		.features = BDUS_FEATURE_POLL |
-			    (bdus_offers_rings ?
+			    (READ_ONCE(bdus_offers_rings) ?
 			     BDUS_FEATURE_RING | BDUS_FEATURE_LINUX_IOCTLS : 0),
 		.max_outstanding_reqs = BDUS_REQUESTS_MAX,
 		.max_read_write_size = BDUS_TRANSFER_MAX,

@@ -147,8 +147,8 @@ static u32 bdus_flags_of(const struct bdus_device *device)
 }
 
 /*
- * Describes @device, with rings or without, to whoever asks. Its size is that of the program. The disk
- * may be gone already.
+ * Describes @device, with rings or without, to whoever asks. Its size is that of the program. The
+ * disk may be gone already.
  */
 static void bdus_describe(struct bdus_device *device, struct bdus_device2 *spec)
 {
@@ -190,7 +190,7 @@ static long bdus_create2(struct bdus_session *session, struct bdus_device2 *spec
 	struct bdus_extras extras;
 	int ret;
 
-	if (!bdus_offers_rings)
+	if (!READ_ONCE(bdus_offers_rings))
 		return -EOPNOTSUPP;
 	if (spec->flags & ~bdus_flags || spec->items & ~bdus_items)
 		return -EINVAL;

@@ -13,8 +13,8 @@ struct workqueue_struct *bdus_workqueue;
 int bdus_major;
 
 /*
- * Destroying a device waits until it was added. Each kind of work has a queue, and thus a rescuer, of
- * its own: where memory is so short that only rescuers are left, one cannot wait for itself.
+ * Destroying a device waits until it was added. Each kind of work has a queue, and thus a rescuer,
+ * of its own: where memory is so short that only rescuers are left, one cannot wait for itself.
  */
 static struct workqueue_struct *bdus_destruction;
 

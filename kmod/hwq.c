@@ -7,7 +7,7 @@
 #include <linux/slab.h>
 
 #include "bdus.h"
-#include "trace.h"
+#include "bdus_trace.h"
 
 struct bdus_hwq *bdus_hwqs_alloc(struct bdus_device *device)
 {

@@ -14,8 +14,8 @@ module_param(max_devices, uint, 0444);
 MODULE_PARM_DESC(max_devices, "Devices that may exist at a time, 1 to 4096 (default 4096)");
 
 bool bdus_offers_rings = true;
-module_param_named(rings, bdus_offers_rings, bool, 0444);
-MODULE_PARM_DESC(rings, "Whether devices may have rings (default Y)");
+module_param_named(rings, bdus_offers_rings, bool, 0644);
+MODULE_PARM_DESC(rings, "Whether new devices may have rings (default Y)");
 
 static int __init bdus_init(void)
 {

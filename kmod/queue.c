@@ -8,7 +8,7 @@
 #include <linux/wait.h>
 
 #include "bdus.h"
-#include "trace.h"
+#include "bdus_trace.h"
 
 static blk_status_t bdus_queue_rq(struct blk_mq_hw_ctx *hctx, const struct blk_mq_queue_data *data)
 {

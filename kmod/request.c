@@ -8,7 +8,7 @@
 
 #include "bdus.h"
 #define CREATE_TRACE_POINTS
-#include "trace.h"
+#include "bdus_trace.h"
 
 /* What @rq is to the driver; negative when the driver cannot take it. */
 int bdus_request_type(const struct bdus_device_config *config, struct request *rq)

@@ -13,7 +13,7 @@
 #include <linux/vmalloc.h>
 
 #include "bdus.h"
-#include "trace.h"
+#include "bdus_trace.h"
 
 static int bdus_ring_alloc(struct bdus_ring *ring, u32 depth)
 {

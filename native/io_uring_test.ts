@@ -13,7 +13,12 @@ const EBADF = 9;
 /** Runs `test` with a ring whose event is watched, a file of `size` bytes and some memory. */
 function withRing(
   size: number,
-  test: (ring: IoUring, finish: (count: number) => Map<number, number>, fd: number) => void,
+  test: (
+    ring: IoUring,
+    finish: (count: number) => Map<number, number>,
+    fd: number,
+    isSignalled: () => boolean,
+  ) => void,
 ): void {
   const ring = new IoUring(8);
   const event = createEvent();
@@ -40,7 +45,7 @@ function withRing(
     return results;
   };
   try {
-    test(ring, finish, fd);
+    test(ring, finish, fd, () => epoll.wait(0) > 0);
   } finally {
     ring.close();
     for (const open of [fd, event, epoll.fd]) closeDescriptor(open);
@@ -64,6 +69,23 @@ Deno.test("a ring reads and writes at offsets beyond 32 bits", () => {
     expected.fill(7, 5, 105);
     assert.deepEqual(got, expected);
     unmap(memory);
+  });
+});
+
+Deno.test("a ring whose event is muted finishes without signalling it, until that is ended", () => {
+  withRing(PAGE_BYTES, (ring, finish, fd, isSignalled) => {
+    ring.muteEvent();
+    ring.fsync(1, fd, 0, 0, 0, 0);
+    ring.submit();
+    const deadline = performance.now() + 5000;
+    while (!ring.ready) assert.ok(performance.now() < deadline, "the operation is finished");
+    assert.equal(ring.collect(), 1);
+    ring.consume(1);
+    assert.equal(isSignalled(), false);
+    ring.unmuteEvent();
+    ring.fsync(2, fd, 0, 0, 0, 0);
+    ring.submit();
+    assert.deepEqual([...finish(1)], [[2, 0]]);
   });
 });
 

@@ -56,6 +56,8 @@ export class UblkQueue implements SourcePhase, RequestSink {
   protected readonly descriptors: Uint32Array;
   readonly #requests: TagRequest[] = [];
   #inflight = 0;
+  /** The kernel does not signal the event: turns come anyway. */
+  #isMuted = false;
   /** Tags that the kernel will not use again. */
   #ended = 0;
   #broken = false;
@@ -97,6 +99,10 @@ export class UblkQueue implements SourcePhase, RequestSink {
   turn(): number {
     const ring = this.#ring;
     if (this.#broken) return this.#inflight > 0 ? Turn.Idle : Turn.Closed;
+    if (!this.#isMuted) {
+      this.#isMuted = true;
+      ring.muteEvent();
+    }
     if (ring.queued > 0) this.#handOver();
     const count = ring.collect();
     for (let i = 0; i < count; i++) this.#take(ring.tag(i), ring.result(i));
@@ -114,6 +120,8 @@ export class UblkQueue implements SourcePhase, RequestSink {
   /** Makes the event stand for what comes from now on. */
   pause(): void {
     clearEvent(this.eventFd);
+    this.#isMuted = false;
+    this.#ring.unmuteEvent();
     // What came in between would be forgotten otherwise.
     if (this.#ring.ready) signalEvent(this.eventFd);
   }

@@ -14,7 +14,7 @@
 
 #include "../../kmod/abi.h"
 
-#define DEPTH 16
+#define DEPTH 64
 
 static void expect(int holds, const char *what)
 {

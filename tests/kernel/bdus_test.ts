@@ -69,6 +69,10 @@ dev=$(sandblock attach --via bdus memory 8M)
 dd if=/dev/urandom of=copy bs=1M count=8 status=none; dd if=copy of=$dev bs=1M oflag=direct status=none
 cmp copy $dev
 refused "keeps sizes" sandblock resize $dev 4M
+echo Y > /sys/module/bdus/parameters/rings
+ringed=$(sandblock attach --via bdus memory 8M)
+sandblock resize $ringed 4M
+sandblock detach $ringed
 sandblock detach $dev
 rmmod bdus
 refused 'cannot load the kernel module "bdus"' sandblock attach --via bdus memory 1M`, {

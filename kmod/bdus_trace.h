@@ -72,5 +72,5 @@ TRACE_EVENT(bdus_completed,
 #undef TRACE_INCLUDE_PATH
 #define TRACE_INCLUDE_PATH .
 #undef TRACE_INCLUDE_FILE
-#define TRACE_INCLUDE_FILE trace
+#define TRACE_INCLUDE_FILE bdus_trace
 #include <trace/define_trace.h>
