@@ -40,7 +40,8 @@ export class ReactorThread {
   readonly #events: ReactorEvents;
   readonly #startedOrNot = Promise.withResolvers<void>();
   readonly #endedOrNot = Promise.withResolvers<void>();
-  readonly #commands = new MessageChannel();
+  /** Commands that were given before the thread can take any; null once it can. */
+  #early: ReactorCommand[] | null = [];
   readonly #questions = new Map<number, Asker>();
   #nextQuestion = 0;
   #worker: Worker | null = null;
@@ -70,7 +71,8 @@ export class ReactorThread {
   }
 
   send(command: ReactorCommand): void {
-    this.#commands.port1.postMessage(command);
+    if (this.#early !== null) return void this.#early.push(command);
+    this.#worker!.postMessage(command);
     signalEvent(this.wakeFd);
   }
 
@@ -98,9 +100,15 @@ export class ReactorThread {
 
   async #sendStart({ worker, listening }: ReactorWorker): Promise<void> {
     await listening;
-    const inbox = [this.#commands.port2, ...this.#start.inbox];
-    const message: ReactorStart = { ...this.#start, inbox, wakeFd: this.wakeFd };
-    worker.postMessage(message, [...inbox, ...this.#start.others.map((other) => other.port)]);
+    const { inbox, others } = this.#start;
+    const message: ReactorStart = { ...this.#start, wakeFd: this.wakeFd };
+    const ports = [...inbox, ...others.map((other) => other.port)];
+    // Deno loads all of its streams for a list of what changes hands, even an empty one.
+    if (ports.length === 0) worker.postMessage(message);
+    else worker.postMessage(message, ports);
+    const early = this.#early!;
+    this.#early = null;
+    for (const command of early) this.send(command);
   }
 
   #reported(report: ReactorReport): void {
@@ -131,12 +139,10 @@ export class ReactorThread {
     this.#refuseAll(message);
     this.#startedOrNot.reject(new Error(message));
     this.#endedOrNot.reject(new Error(message));
-    this.#commands.port1.close();
   }
 
   #end(): void {
     this.#refuseAll("the server has ended");
-    this.#commands.port1.close();
     this.#endedOrNot.resolve();
   }
 }

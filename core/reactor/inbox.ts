@@ -6,6 +6,11 @@
 import { takeEvent } from "../../native/descriptor.ts";
 import type { ReactorCommand } from "./messages.ts";
 
+/** A MessagePort, or the thread's own. */
+export interface CommandSource {
+  onmessage: ((event: MessageEvent<ReactorCommand>) => void) | null;
+}
+
 /** See the top of this file. */
 export class Inbox {
   readonly #wakeFd: number;
@@ -15,11 +20,15 @@ export class Inbox {
   #failure: unknown = null;
   #resume = () => {};
 
-  /** Has `obey` carry out what comes on `ports`. */
-  constructor(ports: readonly MessagePort[], wakeFd: number, obey: (it: ReactorCommand) => void) {
+  /** Has `obey` carry out what comes from `sources`. */
+  constructor(
+    sources: readonly CommandSource[],
+    wakeFd: number,
+    obey: (command: ReactorCommand) => void,
+  ) {
     this.#wakeFd = wakeFd;
-    for (const port of ports) {
-      port.onmessage = ({ data }: MessageEvent<ReactorCommand>) => {
+    for (const source of sources) {
+      source.onmessage = ({ data }: MessageEvent<ReactorCommand>) => {
         try {
           obey(data);
         } catch (error) {

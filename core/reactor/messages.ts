@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the main thread and the reactors say to each other. Messages to a reactor go through a
-// MessagePort, and each is announced on an eventfd, because a reactor at work runs no event loop.
+// What the main thread and the reactors say to each other. Each message to a reactor is announced on an
+// eventfd, because a reactor at work runs no event loop.
 
 import type { ExportInfo } from "../block/export.ts";
 import type { NodeMetrics } from "../block/metrics.ts";
@@ -50,7 +50,7 @@ export interface NamedExports {
 /** The first message to a reactor thread: all that it works with. */
 export interface ReactorStart {
   index: number;
-  /** Where messages to this reactor arrive: from the main thread, then from reactor 0. */
+  /** Where messages from reactor 0 arrive; those of the main thread are the thread's own. */
   inbox: MessagePort[];
   wakeFd: number;
   /** What it serves itself. */

@@ -28,13 +28,13 @@ import { Reactor } from "./reactor.ts";
 // The DOM's idea of `self` does not know that this is a worker.
 const thread = self as unknown as {
   postMessage(message: ReactorReport): void;
-  onmessage: ((event: MessageEvent<ReactorStart>) => void) | null;
+  onmessage: ((event: MessageEvent) => void) | null;
   close(): void;
 };
 
 /** Waits for ReactorStart, then runs. Called once, at the top of a worker. */
 export function runReactor(): void {
-  thread.onmessage = async (event) => {
+  thread.onmessage = async (event: MessageEvent<ReactorStart>) => {
     thread.onmessage = null;
     report(await serve(event.data));
     thread.close();
@@ -79,7 +79,8 @@ async function serve(start: ReactorStart): Promise<ReactorReport> {
   report({ kind: "started" });
   try {
     const serving = { reactor, devices };
-    const inbox = new Inbox(start.inbox, start.wakeFd, (command) => obey(command, serving));
+    const sources = [thread, ...start.inbox];
+    const inbox = new Inbox(sources, start.wakeFd, (command) => obey(command, serving));
     while (!reactor.run()) await inbox.take();
   } catch (error) {
     log("debug", error instanceof Error && error.stack || String(error));
