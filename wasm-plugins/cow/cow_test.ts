@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { Refused } from "../../core/backend/testing.ts";
 import { Support } from "../../core/block/export.ts";
-import { RequestFlag } from "../../core/block/request.ts";
+import { Command, RequestFlag, Status } from "../../core/block/request.ts";
 import { compareWithArray } from "../test_array.ts";
 import { client, fill, node, open, start, useNodes, withFile } from "../test_graph.ts";
 import { assertSameBytes } from "../test_nodes.ts";
@@ -68,6 +68,46 @@ Deno.test("cow that commits when the server stops does nothing before", () => {
     assertSameBytes(Deno.readFileSync(path), content);
   });
 });
+
+for (const below of ["file", "delay"]) {
+  Deno.test(`cow that commits when it is full has room for large writes, too, and in their turn (${below})`, () => {
+    const content = fill(512 * 1024, 2);
+    withFile(new Uint8Array(64 * MIB), (path) => {
+      const file = node(`file ${path}`);
+      const leaf = below === "file" ? file : node("delay wdelay=1ms jitter=1ms", file);
+      const disk = client(node("cow cow-commit=full cow-max-size=1M", leaf));
+      const errnos = new Set<number>();
+      let [largePending, smallPending, larges, smalls] = [0, 0, 0, 0];
+      const { payload } = disk.writeRequest(0, content, 0);
+      const submit = (at: number, length: number, end: (step: number) => void) => {
+        const request = disk.request(Command.Write, at, BigInt(length), 0);
+        request.payload = payload;
+        request.sink = { completed: (_, errno) => (end(-1), void errnos.add(errno)) };
+        const status = disk.opened.submit(request);
+        if (status === Status.Pending) end(1);
+        else errnos.add(status);
+      };
+      // Small writes come all the time, and take all the room that they get.
+      for (let turn = 0; larges < 20; turn++) {
+        assert(turn < 5000, `a large write waits for ever, after ${larges} of them`);
+        if (largePending === 0) {
+          submit(larges++ * content.length, content.length, (by) => largePending += by);
+        }
+        for (let i = 0; i < 300 && smallPending < 8; i++) {
+          submit(32 * MIB + smalls++ % 4096 * 4096, 4096, (by) => smallPending += by);
+        }
+        disk.turn(1);
+      }
+      while (largePending + smallPending > 0) disk.turn(1);
+      assert.deepEqual([...errnos], [0]);
+      assert.throws(() => disk.write(50 * MIB, fill(2 * MIB, 1)), /ENOSPC.*is used up/);
+      disk.finish();
+      const after = Deno.readFileSync(path);
+      assertSameBytes(after.subarray(0, content.length), content);
+      assertSameBytes(after.subarray(32 * MIB, 32 * MIB + 4096), content.subarray(0, 4096));
+    });
+  });
+}
 
 Deno.test("cow says what it could not commit", () => {
   withFile(fill(MIB, 6), (path) => {

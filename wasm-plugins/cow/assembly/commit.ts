@@ -246,6 +246,11 @@ function tell(): void {
   startCommit();
 }
 
+/** Bytes that commits have brought below so far. */
+export function committedBytes(): u64 {
+  return total;
+}
+
 /** Whether a commit is under way, which may make room. */
 export function isCommitting(): bool {
   return running;

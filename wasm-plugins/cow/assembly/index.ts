@@ -36,7 +36,15 @@ import {
 } from "../../sdk/assemblyscript/assembly";
 import { entryOf, HOLE } from "../../lib/blocks/assembly/map";
 import { provideUnits, unitsMax, unitsUsed } from "../../lib/blocks/assembly/units";
-import { anyMoving, finishCommit, isCommitting, mayCommit, setUpCommit, startCommit } from "./commit";
+import {
+  anyMoving,
+  committedBytes,
+  finishCommit,
+  isCommitting,
+  mayCommit,
+  setUpCommit,
+  startCommit,
+} from "./commit";
 import {
   anyFetching,
   beginFetch,
@@ -95,8 +103,9 @@ class Change extends Task {
   left: i32;
   fetches: i32;
   errno: i32;
-  /** Commits that were begun for it. */
+  /** Commits that were begun for it since one has brought something below, and what they had brought then. */
   commits: i32;
+  committed: u64;
   first: u64;
   last: u64;
 }
@@ -105,12 +114,14 @@ class Change extends Task {
 const FIRST: i32 = 1;
 const LAST: i32 = 2;
 
-/** Commits that are begun to find room for one change. */
+/** Commits in vain that are begun to find room for one change. */
 const COMMITS_MAX: i32 = 3;
 
 /** Changes that wait for blocks or for room, in order. */
 let firstWaiting: usize = 0;
 let lastWaiting: usize = 0;
+/** One of them waits for room, while a commit is under way: who comes later gets none before it. */
+let hungry = false;
 
 export function sb_param_int(index: i32, value: i64): void {
   if (index == 0) blockSize = value;
@@ -251,16 +262,15 @@ export function sb_pwrite(
   const first = offset >> blockBits;
   const last = (offset + count - 1) >> blockBits;
   // Mostly nothing has to be fetched and nothing is in the way.
-  if (!isBusy(first, last) && !fetchesOf(first, last, offset, count) && put(offset, count, data)) {
-    return done(0);
-  }
+  const free = !isBusy(first, last) && (!hungry || !unitsMissing(first, last));
+  if (free && !fetchesOf(first, last, offset, count) && put(offset, count, data)) return done(0);
   return change(handle, request, data, count, offset, flags);
 }
 
 export function sb_zero(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
   const first = offset >> blockBits;
   const last = (offset + count - 1) >> blockBits;
-  const free = flags & CallFlag.MayTrim && !isBusy(first, last);
+  const free = flags & CallFlag.MayTrim && !hungry && !isBusy(first, last);
   if (free && !fetchesOf(first, last, offset, count)) {
     return clear(offset, count, true) ? done(0) : full();
   }
@@ -325,12 +335,15 @@ function attempt(one: Change): i32 {
   const last = one.last;
   if (isBusy(first, last)) return wait(one);
   one.fetches = fetchesOf(first, last, one.offset, one.count);
+  if (hungry && takesRoom(one)) return wait(one);
   if (!hasRoom(one)) {
-    if (isCommitting()) return wait(one);
-    // A commit that fails makes no room: not again and again.
-    const tries = commit == Commit.Full && one.commits++ < COMMITS_MAX && startCommit();
-    if (tries && isCommitting()) return wait(one);
+    if (isCommitting() && canFit(one)) return waitForRoom(one);
+    // A commit that fails makes no room: not again and again. The room that others made may be taken already.
+    if (one.committed != committedBytes()) one.commits = 0;
+    one.committed = committedBytes();
+    const tries = commit == Commit.Full && canFit(one) && one.commits++ < COMMITS_MAX && startCommit();
     if (!tries || !hasRoom(one)) {
+      if (tries && isCommitting()) return waitForRoom(one);
       endTask(one);
       return full();
     }
@@ -346,6 +359,15 @@ function attempt(one: Change): i32 {
 function hasRoom(one: Change): bool {
   if (makesHoles(one)) return provideUnits(popcnt(one.fetches));
   return provideUnits(unitsMissing(one.first, one.last));
+}
+
+function takesRoom(one: Change): bool {
+  return one.fetches != 0 || (!makesHoles(one) && unitsMissing(one.first, one.last) != 0);
+}
+
+/** Whether there would be, with nothing else in it. */
+function canFit(one: Change): bool {
+  return makesHoles(one) || unitsMissing(one.first, one.last) <= unitsMax();
 }
 
 // @ts-ignore: decorator
@@ -422,8 +444,14 @@ function wait(one: Change): i32 {
   return PENDING;
 }
 
+function waitForRoom(one: Change): i32 {
+  hungry = true;
+  return wait(one);
+}
+
 /** Blocks or room have become free: tries again what waits for them. */
 export function resumeWaiting(): void {
+  hungry = false;
   let at = firstWaiting;
   firstWaiting = 0;
   lastWaiting = 0;
