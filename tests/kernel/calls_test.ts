@@ -74,6 +74,16 @@ cmp -n 4194304 $dev copy
 cmp -i 12582912 $dev copy
 `;
 
+/** An ioctl that is under way when the process dies is answered by the next one. */
+const RECOVERY = `
+python3 -c "
+import fcntl, os, struct, sys
+fcntl.ioctl(os.open(sys.argv[1], os.O_RDWR), 0x40042a06, struct.pack('I', 8000))" $dev & waiter=$!
+sleep 6
+kill -9 $(device_pid $dev)
+eventually 20 sandblock attach --recover $dev $label 16M
+wait $waiter`;
+
 for (const rings of [true, false]) {
   const how = rings ? "rings" : "no rings";
   kernelTest(`bdus: ioctls and secure erase reach a plugin, with ${how}`, async (kernel) => {
@@ -82,8 +92,10 @@ for (const rings of [true, false]) {
     const label = await builtLabel(directory.path);
     await succeedInGuest(
       `${prelude()}
+label=${label}
 insmod ${module}${rings ? "" : " rings=n"}
 dev=$(sandblock attach --via bdus ${label} 16M)${IOCTLS(rings)}${ERASE}
+${rings ? RECOVERY : ""}
 echo "default allow
 errno EPERM ioctl, secure-erase if offset < 1G" > policy
 sandblock attach --replace $dev --policy policy ${label} 16M

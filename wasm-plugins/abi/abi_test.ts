@@ -269,6 +269,8 @@ Deno.test({
     assert.deepEqual(disk.ioctl(swap, label("")), label(""));
     const sum = disk.ioctl(0xffff2a03, new Uint8Array(16383).fill(3));
     assert.equal(new DataView(sum.buffer).getUint32(0, true), 3 * 16383);
+    disk.ioctl(0x40042a06, Uint8Array.of(3, 0, 0, 0));
+    assert.equal(disk.pended, 1);
     assert.throws(() => disk.ioctl(0x2a04, new Uint8Array()), { errno: Errno.ENOTTY });
     assert.throws(() => disk.ioctl(swap, new Uint8Array(32).fill(65)), { errno: Errno.EINVAL });
     disk.write(0, new Uint8Array(12288).fill(7));

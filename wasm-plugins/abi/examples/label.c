@@ -22,6 +22,7 @@ SANDBLOCK_MANIFEST({
 #define LABEL_SUM LABEL_IOCTL(3, 3, LARGEST)      /* the sum of all bytes, in the first four */
 #define LABEL_SET LABEL_IOCTL(1, 4, LABEL_BYTES)
 #define LABEL_GET LABEL_IOCTL(2, 5, LABEL_BYTES)
+#define LABEL_WAIT LABEL_IOCTL(1, 6, 4) /* answers when so many milliseconds have passed */
 
 static uint8_t *disk;
 static int64_t size;
@@ -77,11 +78,22 @@ static int32_t sum(uint8_t *argument, size_t length) {
   return 0;
 }
 
+/* The number of the request is as good a token as any. */
+static int32_t wait(int32_t request, const uint8_t *argument) {
+  uint32_t milliseconds;
+  __builtin_memcpy(&milliseconds, argument, sizeof(milliseconds));
+  int32_t error = sb_timer(milliseconds * 1000000ull, request);
+  return error ? error : SB_PENDING;
+}
+
+void sb_done(int32_t token, int32_t result) { sb_complete(token, result); }
+
 int32_t sb_ioctl(int32_t handle, int32_t request, int32_t number, void *argument, size_t length) {
   switch (number) {
     case LABEL_SWAP: return swap(argument);
     case LABEL_SET: return swap(argument);
     case LABEL_GET: __builtin_memcpy(argument, label, length); return 0;
+    case LABEL_WAIT: return wait(request, argument);
     case LABEL_SUM: return sum(argument, length);
     case LABEL_CLEAR: __builtin_memset(label, 0, sizeof(label)); return 0;
     default: return SB_ENOTTY;
