@@ -55,7 +55,8 @@ function nbdkit(name: string, connections: number, dev: string): Target {
     name,
     `modprobe nbd; nbdkit -U ${socket} -P ${pid} memory ${SIZE_MEGABYTES}M; ` +
       `eventually 10 test -e ${pid}; nbd-client -C ${connections} -unix ${socket} ${dev}; dev=${dev}`,
-    `nbd-client -d $dev; kill $(cat ${pid}); eventually 10 test ! -e ${pid}`,
+    // It leaves its files behind.
+    `nbd-client -d $dev; kill $(cat ${pid}); rm ${pid} ${socket}`,
   );
 }
 
@@ -89,9 +90,10 @@ export const TARGETS: readonly Target[] = [
   nbd(
     "qemu-nbd -c, file",
     `truncate -s ${SIZE_MEGABYTES}M /dev/shm/q.img; modprobe nbd; dev=/dev/nbd12; ` +
-      "qemu-nbd --fork --pid-file=/tmp/q.pid -f raw -c $dev /dev/shm/q.img; " +
+      // It keeps its socket there.
+      "mkdir -p /run/lock; qemu-nbd --fork -f raw -c $dev /dev/shm/q.img; " +
       "until read sectors < /sys/block/nbd12/size && [ $sectors -gt 0 ]; do sleep 0.01; done",
-    "qemu-nbd -d $dev; eventually 10 test ! -e /tmp/q.pid",
+    "qemu-nbd -d $dev; eventually 10 sh -c '! pgrep -x qemu-nbd'",
   ),
 ];
 
