@@ -139,6 +139,15 @@ zone 3 | grep "wptr 0x000000 .*zcond: 1(em)"
 blkzone reset $dev
 put 3 0 4
 holds 3 4
+sandblock attach --replace $dev $zoned
+blkzone reset $dev
+put 3 0 4
+holds 3 4
+sandblock detach $dev
+# More zones than one request of the kernel has room for.
+dev=$(sandblock attach --via ublk zoned 512M zone-size=64K)
+[ "$(blkzone report $dev | wc -l)" = 8192 ]
+blkzone report --offset 1048448 $dev | grep "start: 0x0000fff80, len 0x000080"
 sandblock detach $dev`,
   { among: ["6.12", "7.2"], thorough: true },
 );
