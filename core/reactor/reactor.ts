@@ -336,7 +336,11 @@ export class Reactor implements PhaseHost {
       if (turn === Turn.Worked) {
         worked = true;
         connection.idleRounds = 0;
-      } else this.#settleTurn(connection, turn);
+      } else {
+        // Requests that came with the end of the handshake are here already: nothing would wake it.
+        if (turn === Turn.Agreed) worked = true;
+        this.#settleTurn(connection, turn);
+      }
     }
     for (let i = 0; i < this.#served.length; i++) if (this.#served[i]!.work()) worked = true;
     if (worked && this.#starved > 0) this.#feedStarved();
