@@ -171,5 +171,6 @@ Deno.test("what came with 3.1 is checked field by field, and unknown to 3.0", ()
   );
   const twice = [{ name: "a", type: "gauge" }, { name: "a", type: "gauge" }];
   refuses(since({ metrics: twice }), /"metrics": "a" is there twice$/);
+  refuses(since({ whole_writes: 1 }), /"whole_writes": it must be true or false$/);
   refuses(since({ alignment: 24 }), /"alignment": it must be a power of two, 1 to 4096$/);
 });
