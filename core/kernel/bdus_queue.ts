@@ -3,68 +3,42 @@
 // answer them, and gives the answers back. Each slot has a buffer in the device's own memory, to and
 // from which the kernel copies. This is a hot path.
 
-import type { OpenExport } from "../block/device.ts";
 import { Errno } from "../block/errno.ts";
-import { clears, Command, type Request, type RequestSink, Status } from "../block/request.ts";
+import { Command, Status } from "../block/request.ts";
 import type { BdusQueueOptions } from "../control/options.ts";
-import type { Guard } from "../policy/guard.ts";
-import type { DeviceContext } from "../reactor/device_context.ts";
-import {
-  type PhaseHost,
-  type SourcePhase,
-  type SourceSurroundings,
-  Turn,
-} from "../reactor/phase.ts";
+import { type SourceSurroundings, Turn } from "../reactor/phase.ts";
 import { ioctlWith } from "../../native/ioctl.ts";
 import { type Mapping, mapShared, PAGE_BYTES, unmap } from "../../native/mmap.ts";
 import { BDUS_IOCTL_GIVES, BdusItem, BdusRequest, Slot, SLOT_BYTES } from "./bdus_abi.ts";
 import { beginIoctl, commandOfItem, flagsOfItem } from "./bdus_items.ts";
-import { placeAnswer, reserveTag, type TagRequest } from "./tag_request.ts";
+import { KernelQueue } from "./kernel_queue.ts";
+import { reserveTag, type TagRequest } from "./tag_request.ts";
 
 const HIGH = 4294967296;
 const WORD = Uint32Array.BYTES_PER_ELEMENT;
-/** What `#execute` returns besides an errno. */
-const PENDING = -1;
 
 /** See the top of this file. */
-export class BdusQueue implements SourcePhase, RequestSink {
-  readonly exportName: string;
+export class BdusQueue extends KernelQueue {
   /** The session itself is readable when there is an item. */
   readonly eventFd: number;
-  readonly peer: string;
-  readonly wantsInput = true;
-  readonly wantsOutput = false;
-  readonly holdsMemory = false;
-  guard: Guard | null = null;
-
-  readonly #context: DeviceContext;
-  readonly #host: PhaseHost;
-  #export: OpenExport;
   readonly #mapping: Mapping;
   readonly #words: Uint32Array;
   readonly #requests: TagRequest[] = [];
   /** Slots that nothing is under way in. */
   readonly #free: number[] = [];
-  #open: (() => OpenExport) | null = null;
-  #inflight = 0;
   /** The kernel has told this driver to end. */
   #ended = false;
-  #broken = false;
 
   /** Throws BlockError or SystemError. The session stays open then, as it was. */
-  constructor(options: BdusQueueOptions, { context, host, open }: SourceSurroundings) {
+  constructor(options: BdusQueueOptions, surroundings: SourceSurroundings) {
     const { fd, device, depth, requestBytesMax } = options;
+    super(`bdus:${device}`, surroundings);
     this.eventFd = fd;
-    this.peer = `bdus:${device}`;
-    this.#context = context;
-    this.#host = host;
-    this.#export = open(this.peer);
-    this.exportName = this.#export.info.name;
     try {
       const bytes = Math.ceil(depth * SLOT_BYTES / PAGE_BYTES) * PAGE_BYTES;
       this.#mapping = mapShared(fd, 0, bytes);
     } catch (error) {
-      this.#export.close();
+      this.opened.close();
       throw error;
     }
     this.#words = new Uint32Array(this.#mapping.bytes.buffer);
@@ -77,49 +51,32 @@ export class BdusQueue implements SourcePhase, RequestSink {
   }
 
   turn(): number {
-    if (this.#open !== null && this.#inflight === 0) this.#reopen();
-    if (this.#broken || this.#ended) return this.#inflight > 0 ? Turn.Idle : Turn.Closed;
-    if (this.#open !== null) return Turn.Idle;
+    this.openAnew();
+    if (this.isBroken || this.#ended) return this.inflight > 0 ? Turn.Idle : Turn.Closed;
+    if (this.awaitsExport) return Turn.Idle;
     let worked = false;
     for (let slot = this.#free.pop(); slot !== undefined; slot = this.#free.pop()) {
       if (!this.#exchange(BdusRequest.ReceiveItem, slot)) break;
       worked = true;
       this.#serve(slot);
-      if (this.#broken || this.#ended) break;
+      if (this.isBroken || this.#ended) break;
     }
     return worked ? Turn.Worked : Turn.Idle;
   }
 
-  pause(): void {}
-
-  /** The kernel goes on until the device is destroyed there, which ends this. */
-  drain(): void {}
-
-  hangUp(): void {
-    this.#broken = true;
-  }
-
-  reopen(open: () => OpenExport): void {
-    this.#open = open;
-  }
-
   close(): void {
     unmap(this.#mapping);
-    for (const { block } of this.#requests.splice(0)) this.#context.pool.give(block);
-    this.#export.close();
+    for (const { block } of this.#requests.splice(0)) this.context.pool.give(block);
+    this.opened.close();
   }
 
-  completed(request: Request, errno: number): void {
-    this.#inflight--;
-    this.#context.pending--;
-    const { tag } = request as TagRequest;
+  protected override complete({ tag }: TagRequest, errno: number): void {
     this.#reply(tag, errno);
     if (this.#exchange(BdusRequest.SendReply, tag)) this.#free.push(tag);
-    this.#host.answered(this);
   }
 
   #prepare(slot: number, bytes: number): void {
-    const request = reserveTag(this.#context, slot, bytes);
+    const request = reserveTag(this.context, slot, bytes);
     request.sink = this;
     this.#requests.push(request);
     this.#free.push(slot);
@@ -135,7 +92,7 @@ export class BdusQueue implements SourcePhase, RequestSink {
   #serve(slot: number): void {
     for (;;) {
       const status = this.#execute(slot);
-      if (status === PENDING || this.#ended) return;
+      if (status === Status.Pending || this.#ended) return;
       this.#reply(slot, status);
       if (!this.#exchange(BdusRequest.SendReplyAndReceiveItem, slot)) return;
     }
@@ -151,13 +108,13 @@ export class BdusQueue implements SourcePhase, RequestSink {
       if (status === -Errno.EINTR) continue;
       this.#free.push(slot);
       if (status === -Errno.EAGAIN) return false;
-      this.#host.log("error", `${this.peer}: cannot talk to the kernel: errno ${-status}`);
-      this.#broken = true;
+      this.host.log("error", `${this.peer}: cannot talk to the kernel: errno ${-status}`);
+      this.isBroken = true;
       return false;
     }
   }
 
-  /** Does what the item in a slot asks for: PENDING, 0 or a positive errno. */
+  /** Does what the item in a slot asks for: Status.Pending, 0 or a positive errno. */
   #execute(slot: number): number {
     const at = slot * SLOT_BYTES;
     const type = this.#mapping.bytes[at + Slot.Type]!;
@@ -175,7 +132,7 @@ export class BdusQueue implements SourcePhase, RequestSink {
     if (request.command >>> 0 >= Command.Ioctl) {
       if (request.command !== Command.Ioctl) return Errno.EOPNOTSUPP;
       beginIoctl(request, words[(at + Slot.Value) / WORD]!, BDUS_IOCTL_GIVES);
-      return this.#submit(request);
+      return this.submit(request);
     }
     const isFlush = request.command === Command.Flush;
     request.lengthHigh = 0;
@@ -183,22 +140,7 @@ export class BdusQueue implements SourcePhase, RequestSink {
     request.offsetLow = isFlush ? 0 : words[(at + Slot.Offset) / WORD]!;
     request.offsetHigh = isFlush ? 0 : words[(at + Slot.Offset) / WORD + 1]!;
     request.payload = request.command === Command.Write ? request.address : 0;
-    return this.#submit(request);
-  }
-
-  #submit(request: TagRequest): number {
-    const verdict = this.guard === null ? 0 : this.guard.check(request);
-    if (verdict !== 0) return verdict > 0 ? verdict : Errno.EIO;
-    const context = this.#context;
-    if (clears(request.command)) context.settle();
-    // Counted before, because a device may finish a request within the call.
-    this.#inflight++;
-    context.pending++;
-    const status = this.#export.submit(request);
-    if (status === Status.Pending) return PENDING;
-    this.#inflight--;
-    context.pending--;
-    return status;
+    return this.submit(request);
   }
 
   /** Puts the answer to what a slot has asked for into it. */
@@ -207,17 +149,8 @@ export class BdusQueue implements SourcePhase, RequestSink {
     const at = slot * SLOT_BYTES;
     const type = this.#mapping.bytes[at + Slot.Type]!;
     if (type === BdusItem.FlushAndTerminate) return this.#retire(slot, errno);
-    let error = errno;
-    if (error === 0 && type === BdusItem.Read) {
-      error = placeAnswer(request);
-      if (error !== 0 && request.errorText !== "") {
-        this.#host.log("error", `${this.exportName}: ${request.errorText}`);
-      }
-    }
-    for (let i = 0; i < request.answerBlockCount; i++) {
-      this.#context.arena.release(request.answerBlocks[i]!);
-    }
-    request.answerBlockCount = 0;
+    const error = errno === 0 && type === BdusItem.Read ? this.place(request) : errno;
+    this.releaseAnswer(request);
     this.#words[(at + Slot.Value) / WORD] = error;
   }
 
@@ -225,19 +158,7 @@ export class BdusQueue implements SourcePhase, RequestSink {
   #retire(slot: number, errno: number): void {
     this.#ended = true;
     if (errno === 0) ioctlWith(this.eventFd, BdusRequest.MarkAsSuccessful, 0);
-    else this.#host.log("error", `${this.exportName}: cannot flush before the end: errno ${errno}`);
+    else this.host.log("error", `${this.exportName}: cannot flush before the end: errno ${errno}`);
     this.#words[slot * SLOT_BYTES / WORD + Slot.Index / WORD]! &= 0xffff0000;
-  }
-
-  #reopen(): void {
-    const open = this.#open!;
-    this.#open = null;
-    try {
-      const opened = open();
-      this.#export.close();
-      this.#export = opened;
-    } catch (error) {
-      this.#host.log("error", `${this.exportName}: ${(error as Error).message}`);
-    }
   }
 }

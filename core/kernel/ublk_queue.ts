@@ -3,22 +3,15 @@
 // them, and hands the results back. Each tag of the queue has a buffer in the device's own memory, so
 // that the kernel's one copy is the only one where the device allows that. This is a hot path.
 
-import type { OpenExport } from "../block/device.ts";
 import { BlockError, Errno } from "../block/errno.ts";
-import { Command, type Request, RequestFlag, type RequestSink, Status } from "../block/request.ts";
+import { Command, RequestFlag, Status } from "../block/request.ts";
 import type { UblkQueueOptions } from "../control/options.ts";
-import type { Guard } from "../policy/guard.ts";
-import type { DeviceContext } from "../reactor/device_context.ts";
-import {
-  type PhaseHost,
-  type SourcePhase,
-  type SourceSurroundings,
-  Turn,
-} from "../reactor/phase.ts";
+import { type SourceSurroundings, Turn } from "../reactor/phase.ts";
 import { clearEvent, closeDescriptor, createEvent, signalEvent } from "../../native/descriptor.ts";
 import { IoUring } from "../../native/io_uring.ts";
 import { mapForReading, type Mapping, PAGE_BYTES, unmap } from "../../native/mmap.ts";
-import { placeAnswer, reserveTag, type TagRequest } from "./tag_request.ts";
+import { KernelQueue } from "./kernel_queue.ts";
+import { reserveTag, type TagRequest } from "./tag_request.ts";
 import {
   DESCRIPTOR_WORDS,
   OPERATION_MASK,
@@ -33,21 +26,9 @@ const HIGH = 4294967296;
 const ABORTED = -Errno.ENODEV;
 
 /** See the top of this file. */
-export class UblkQueue implements SourcePhase, RequestSink {
-  readonly exportName: string;
+export class UblkQueue extends KernelQueue {
   readonly eventFd: number;
-  readonly peer: string;
-  readonly wantsInput = true;
-  readonly wantsOutput = false;
-  readonly holdsMemory = false;
-  guard: Guard | null = null;
-
-  protected readonly context: DeviceContext;
-  protected readonly host: PhaseHost;
-  protected opened: OpenExport;
-  /** How to open the export anew; null unless that is to be done. */
-  #open: (() => OpenExport) | null = null;
-  /** Tags whose requests wait for that. */
+  /** Tags whose requests wait for the export to be opened anew. */
   #waiting: number[] = [];
   protected readonly queue: number;
   protected readonly fd: number;
@@ -55,29 +36,22 @@ export class UblkQueue implements SourcePhase, RequestSink {
   readonly #mapping: Mapping;
   protected readonly descriptors: Uint32Array;
   readonly #requests: TagRequest[] = [];
-  #inflight = 0;
   /** The kernel does not signal the event: turns come anyway. */
   #isMuted = false;
   /** Tags that the kernel will not use again. */
   #ended = 0;
-  #broken = false;
 
   /** Throws BlockError. Nothing is left then but the descriptor, which stays open. */
-  constructor(options: UblkQueueOptions, { context, host, open }: SourceSurroundings) {
-    const { device, queue, depth, requestBytesMax } = options;
-    this.peer = `ublk:${device}`;
-    this.context = context;
-    this.host = host;
+  constructor(options: UblkQueueOptions, surroundings: SourceSurroundings) {
+    const { fd, device, queue, depth, requestBytesMax } = options;
+    super(`ublk:${device}`, surroundings);
+    this.fd = fd;
     this.queue = queue;
-    const undo: (() => void)[] = [];
+    const undo = [() => this.opened.close()];
     try {
-      this.opened = open(this.peer);
-      undo.push(() => this.opened.close());
-      this.exportName = this.opened.info.name;
-      this.fd = options.fd;
       const stride = Math.ceil(QUEUE_DEPTH_MAX * DESCRIPTOR_WORDS * 4 / PAGE_BYTES) * PAGE_BYTES;
       const bytes = Math.ceil(depth * DESCRIPTOR_WORDS * 4 / PAGE_BYTES) * PAGE_BYTES;
-      this.#mapping = mapForReading(this.fd, queue * stride, bytes);
+      this.#mapping = mapForReading(fd, queue * stride, bytes);
       undo.push(() => unmap(this.#mapping));
       this.descriptors = new Uint32Array(this.#mapping.bytes.buffer);
       this.#ring = new IoUring(powerOfTwo(depth));
@@ -98,7 +72,7 @@ export class UblkQueue implements SourcePhase, RequestSink {
 
   turn(): number {
     const ring = this.#ring;
-    if (this.#broken) return this.#inflight > 0 ? Turn.Idle : Turn.Closed;
+    if (this.isBroken) return this.inflight > 0 ? Turn.Idle : Turn.Closed;
     if (!this.#isMuted) {
       this.#isMuted = true;
       ring.muteEvent();
@@ -107,30 +81,20 @@ export class UblkQueue implements SourcePhase, RequestSink {
     const count = ring.collect();
     for (let i = 0; i < count; i++) this.#take(ring.tag(i), ring.result(i));
     ring.consume(count);
-    if (this.#open !== null && this.#inflight === 0) this.#reopen();
+    this.openAnew();
+    if (this.#waiting.length > 0 && !this.awaitsExport) this.#executeWaiting();
     if (ring.queued > 0) this.#handOver();
-    if (this.#ended === this.#requests.length && this.#inflight === 0) return Turn.Closed;
+    if (this.#ended === this.#requests.length && this.inflight === 0) return Turn.Closed;
     return count > 0 ? Turn.Worked : Turn.Idle;
   }
 
-  reopen(open: () => OpenExport): void {
-    this.#open = open;
-  }
-
   /** Makes the event stand for what comes from now on. */
-  pause(): void {
+  override pause(): void {
     clearEvent(this.eventFd);
     this.#isMuted = false;
     this.#ring.unmuteEvent();
     // What came in between would be forgotten otherwise.
     if (this.#ring.ready) signalEvent(this.eventFd);
-  }
-
-  /** The kernel goes on until the device is stopped there, which ends this. */
-  drain(): void {}
-
-  hangUp(): void {
-    this.#broken = true;
   }
 
   close(): void {
@@ -139,13 +103,6 @@ export class UblkQueue implements SourcePhase, RequestSink {
     closeDescriptor(this.fd);
     this.#giveBlocks();
     this.opened.close();
-  }
-
-  completed(request: Request, errno: number): void {
-    this.#inflight--;
-    this.context.pending--;
-    this.#commit(request as TagRequest, errno);
-    this.host.answered(this);
   }
 
   #reserve(tag: number, bytes: number): TagRequest {
@@ -181,13 +138,13 @@ export class UblkQueue implements SourcePhase, RequestSink {
     const status = this.#ring.exchange();
     if (status === 0 || status === -Errno.EAGAIN || status === -Errno.EINTR) return;
     this.host.log("error", `${this.peer}: cannot answer the kernel: errno ${-status}`);
-    this.#broken = true;
+    this.isBroken = true;
   }
 
   #take(tag: number, result: number): void {
     if (result === 0) {
-      if (this.#open === null) this.#execute(this.#requests[tag]!);
-      else this.#waiting.push(tag);
+      if (this.awaitsExport) this.#waiting.push(tag);
+      else this.#execute(this.#requests[tag]!);
       return;
     }
     this.#ended++;
@@ -196,41 +153,14 @@ export class UblkQueue implements SourcePhase, RequestSink {
     }
   }
 
-  #reopen(): void {
-    const open = this.#open!;
-    this.#open = null;
-    try {
-      const opened = open();
-      this.opened.close();
-      this.opened = opened;
-    } catch (error) {
-      this.host.log("error", `${this.exportName}: ${(error as Error).message}`);
-    }
+  #executeWaiting(): void {
     for (const tag of this.#waiting.splice(0)) this.#execute(this.#requests[tag]!);
   }
 
   #execute(request: TagRequest): void {
     const errno = this.decode(request);
-    if (errno !== 0) return this.#commit(request, errno);
-    const verdict = this.guard === null ? 0 : this.judge(this.guard, request);
-    if (verdict !== 0) return this.#commit(request, verdict > 0 ? verdict : Errno.EIO);
-    const context = this.context;
-    if (request.command === Command.Trim || request.command === Command.WriteZeroes) {
-      context.settle();
-    }
-    // Counted before, because a device may finish a request within the call.
-    this.#inflight++;
-    context.pending++;
-    const status = this.opened.submit(request);
-    if (status === Status.Pending) return;
-    this.#inflight--;
-    context.pending--;
-    this.#commit(request, status);
-  }
-
-  /** What the policy says about a request. */
-  protected judge(guard: Guard, request: TagRequest): number {
-    return guard.check(request);
+    const status = errno !== 0 ? errno : this.submit(request);
+    if (status !== Status.Pending) this.complete(request, status);
   }
 
   /** Reads what the kernel wants. 0, or an errno for what is not known here. */
@@ -257,28 +187,15 @@ export class UblkQueue implements SourcePhase, RequestSink {
 
   /** Puts the answer to a request where the kernel finds it. The result for the kernel, or -errno. */
   protected deliver(request: TagRequest): number {
-    if (request.command === Command.Read) return this.#place(request);
+    if (request.command === Command.Read) return -this.place(request) || request.lengthLow;
     return request.command === Command.Write ? request.lengthLow : 0;
   }
 
-  /** Length of the answer to a read when it is where the kernel takes it from, or -errno. */
-  #place(request: TagRequest): number {
-    const errno = placeAnswer(request);
-    if (errno === 0) return request.lengthLow;
-    if (request.errorText !== "") {
-      this.host.log("error", `${this.exportName}: ${request.errorText}`);
-    }
-    return -errno;
-  }
-
   /** Tells the kernel what came of a request and takes the next one of its tag. */
-  #commit(request: TagRequest, errno: number): void {
+  protected override complete(request: TagRequest, errno: number): void {
     const result = errno !== 0 ? -errno : this.deliver(request);
-    for (let i = 0; i < request.answerBlockCount; i++) {
-      this.context.arena.release(request.answerBlocks[i]!);
-    }
-    request.answerBlockCount = 0;
-    if (!this.#broken) this.#send(UblkIo.CommitAndFetch, request, result);
+    this.releaseAnswer(request);
+    if (!this.isBroken) this.#send(UblkIo.CommitAndFetch, request, result);
   }
 }
 
