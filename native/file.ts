@@ -212,18 +212,6 @@ export function inMemory(fd: number): boolean {
 const range = new Uint32Array(4);
 const rangeBytes = new Uint8Array(range.buffer);
 
-function setRange(
-  offsetHigh: number,
-  offsetLow: number,
-  lengthHigh: number,
-  lengthLow: number,
-): void {
-  range[0] = offsetLow;
-  range[1] = offsetHigh;
-  range[2] = lengthLow;
-  range[3] = lengthHigh;
-}
-
 /** BLKDISCARD: the range may lose its contents. Returns 0 or the negative errno; waits for the disk. */
 export function discardBlocks(
   fd: number,
@@ -232,8 +220,7 @@ export function discardBlocks(
   lengthHigh: number,
   lengthLow: number,
 ): number {
-  setRange(offsetHigh, offsetLow, lengthHigh, lengthLow);
-  return symbols.ioctl(fd, BLKDISCARD, rangeBytes) === 0 ? 0 : -lastErrno();
+  return changeBlocks(BLKDISCARD, fd, offsetHigh, offsetLow, lengthHigh, lengthLow);
 }
 
 /** BLKSECDISCARD: nothing of the range can be had back. Returns 0 or the negative errno; waits for the disk. */
@@ -244,14 +231,28 @@ export function eraseBlocks(
   lengthHigh: number,
   lengthLow: number,
 ): number {
-  setRange(offsetHigh, offsetLow, lengthHigh, lengthLow);
-  return symbols.ioctl(fd, BLKSECDISCARD, rangeBytes) === 0 ? 0 : -lastErrno();
+  return changeBlocks(BLKSECDISCARD, fd, offsetHigh, offsetLow, lengthHigh, lengthLow);
 }
 
 /** Whether a block device that is open for writing can do that. */
 export function erasesBlocks(fd: number): boolean {
   // A range that is none, which the kernel only finds where there is a disk that could erase one.
   return eraseBlocks(fd, 0, 1, 0, 1) === -EINVAL;
+}
+
+function changeBlocks(
+  ioctl: number,
+  fd: number,
+  offsetHigh: number,
+  offsetLow: number,
+  lengthHigh: number,
+  lengthLow: number,
+): number {
+  range[0] = offsetLow;
+  range[1] = offsetHigh;
+  range[2] = lengthLow;
+  range[3] = lengthHigh;
+  return symbols.ioctl(fd, ioctl, rangeBytes) === 0 ? 0 : -lastErrno();
 }
 
 /** A NUL-terminated path. */

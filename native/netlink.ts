@@ -2,6 +2,7 @@
 // Generic netlink (Documentation/userspace-api/netlink/intro.rst): one request, one answer, by families
 // that are known by name. Fields are in the byte order of the processor.
 
+import { Buffer } from "node:buffer";
 import { closeDescriptor } from "./descriptor.ts";
 import { check, SystemError } from "./errno.ts";
 import { lateLibc, libc } from "./libc.ts";
@@ -53,7 +54,7 @@ export function attributeNest(
   type: number,
   ...inner: readonly Uint8Array[]
 ): Uint8Array<ArrayBuffer> {
-  return attribute(type | NLA_F_NESTED, concatenate(inner));
+  return attribute(type | NLA_F_NESTED, Buffer.concat(inner));
 }
 
 /** The attributes in `bytes`. What is cut off is left out. */
@@ -174,8 +175,8 @@ function encodeMessage(
   view.setUint32(8, sequence, true);
   view.setUint8(16, command);
   view.setUint8(17, version);
-  const message = concatenate([header, ...attributes]);
-  new DataView(message.buffer).setUint32(0, message.length, true);
+  const message = Buffer.concat([header, ...attributes]);
+  message.writeUInt32LE(message.length, 0);
   return message;
 }
 
@@ -201,16 +202,6 @@ function attribute(type: number, value: Uint8Array): Uint8Array<ArrayBuffer> {
   view.setUint16(2, type, true);
   bytes.set(value, ATTRIBUTE_HEADER_BYTES);
   return bytes;
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 function aligned(length: number): number {

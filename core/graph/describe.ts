@@ -86,25 +86,34 @@ function limitsBeside(
   index: number,
 ): string[] {
   if (nodes.length < 2) return [];
-  const { can, blockSize } = opened[index]!.info;
   const others = opened.filter((_, other) => other !== index).map(({ info }) => info);
-  const lost = CAPABILITIES.filter((name) => {
-    return can[name] === Support.None && others.some((other) => other.can[name] !== Support.None);
-  }).map((name) => `no ${word(name)}`);
-  const { minimum, maximum } = blockSize;
-  if (others.some((other) => other.blockSize.maximum > maximum)) lost.push(atMost(maximum));
-  if (others.some((other) => other.blockSize.minimum < minimum)) lost.push(atLeast(minimum));
+  const lost = lacks(opened[index]!.info, (test) => others.some(test));
   const parallel = nodes.map(isParallel);
   if (!parallel[index] && parallel.includes(true)) lost.push(ONE_THREAD);
   return lost;
 }
 
-function atMost(bytes: number): string {
-  return `blocks of at most ${bytes}`;
+/** What a node takes away of that which all nodes below it can do. */
+function limitsOf(info: ExportInfo, below: readonly ExportInfo[]): string[] {
+  return below.length === 0 ? [] : lacks(info, (test) => below.every(test));
 }
 
-function atLeast(bytes: number): string {
-  return `blocks of at least ${bytes}`;
+/** What `info` cannot do and others can; `others` says whether that which is tested holds for enough of them. */
+function lacks(
+  info: ExportInfo,
+  others: (test: (other: ExportInfo) => boolean) => boolean,
+): string[] {
+  const lost = CAPABILITIES.filter((name) => {
+    return info.can[name] === Support.None && others(({ can }) => can[name] !== Support.None);
+  }).map((name) => `no ${word(name)}`);
+  const { minimum, maximum } = info.blockSize;
+  if (others(({ blockSize }) => blockSize.maximum > maximum)) {
+    lost.push(`blocks of at most ${maximum}`);
+  }
+  if (others(({ blockSize }) => blockSize.minimum < minimum)) {
+    lost.push(`blocks of at least ${minimum}`);
+  }
+  return lost;
 }
 
 /** The tree as lines, with what each node limits. */
@@ -155,18 +164,6 @@ function zoneLines({ zones }: GraphView): string[] {
     ...maxActive > 0 ? [`at most ${maxActive} active`] : [],
   ];
   return [[`zones of ${size}`, ...limits].join(", ")];
-}
-
-function limitsOf(info: ExportInfo, below: readonly ExportInfo[]): string[] {
-  if (below.length === 0) return [];
-  const lost = CAPABILITIES.filter((name) => {
-    return info.can[name] === Support.None && below.every(({ can }) => can[name] !== Support.None);
-  }).map((name) => `no ${word(name)}`);
-  const least = Math.min(...below.map(({ blockSize }) => blockSize.maximum));
-  const most = Math.max(...below.map(({ blockSize }) => blockSize.minimum));
-  if (info.blockSize.maximum < least) lost.push(atMost(info.blockSize.maximum));
-  if (info.blockSize.minimum > most) lost.push(atLeast(info.blockSize.minimum));
-  return lost;
 }
 
 function identity(

@@ -5,7 +5,6 @@
 import { Errno } from "../block/errno.ts";
 import { Command } from "../block/request.ts";
 import { conditionOfZone, typeOfZone, ZoneCommand } from "../block/zones.ts";
-import { highOf, lowOf } from "../block/uint64.ts";
 import type { Guard } from "../policy/guard.ts";
 import { readAt, writeAt } from "../../native/file_data.ts";
 import type { TagRequest } from "./tag_request.ts";
@@ -72,7 +71,6 @@ export class ZonedUblkQueue extends UblkQueue {
       const left = Math.max(0, size - request.offset);
       setLength(request, Math.min(Math.min(words[at + 1]!, most) * zones.size, left));
     } else setLength(request, zones.size);
-    if (command === ZoneCommand.Reset) this.context.settle();
     return 0;
   }
 
@@ -139,7 +137,7 @@ function setLength(request: TagRequest, length: number): void {
 
 /** A number of bytes as sectors, in 64 bits. */
 function setSectors(view: DataView, at: number, bytes: number): void {
-  const sectors = BigInt(bytes / SECTOR_BYTES);
-  view.setUint32(at, lowOf(sectors), true);
-  view.setUint32(at + 4, highOf(sectors), true);
+  const sectors = bytes / SECTOR_BYTES;
+  view.setUint32(at, sectors % HIGH, true);
+  view.setUint32(at + 4, Math.floor(sectors / HIGH), true);
 }

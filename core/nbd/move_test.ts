@@ -2,6 +2,7 @@
 // A handshake that goes on at another place once it has named an export which is served there.
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { encodeClientFlags, encodeInfoData, encodeOption } from "./client.ts";
 import { Elsewhere, type ExportDirectory } from "./directory.ts";
 import { Negotiation } from "./negotiation.ts";
@@ -19,10 +20,6 @@ class HereAndThere extends ModelDirectory {
 
 function negotiation(directory: ExportDirectory, progress = {}, optionsMax = 5): Negotiation {
   return new Negotiation({ directory, limits: { optionsMax }, peer: "test", ...progress });
-}
-
-function concat(...parts: Uint8Array[]): Uint8Array {
-  return new Uint8Array(parts.flatMap((part) => [...part]));
 }
 
 /** Type of each reply in `output`. */
@@ -44,7 +41,7 @@ Deno.test("a handshake moves where its export is, with what was agreed on and th
   const structured = encodeOption(Option.StructuredReply);
   const list = encodeOption(Option.List);
   const rest = Uint8Array.of(1, 2, 3);
-  const bytes = concat(encodeClientFlags(FLAGS), structured, list, go, rest);
+  const bytes = Buffer.concat([encodeClientFlags(FLAGS), structured, list, go, rest]);
   const taken = first.receive(bytes);
   assert.equal(first.state, "moved");
   assert.equal(bytes.length - taken, rest.length, "what follows is left alone");
@@ -54,7 +51,7 @@ Deno.test("a handshake moves where its export is, with what was agreed on and th
   assert.deepEqual([...moved], [...go]);
 
   const second = negotiation(new ModelDirectory([there]), { progress: structuredClone(progress) });
-  assert.equal(second.receive(concat(moved, rest)), moved.length);
+  assert.equal(second.receive(Buffer.concat([moved, rest])), moved.length);
   assert.equal(second.state, "transmission");
   assert.equal(second.session!.exportName, "there");
   assert.equal(second.session!.replies, Replies.Structured);
@@ -63,14 +60,14 @@ Deno.test("a handshake moves where its export is, with what was agreed on and th
 
 Deno.test("metadata contexts are asked for where the export is", () => {
   const first = negotiation(new HereAndThere([here]));
-  const query = concat(
+  const query = Buffer.concat([
     Uint8Array.of(0, 0, 0, 5),
     new TextEncoder().encode("there"),
     Uint8Array.of(0, 0, 0, 0),
-  );
+  ]);
   const set = encodeOption(Option.SetMetaContext, query);
   first.receive(
-    concat(encodeClientFlags(FLAGS), encodeOption(Option.StructuredReply), set),
+    Buffer.concat([encodeClientFlags(FLAGS), encodeOption(Option.StructuredReply), set]),
   );
   assert.equal(first.state, "moved");
   assert.deepEqual([...first.move!.bytes], [...set]);

@@ -2,6 +2,7 @@
 // Whatever a client haggles, and in whatever pieces it arrives, the server says the same.
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { encodeClientFlags, encodeContextData, encodeInfoData, encodeOption } from "./client.ts";
 import { exportInfo } from "./testing/model_export.ts";
@@ -32,16 +33,6 @@ const data = fc.oneof(
 const anyNumber = fc.oneof(fc.constantFrom(...Object.values(Option)), fc.nat(0xffffffff));
 const anyOption = fc.tuple(anyNumber, data).map(([option, bytes]) => encodeOption(option, bytes));
 
-function concatenate(parts: Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
 /** All that the server says and becomes when it gets `stream` in pieces of these lengths. */
 function run(stream: Uint8Array, lengths: () => number) {
   const server = new Loopback(new ModelDirectory(infos));
@@ -49,7 +40,7 @@ function run(stream: Uint8Array, lengths: () => number) {
   for (let at = 0; at < stream.length && !server.closed;) {
     const length = Math.min(lengths(), stream.length - at);
     // A copy that is wiped afterwards: nothing may refer to the bytes of the caller.
-    const piece = stream.slice(at, at + length);
+    const piece = new Uint8Array(stream.subarray(at, at + length));
     server.receive(piece);
     piece.fill(0xee);
     output.push(server.takeOutput());
@@ -58,7 +49,7 @@ function run(stream: Uint8Array, lengths: () => number) {
   output.push(server.takeOutput());
   const { state, session } = server.negotiation;
   return {
-    output: concatenate(output).toHex(),
+    output: Buffer.concat(output).toHex(),
     state,
     reason: server.reason,
     agreed: session && [session.exportName, session.replies, session.flags, session.metaContexts],
@@ -69,7 +60,7 @@ const stream = fc.tuple(
   fc.constantFrom(0, 1, 2, 3, 3, 3, 3, 4),
   fc.array(anyOption, { maxLength: 8 }),
   fc.uint8Array({ maxLength: 50 }),
-).map(([flags, options, tail]) => concatenate([encodeClientFlags(flags), ...options, tail]));
+).map(([flags, options, tail]) => Buffer.concat([encodeClientFlags(flags), ...options, tail]));
 
 Deno.test("bytes may arrive in pieces of any size", () => {
   const pieces = fc.infiniteStream(fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constant(9999)));

@@ -186,8 +186,9 @@ export function blockSizeFault(
   return "";
 }
 
-function isPowerOfTwo(value: number): boolean {
-  return value > 0 && (value & (value - 1)) === 0;
+/** Whether a whole number below 2^41 is one. */
+export function isPowerOfTwo(value: number): boolean {
+  return Number.isInteger(Math.log2(value));
 }
 
 /** The block sizes in `info`. */

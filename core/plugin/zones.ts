@@ -7,6 +7,7 @@ import { type ExportInfo, Support } from "../block/export.ts";
 import type { Request } from "../block/request.ts";
 import { toNumber } from "../block/uint64.ts";
 import { ZoneCommand, ZoneCondition, type ZoneInfo, ZoneType } from "../block/zones.ts";
+import { isPowerOfTwo } from "./info.ts";
 import type { NodeManifest } from "./manifest_node.ts";
 
 /** Bytes of the struct that sb_zones fills in. */
@@ -70,10 +71,6 @@ export function readZones(
     return `it has ${bytes} bytes, which are no whole zones of ${size}`;
   }
   return { size, capacity, maxOpen, maxActive, maxAppend };
-}
-
-function isPowerOfTwo(value: number): boolean {
-  return Number.isInteger(Math.log2(value));
 }
 
 /**

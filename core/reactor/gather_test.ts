@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import fc from "fast-check";
+import { assertSameBytes } from "../../tests/support/bytes.ts";
 import { closeDescriptor, setNonBlocking } from "../../native/descriptor.ts";
 import { lateLibc, libc } from "../../native/libc.ts";
 import { BufferPool } from "./buffer_pool.ts";
@@ -80,30 +82,13 @@ Deno.test("segments of all kinds arrive in order, however often the socket fills
       const total = expected.reduce((sum, part) => sum + part.length, 0);
       assert.equal(gather.byteCount, total);
       const got = sendThrough(gather);
-      assert.deepEqual(Buffer(got), Buffer(concatenate(expected)));
+      assertSameBytes(got, Buffer.concat(expected));
       gather.reset();
       assert.equal(gather.segmentCount, 0);
     }),
     { numRuns: 60 },
   );
 });
-
-function concatenate(parts: Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
-/** A short stand-in for a long array, so that a failure can be read. */
-function Buffer(bytes: Uint8Array): string {
-  let hash = 0;
-  for (const byte of bytes) hash = (hash * 31 + byte) | 0;
-  return `${bytes.length} bytes, hash ${hash}`;
-}
 
 Deno.test("consecutive headers share one segment", () => {
   const { gather } = setUp();

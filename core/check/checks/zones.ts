@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Zones: reports are true, sequential zones take writes in order and no others, and can be reset.
 
+import { Buffer } from "node:buffer";
 import type { OpenExport } from "../../block/device.ts";
 import { Support } from "../../block/export.ts";
 import { Command, RequestFlag } from "../../block/request.ts";
@@ -145,7 +146,7 @@ async function tryZone(disk: ZonedDisk, zone: number): Promise<void> {
     written += bytes.length;
     await disk.expect(zone, [ImplicitlyOpen, Full], written, "a write");
   }
-  await disk.verify(zone, joined(held), "writes in order");
+  await disk.verify(zone, Buffer.concat(held), "writes in order");
   if (written < capacity) {
     const again = { command: Command.Write, offset: disk.at(zone), bytes: behind };
     await disk.refuse(again, "to what is written already");
@@ -192,14 +193,4 @@ async function fill(
   }
   await disk.expect(zone, [ZoneCondition.Full], capacity, "filling it");
   return true;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

@@ -2,8 +2,9 @@
 // For tests: a server without sockets. Bytes of a client go in, bytes for it come out, through the
 // same functions as in the reactor and in the same order.
 
+import { Buffer } from "node:buffer";
 import { Command, Request } from "../../block/request.ts";
-import { ByteQueue, ByteWriter } from "../bytes.ts";
+import { ByteQueue } from "../bytes.ts";
 import type { ExportDirectory } from "../directory.ts";
 import { Negotiation } from "../negotiation.ts";
 import { frameReply } from "../reply.ts";
@@ -75,7 +76,7 @@ export class Loopback {
     const parts = this.#output;
     if (parts.length === 0) return NOTHING;
     this.#output = [];
-    return parts.length === 1 ? parts[0]! : concatenate(parts);
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
   }
 
   #close(reason: string): void {
@@ -143,10 +144,4 @@ export class Loopback {
       this.lie = this.#request.errorText;
     }
   }
-}
-
-function concatenate(parts: Uint8Array[]): Uint8Array {
-  const writer = new ByteWriter(parts.reduce((sum, { length }) => sum + length, 0));
-  for (const part of parts) writer.bytes(part);
-  return writer.finish();
 }
