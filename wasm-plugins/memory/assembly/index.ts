@@ -11,12 +11,11 @@ import {
   getSize,
   Info,
   replyData,
-  replyZero,
   reserve,
   setSize,
   Support,
-  ZeroFlag,
 } from "../../sdk/assemblyscript/assembly";
+import { answerRead } from "../../lib/sparse/assembly/answer";
 import {
   createStore,
   discard,
@@ -60,13 +59,7 @@ export function sb_pread(handle: i32, request: i32, count: u64, offset: u64, fla
     replyData(request, 0, pointer, count, DataFlag.Stable);
     return 0;
   }
-  const end = offset + count;
-  for (let at = offset; at < end; at += runLength) {
-    scan(at, end);
-    if (runPointer) replyData(request, at - offset, runPointer, runLength, DataFlag.Stable);
-    else replyZero(request, at - offset, runLength, ZeroFlag.Hole);
-  }
-  return 0;
+  return answerRead(request, count, offset);
 }
 
 export function sb_pwrite(

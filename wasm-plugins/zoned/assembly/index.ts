@@ -2,33 +2,27 @@
 // RAM disk with zones that are written in order (README.md beside this folder).
 
 import {
-  DataFlag,
   declareImmediate,
   Errno,
   fail,
   failWith,
   getSize,
   Info,
-  replyData,
-  replyZero,
   reportZone,
   reserve,
   say,
   sayNumber,
   setSize,
   Support,
-  ZeroFlag,
   zoneAppended,
   ZoneCondition,
   Zones,
   ZoneType,
 } from "../../sdk/assemblyscript/assembly";
+import { answerRead } from "../../lib/sparse/assembly/answer";
 import {
   createStore,
   discard,
-  runLength,
-  runPointer,
-  scan,
   write,
 } from "../../lib/sparse/assembly/store";
 import {
@@ -172,13 +166,7 @@ export function sb_zones(handle: i32, out: usize): i32 {
 }
 
 export function sb_pread(handle: i32, request: i32, count: u64, offset: u64, flags: i32): i32 {
-  const end = offset + count;
-  for (let at = offset; at < end; at += runLength) {
-    scan(at, end);
-    if (runPointer) replyData(request, at - offset, runPointer, runLength, DataFlag.Stable);
-    else replyZero(request, at - offset, runLength, ZeroFlag.Hole);
-  }
-  return 0;
+  return answerRead(request, count, offset);
 }
 
 export function sb_pwrite(
