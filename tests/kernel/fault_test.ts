@@ -85,7 +85,8 @@ for round in $(seq 8); do
     attached=$((attached + 1))
     dd if=/dev/urandom of=$dev bs=64k count=64 oflag=direct status=none || true
     no_more_faults
-    sandblock detach --no-flush $dev
+    # nbd.ko that has no memory to tell of a lost connection leaves it as if the device had been ended.
+    sandblock detach --no-flush $dev || [ "$via" = "--via nbd" ]
   fi
   no_more_faults
   eventually 30 all_gone
