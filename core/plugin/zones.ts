@@ -32,6 +32,24 @@ export function emptyZones(): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** Writes what zones an export has into the struct at `pointer`. */
+export function writeZones(
+  view: DataView,
+  pointer: number,
+  zones:
+    & { maxOpen: number; maxActive: number; maxAppend: number }
+    & Record<
+      "zoneSize" | "zoneCapacity",
+      bigint
+    >,
+): void {
+  view.setUint32(pointer + MAX_OPEN, zones.maxOpen, true);
+  view.setUint32(pointer + MAX_ACTIVE, zones.maxActive, true);
+  view.setUint32(pointer + MAX_APPEND, zones.maxAppend, true);
+  view.setBigUint64(pointer + SIZE, zones.zoneSize, true);
+  view.setBigUint64(pointer + CAPACITY, zones.zoneCapacity, true);
+}
+
 /** What a plugin has made of it, for an export of `info`: zones, null for none, or what is wrong with them. */
 export function readZones(
   view: DataView,

@@ -3,6 +3,7 @@
 // compiler, as it does for users.
 
 import { install } from "../peers.ts";
+import { tryEverything } from "./everything.ts";
 import { tryNewPlugin } from "./new_plugin.ts";
 
 /** The interpreter takes some hundred microseconds for a request. */
@@ -22,7 +23,18 @@ Deno.test("a filter that uses all that there is in JavaScript passes the conform
     language: "javascript",
     kind: "filter",
     replaced: { "main.js": await Deno.readTextFile(source) },
-    changed: { "manifest.json": [`,\n  "calls": { "pwrite": "transform" }`, ""] },
+    changed: { "manifest.json": [`"pwrite": "transform"`, `"ioctl": "transform"`] },
+    ...SLOW,
+  });
+});
+
+Deno.test("a disk in JavaScript is erased for good, answers ioctls, and has zones", async () => {
+  await install({ node: "nodejs", npx: "npm" });
+  const source = new URL("javascript/everything.js", import.meta.url);
+  await tryEverything({
+    language: "javascript",
+    kind: "plugin",
+    replaced: { "main.js": await Deno.readTextFile(source) },
     ...SLOW,
   });
 });

@@ -36,17 +36,28 @@ cmp data back`;
 
 /** Starts, builds, serves and checks a plugin in a directory of its own. Fails where a user would. */
 export async function tryNewPlugin(plugin: NewPlugin): Promise<void> {
-  const { kind, operations, pluginTimeout, timeoutMs = TIMEOUT_MS } = plugin;
   await withNewPlugin(plugin, async (cwd, module) => {
-    await serve(cwd, kind, module);
-    const parameter = kind === "plugin" ? "size=1M" : "key=0x5a";
-    const limit = operations === undefined ? [] : [`--operations=${operations}`];
-    if (pluginTimeout !== undefined) limit.push(`--plugin-timeout=${pluginTimeout}`);
-    const check = [...sandblock(), "plugin", "check", module, parameter, ...limit];
-    const { code, stdout, stderr } = await run(check, { cwd, timeoutMs });
-    const faults = stdout.split("\n").filter((line) => line.startsWith("FAILED"));
-    assert.deepEqual([faults, stderr, code], [[], "", 0]);
+    await serve(cwd, plugin.kind, module);
+    await checkPlugin(plugin, cwd, module);
   });
+}
+
+/** Has the conformance kit look at the module in `cwd`. Returns what it says; fails where it finds a fault. */
+export async function checkPlugin(
+  plugin: NewPlugin,
+  cwd: string,
+  module: string,
+  ...parameters: string[]
+): Promise<string> {
+  const { kind, operations, pluginTimeout, timeoutMs = TIMEOUT_MS } = plugin;
+  const parameter = kind === "plugin" ? "size=1M" : "key=0x5a";
+  const limit = operations === undefined ? [] : [`--operations=${operations}`];
+  if (pluginTimeout !== undefined) limit.push(`--plugin-timeout=${pluginTimeout}`);
+  const check = [...sandblock(), "plugin", "check", module, parameter, ...parameters, ...limit];
+  const { code, stdout, stderr } = await run(check, { cwd, timeoutMs });
+  const faults = stdout.split("\n").filter((line) => line.startsWith("FAILED"));
+  assert.deepEqual([faults, stderr, code], [[], "", 0]);
+  return stdout;
 }
 
 /** Starts and builds a plugin and calls `use` with its directory and its module there. */

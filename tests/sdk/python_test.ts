@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A plugin and a filter in Python, from `plugin new` to the conformance kit.
 
+import { tryEverything } from "./everything.ts";
 import { tryNewPlugin } from "./new_plugin.ts";
 import { COMPONENTIZE_PY, pythonProgram } from "./toolchains.ts";
 
@@ -25,7 +26,18 @@ Deno.test("a filter that uses all that there is in Python passes the conformance
     kind: "filter",
     variables: { COMPONENTIZE_PY: await pythonProgram(COMPONENTIZE_PY, "componentize-py") },
     replaced: { "app.py": await Deno.readTextFile(source) },
-    changed: { "manifest.json": [`,\n  "calls": { "pwrite": "transform" }`, ""] },
+    changed: { "manifest.json": [`"pwrite": "transform"`, `"ioctl": "transform"`] },
+    ...SLOW,
+  });
+});
+
+Deno.test("a disk in Python is erased for good, answers ioctls, and has zones", async () => {
+  const source = new URL("python/everything.py", import.meta.url);
+  await tryEverything({
+    language: "python",
+    kind: "plugin",
+    variables: { COMPONENTIZE_PY: await pythonProgram(COMPONENTIZE_PY, "componentize-py") },
+    replaced: { "app.py": await Deno.readTextFile(source) },
     ...SLOW,
   });
 });

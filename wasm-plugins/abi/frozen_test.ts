@@ -3,6 +3,7 @@
 // every later host: nobody has to build a plugin again. Never replace one of these files.
 
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { TestClient } from "../../core/backend/testing.ts";
 import { type LogLevel, PluginDevice } from "../../core/plugin/instance.ts";
 import { parseParameters } from "../../core/plugin/parameters.ts";
@@ -99,6 +100,30 @@ Deno.test("a component for 3.1 is a disk", () => {
   assertSameBytes(disk.read(100, 5000), fill(5000, 1));
   disk.flush();
   disk.close();
+});
+
+/** A disk that can be erased for good. */
+function erasable(): Uint8Array<ArrayBuffer> {
+  const erase = `(func (export "sb_secure_erase") (param i32 i32 i64 i64 i32) (result i32)
+    (i32.const 0))`;
+  return plugin(diskWat({}, erase), { abi: "3.2" });
+}
+
+Deno.test("a filter that is a component for 3.1 tells what it knows of what is below it", () => {
+  const bytes = Deno.readFileSync(new URL("frozen/3.1/component-filter.wasm", import.meta.url));
+  // What it was built for is not what the manifest says.
+  const text = Buffer.from(bytes).toString("latin1").replace(`"abi":"3.1"`, `"abi":"3.2"`);
+  const asked = new Uint8Array(Buffer.from(text, "latin1"));
+  useModule("erasable", erasable());
+  for (const module of [bytes, asked]) {
+    useModule("component-filter", module);
+    const disk = clientOf(node("component-filter", node("erasable")));
+    const { secureErase, ioctl, write, extents } = disk.opened.info.can;
+    assert.deepEqual([secureErase, ioctl, write, extents], [0, 0, 2, 0]);
+    disk.write(100, fill(5000, 1));
+    assertSameBytes(disk.read(100, 5000), fill(5000, 1));
+    disk.close();
+  }
 });
 
 Deno.test("a filter for 3.1 does not let anything pass that came later", () => {

@@ -20,11 +20,8 @@ const COLUMNS: readonly { title: string; folders: string[]; ending: RegExp }[] =
 /** Cells without names. */
 const WORDS = ["same", "itself", "WASI", "no"];
 /** What components have no use for (abi/wit/README.md), and languages whose requests wait in another way. */
-const LEFT_OUT = [
-  ...["reply_buffer", "release", "sb_place", "sleep"],
-  ...["next_secure_erase", "next_ioctl", "sb_secure_erase", "sb_ioctl"],
-];
-/** What few devices have, and only languages close to the machine. */
+const LEFT_OUT = ["reply_buffer", "release", "sb_place", "sleep"];
+/** What few devices have. */
 const isZones = (name: string) => name.startsWith("zone") || name.startsWith("sb_zone");
 
 const rows = [...README.matchAll(/^\| `([a-z_]+)` \| (.*) \|$/gm)]

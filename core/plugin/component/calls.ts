@@ -5,9 +5,10 @@
 import { errnoName } from "../../block/errno.ts";
 import { Status } from "../../block/request.ts";
 import { OpenFlag } from "../abi.ts";
-import type { PluginCalls, RangeCall } from "../calls.ts";
+import type { IoctlCall, PluginCalls, RangeCall, WriteCall } from "../calls.ts";
 import { defaultInfo, readInfo, writeInfo } from "../info.ts";
-import type { Device, Disk } from "./device.ts";
+import { writeZones } from "../zones.ts";
+import type { Calls, Device, Disk } from "./device.ts";
 import { Context, errnoOf, Request, shown } from "./resources.ts";
 import type { Services } from "./services.ts";
 import {
@@ -22,26 +23,35 @@ import {
 
 const decoder = new TextDecoder();
 
-/** Functions of a disk that answer a request for a range, by what `implemented` calls them. */
+/** Functions of a disk that answer a request for a range with flags. */
 const RANGES = ["trim", "zero", "extents"] as const;
 
-/** All functions of a disk for requests. */
-const REQUESTS = ["pread", "pwrite", "flush", "cache", ...RANGES] as const;
+/** Those without flags, and what the core form calls them. */
+const PLAIN_RANGES = {
+  cache: "sb_cache",
+  secureErase: "sb_secure_erase",
+  zoneReport: "sb_zone_report",
+  zoneOpen: "sb_zone_open",
+  zoneClose: "sb_zone_close",
+  zoneFinish: "sb_zone_finish",
+  zoneReset: "sb_zone_reset",
+} as const;
 
-/** The functions of `device` that are called for a component. */
-export function componentCalls(services: Services, device: Device): PluginCalls {
+/** Those that get data. */
+const WRITES = { pwrite: "sb_pwrite", zoneAppend: "sb_zone_append" } as const;
+
+/** The functions of `device` that are called for a component, and which of them it says to implement. */
+export function componentCalls(
+  services: Services,
+  device: Device,
+): { calls: PluginCalls; implemented: Calls } {
   const adapter = new Adapter(services, device);
   const implemented = adapter.run(() => device.implemented());
   const { sb_alloc, sb_free, ...calls } = adapter.always();
-  const data: PluginCalls = {};
-  services.answersAll = REQUESTS.every((name) => implemented[name]);
-  for (const name of RANGES) if (implemented[name]) data[`sb_${name}`] = adapter.range(name);
-  if (implemented.pread) data.sb_pread = adapter.pread;
-  if (implemented.pwrite) data.sb_pwrite = adapter.pwrite;
-  if (implemented.flush) data.sb_flush = adapter.flush;
-  if (implemented.cache) data.sb_cache = adapter.cache;
+  const data = { ...adapter.requests(implemented) };
   if (implemented.size) data.sb_size = (handle) => adapter.size(handle);
   if (implemented.description) data.sb_describe = (handle) => adapter.describe(handle);
+  if (implemented.zones) data.sb_zones = (handle, out) => adapter.zones(handle, out);
   if (implemented.info) data.sb_info = (handle, out) => adapter.info(handle, out);
   if (implemented.exports) data.sb_list = () => adapter.list();
   if (implemented.defaultExport) data.sb_default = () => adapter.defaultExport();
@@ -51,7 +61,11 @@ export function componentCalls(services: Services, device: Device): PluginCalls 
       return adapter.status(() => device.connect(adapter.text(pointer, length)));
     };
   }
-  return { sb_alloc: sb_alloc!, sb_free: sb_free!, ...calls, ...data };
+  return { implemented, calls: { sb_alloc: sb_alloc!, sb_free: sb_free!, ...calls, ...data } };
+}
+
+function keysOf<T extends object>(table: T): (keyof T)[] {
+  return Object.keys(table) as (keyof T)[];
 }
 
 class Adapter {
@@ -107,7 +121,23 @@ class Adapter {
     }
   }
 
-  pread: RangeCall = (handle, id, countHigh, countLow, offsetHigh, offsetLow) => {
+  /** What answers requests for a disk. */
+  requests(implemented: Calls): PluginCalls {
+    const calls: PluginCalls = {};
+    for (const name of RANGES) if (implemented[name]) calls[`sb_${name}`] = this.#range(name);
+    for (const name of keysOf(PLAIN_RANGES)) {
+      if (implemented[name]) calls[PLAIN_RANGES[name]] = this.#plainRange(name);
+    }
+    for (const name of keysOf(WRITES)) {
+      if (implemented[name]) calls[WRITES[name]] = this.#write(name);
+    }
+    if (implemented.pread) calls.sb_pread = this.#pread;
+    if (implemented.flush) calls.sb_flush = this.#flush;
+    if (implemented.ioctl) calls.sb_ioctl = this.#ioctl;
+    return calls;
+  }
+
+  #pread: RangeCall = (handle, id, countHigh, countLow, offsetHigh, offsetLow) => {
     const count = whole(countHigh, countLow);
     const request = this.#begin(id, count);
     try {
@@ -118,40 +148,41 @@ class Adapter {
     return this.#end(request);
   };
 
-  pwrite: NonNullable<PluginCalls["sb_pwrite"]> = (
-    handle,
-    id,
-    pointer,
-    countHigh,
-    countLow,
-    offsetHigh,
-    offsetLow,
-    flags,
-  ) => {
-    const request = this.#begin(id, whole(countHigh, countLow));
-    const { bytes } = this.#services.memory;
-    // A filter that only passes payloads on gets none.
-    const data = bytes.subarray(pointer, pointer === 0 ? 0 : pointer + (countLow >>> 0));
-    try {
-      this.#disk(handle).pwrite(data, whole(offsetHigh, offsetLow), callFlags(flags), request);
-    } catch (error) {
-      return this.#failedRequest(error);
-    }
-    return this.#end(request);
-  };
+  #write(name: keyof typeof WRITES): WriteCall {
+    return (handle, id, pointer, countHigh, countLow, offsetHigh, offsetLow, flags) => {
+      const request = this.#begin(id, whole(countHigh, countLow));
+      const data = this.#given(pointer, countLow >>> 0);
+      try {
+        this.#disk(handle)[name](data, whole(offsetHigh, offsetLow), callFlags(flags), request);
+      } catch (error) {
+        return this.#failedRequest(error);
+      }
+      return this.#end(request);
+    };
+  }
 
-  flush = (handle: number, id: number): number => {
+  #flush = (handle: number, id: number): number => {
     return this.#request(id, 0n, (request) => this.#disk(handle).flush(request));
   };
 
-  cache: RangeCall = (handle, id, countHigh, countLow, offsetHigh, offsetLow) => {
-    const count = whole(countHigh, countLow);
-    return this.#request(id, count, (request) => {
-      this.#disk(handle).cache(count, whole(offsetHigh, offsetLow), request);
+  #ioctl: IoctlCall = (handle, id, number, pointer, length) => {
+    return this.#request(id, BigInt(length), (request) => {
+      request.isIoctl = true;
+      request.argument = pointer;
+      this.#disk(handle).ioctl(number, this.#given(pointer, length), request);
     });
   };
 
-  range(name: typeof RANGES[number]): RangeCall {
+  #plainRange(name: keyof typeof PLAIN_RANGES): RangeCall {
+    return (handle, id, countHigh, countLow, offsetHigh, offsetLow) => {
+      const count = whole(countHigh, countLow);
+      return this.#request(id, count, (request) => {
+        this.#disk(handle)[name](count, whole(offsetHigh, offsetLow), request);
+      });
+    };
+  }
+
+  #range(name: typeof RANGES[number]): RangeCall {
     return (handle, id, countHigh, countLow, offsetHigh, offsetLow, flags) => {
       const count = whole(countHigh, countLow);
       return this.#request(id, count, (request) => {
@@ -202,14 +233,29 @@ class Adapter {
     });
   }
 
+  zones(handle: number, out: number): number {
+    return this.status(() => {
+      const zones = this.#disk(handle).zones();
+      const { memory } = this.#services;
+      memory.refresh();
+      if (zones !== undefined) writeZones(memory.view, out, zones);
+    });
+  }
+
   text(pointer: number, length: number): string {
     return decoder.decode(this.#services.memory.bytes.subarray(pointer, pointer + length));
+  }
+
+  /** What the host has for a call at `pointer`: nothing where a filter only passes it on. */
+  #given(pointer: number, length: number): Uint8Array {
+    return this.#services.memory.bytes.subarray(pointer, pointer === 0 ? 0 : pointer + length);
   }
 
   #begin(id: number, bytes: bigint): Request {
     const request = this.#lent;
     request.id = id;
     request.bytes = bytes;
+    request.isIoctl = false;
     request.pending = false;
     request.status = 0;
     this.#services.running = request;

@@ -175,7 +175,7 @@ Deno.test("a component for another world is refused in one sentence", () => {
   assert.throws(() => component(wat), Error);
   assert.throws(
     () => preparePlugin(writeManifest(EMPTY_COMPONENT, manifestJson())),
-    /it exports no interface "sandblock:plugin\/device@3.1.0"/,
+    /it exports no interface "sandblock:plugin\/device@3.2.0"/,
   );
   assert.throws(
     () => preparePlugin(writeManifest(Uint8Array.of(...EMPTY_COMPONENT, 99, 1, 0), manifestJson())),

@@ -5,8 +5,9 @@
 import { BlockError, Errno } from "../../block/errno.ts";
 import type { Context, Request } from "./resources.ts";
 import type { CallFlags, InfoRecord, Outcome, Parameter } from "./values.ts";
+import type { ZonesRecord } from "./zone_values.ts";
 
-/** Resource `disk`. */
+/** Resource `disk`. What came with 3.2 is not there in one for 3.1, which does not say that it implements it. */
 export interface Disk {
   size(): bigint;
   description(): string;
@@ -18,10 +19,19 @@ export interface Disk {
   zero(count: bigint, offset: bigint, flags: CallFlags, request: Request): void;
   cache(count: bigint, offset: bigint, request: Request): void;
   extents(count: bigint, offset: bigint, flags: CallFlags, request: Request): void;
+  secureErase(count: bigint, offset: bigint, request: Request): void;
+  ioctl(number: number, argument: Uint8Array, request: Request): void;
+  zones(): ZonesRecord | undefined;
+  zoneReport(count: bigint, offset: bigint, request: Request): void;
+  zoneAppend(data: Uint8Array, offset: bigint, flags: CallFlags, request: Request): void;
+  zoneOpen(count: bigint, offset: bigint, request: Request): void;
+  zoneClose(count: bigint, offset: bigint, request: Request): void;
+  zoneFinish(count: bigint, offset: bigint, request: Request): void;
+  zoneReset(count: bigint, offset: bigint, request: Request): void;
   [Symbol.dispose](): void;
 }
 
-/** Flags `calls`. */
+/** Flags `calls`; those of 3.1 lack the last ones. */
 export type Calls = Record<
   | "exports"
   | "defaultExport"
@@ -36,7 +46,16 @@ export type Calls = Record<
   | "size"
   | "description"
   | "info"
-  | "finish",
+  | "finish"
+  | "secureErase"
+  | "ioctl"
+  | "zones"
+  | "zoneReport"
+  | "zoneAppend"
+  | "zoneOpen"
+  | "zoneClose"
+  | "zoneFinish"
+  | "zoneReset",
   boolean
 >;
 

@@ -2,18 +2,17 @@
 // Makes an instance of a prepared component and gives it the form of a core plugin. It finds the
 // functions of the ABI and an empty world in place of WASI.
 
-import { BlockError, Errno } from "../../block/errno.ts";
 import type { PluginCalls } from "../calls.ts";
 import { STACK_POINTER } from "../compile.ts";
 import type { StackPointer } from "../caller.ts";
 import type { Host } from "../host.ts";
 import { makeMemory } from "../instantiate.ts";
 import type { Manifest } from "../manifest.ts";
-import { PLAIN_NODE } from "../manifest_node.ts";
 import { preview2 } from "../wasi/preview2.ts";
 import type { Surroundings } from "../wasi/surroundings.ts";
 import { ADDED_IMPORTS } from "../wasm/rewrite.ts";
 import { componentCalls } from "./calls.ts";
+import { checkCalls, reopenFault } from "./check_calls.ts";
 import { deviceOf } from "./device.ts";
 import { Exchange } from "./exchange.ts";
 import { fileFunctions } from "./files.ts";
@@ -61,20 +60,10 @@ export function instantiateComponent(
   });
   host.keepStackPointer(stackPointer);
   const device = deviceOf(manifest.name, exports);
-  const calls = host.control("implemented", () => componentCalls(services, device));
-  checkCalls(manifest, calls);
+  const { calls, implemented } = host.control("implemented", () => {
+    return componentCalls(services, device);
+  });
+  checkCalls(manifest, implemented);
+  services.reopenFault = reopenFault(manifest, implemented);
   return calls;
-}
-
-/** Throws where a component implements less than it must. */
-function checkCalls({ name, node }: Manifest, calls: PluginCalls): void {
-  const { children } = node ?? PLAIN_NODE;
-  if (children !== null && children.maximum === 1) return;
-  for (const [call, key] of [["pread", "sb_pread"], ["size", "sb_size"]] as const) {
-    if (calls[key] !== undefined) continue;
-    throw new BlockError(
-      Errno.EINVAL,
-      `cannot start plugin "${name}": its function "implemented" leaves out "${call}"`,
-    );
-  }
 }

@@ -40,8 +40,8 @@ export interface PreparedModule {
   memories: MemoryShape[];
 }
 
-/** The minor version of the package in wasm-plugins/abi/wit, which has nothing of what came with 3.2. */
-const WIT_MINOR = 1;
+/** The minor version of the package in wasm-plugins/abi/wit. Older ones lack functions, fields and flags only. */
+const WIT_MINOR = 2;
 
 /** Interfaces of the ABI, without version. */
 export const INTERFACE = {
@@ -89,7 +89,7 @@ export function prepareComponent(
     memory: 0,
     exports: [],
     // What it may import of it, as jco does not tell what it does.
-    imports: filter ? ["next_trim", "next_zero"] : [],
+    imports: filter ? ["next_trim", "next_zero", "next_secure_erase", "next_ioctl"] : [],
     memoryMaximum,
     memoryInitial,
     // Offsets in several modules say nothing; names do, where there are any.

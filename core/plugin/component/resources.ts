@@ -8,6 +8,7 @@ import { Status } from "../../block/request.ts";
 import { defaultInfo, INFO_BYTES, readInfo, writeInfo } from "../info.ts";
 import { cutAt, printable, TEXT_BYTES_MAX } from "../text.ts";
 import type { Services } from "./services.ts";
+import { zoneConditionNumber, type ZoneRecord, zoneTypeNumber } from "./zone_values.ts";
 import { lengthOf, plainToken } from "./transfers.ts";
 import {
   type CallFlags,
@@ -45,6 +46,9 @@ export class Request {
   finished = false;
   /** Bytes that it is about. */
   bytes: bigint;
+  /** It is an ioctl, whose argument is there; 0: the component has not been given it. */
+  isIoctl = false;
+  argument = 0;
   readonly services: Services | undefined;
 
   constructor(services: Services, id = 0, bytes = 0n) {
@@ -66,7 +70,9 @@ export class Request {
   }
 
   data(at: bigint, bytes: Uint8Array): void {
-    const { core, memory } = known(this.services);
+    const services = known(this.services);
+    if (this.isIoctl) return answerIoctl(services, this, at, bytes);
+    const { core, memory } = services;
     const pointer = core.reply_buffer!(this.id, upper(at), lower(at), 0, bytes.length) as number;
     if (pointer !== 0) memory.bytes.set(bytes, pointer);
   }
@@ -87,6 +93,18 @@ export class Request {
     core.extent!(this.id, upper(length), lower(length), extentFlags(hole, zero));
   }
 
+  zone({ start, length, capacity, pointer, type, condition }: ZoneRecord): void {
+    const { core } = known(this.services);
+    const halves = [start, length, capacity, pointer].flatMap((bytes) => {
+      return [upper(bytes), lower(bytes)];
+    });
+    core.zone!(this.id, ...halves, zoneTypeNumber(type), zoneConditionNumber(condition));
+  }
+
+  zoneAppended(offset: bigint): void {
+    known(this.services).core.zone_appended!(this.id, upper(offset), lower(offset));
+  }
+
   restart(): void {
     known(this.services).core.reply_restart!(this.id);
   }
@@ -103,7 +121,10 @@ export class Request {
 
   later(): Request {
     this.pending = true;
-    return new Request(known(this.services), this.id, this.bytes);
+    const request = new Request(known(this.services), this.id, this.bytes);
+    request.isIoctl = this.isIoctl;
+    request.argument = this.argument;
+    return request;
   }
 
   finish(outcome: { tag: "ok" } | { tag: "err"; val: Failure }): void {
@@ -152,6 +173,19 @@ export class Request {
     const text = "the plugin has dropped the request";
     this.finish({ tag: "err", val: { errno: Errno.EIO, text } });
   }
+}
+
+/** Puts `bytes` in place of those of the argument of an ioctl that begin at `at`. */
+function answerIoctl(services: Services, request: Request, at: bigint, bytes: Uint8Array): void {
+  const answer = services.host.find("data", request.id);
+  if (answer === null || bytes.length === 0) return;
+  const given = request.argument === 0 ? 0n : request.bytes;
+  if (at + BigInt(bytes.length) > given) {
+    answer.lied(`data: ${bytes.length} bytes at ${at} reach beyond the argument of ${given}`);
+    return;
+  }
+  services.memory.refresh();
+  services.memory.bytes.set(bytes, request.argument + Number(at));
 }
 
 /** The errno of a failure; 0 would be success. */
@@ -299,11 +333,31 @@ export class Context {
     return transfers.extents(this.handle, child, count, offset, bits, most, token);
   }
 
+  secureErase(child: number, count: bigint, offset: bigint, token: number): Progress {
+    return this.range("next_secure_erase", child, count, offset, {}, token);
+  }
+
+  ioctl(
+    child: number,
+    number: number,
+    argument: Uint8Array,
+    token: number,
+  ): Uint8Array | undefined {
+    const { core, transfers } = known(this.services);
+    const { length } = argument;
+    return transfers.exchanged(argument, token, (pointer, held) => {
+      return core.next_ioctl!(this.handle, child, number | 0, 0, pointer, 0, length, held);
+    });
+  }
+
   reopen(readOnly: boolean): void {
     const services = known(this.services);
-    if (!services.answersAll) {
-      const text = "it cannot open again: it does not implement all seven functions for requests";
-      throw new FailureError({ errno: Errno.EINVAL, text });
+    const { reopenFault } = services;
+    if (reopenFault !== "") {
+      throw new FailureError({
+        errno: Errno.EINVAL,
+        text: `it cannot open again: ${reopenFault}`,
+      });
     }
     const errno = services.core.next_reopen!(this.handle, readOnly ? 1 : 0) as number;
     if (errno !== 0) throw failure(services, errno);

@@ -22,8 +22,8 @@ export class Services {
   transfers!: Transfers;
   /** The request whose call is under way; null outside of such calls. */
   running: Request | null = null;
-  /** Whether it implements all functions for requests. */
-  answersAll = false;
+  /** Why it may not have opened again what is below it; "" where it may. */
+  reopenFault = "";
 
   constructor(host: Host, core: CoreFunctions, exchange: Exchange) {
     this.host = host;

@@ -18,7 +18,7 @@ Deno.test("a skeleton has no code, and its modules come back whole", () => {
   const [whole] = modules.filter((module) => module.length > code);
   const { files, imports, exports } = transpile(bytes);
   assert.deepEqual(imports, ["sandblock:plugin/host", "sandblock:plugin/requests"]);
-  assert.ok(exports.includes("sandblock:plugin/device@3.1.0"));
+  assert.ok(exports.includes("sandblock:plugin/device@3.2.0"));
   assert.equal(files.filter((file) => file.bytes.length === whole!.length).length, 1);
   for (const file of files) assert.ok(WebAssembly.validate(file.bytes), file.name);
 });

@@ -38,7 +38,7 @@ export function component(
   wat: string,
   manifest: Record<string, unknown> = {},
 ): Uint8Array<ArrayBuffer> {
-  return writeManifest(componentOf(wat), manifestJson({ abi: "3.1", ...manifest }));
+  return writeManifest(componentOf(wat), manifestJson({ abi: "3.2", ...manifest }));
 }
 
 /** Bytes of the disk. */
@@ -59,11 +59,25 @@ export const CALLS = {
   size: 1024,
   description: 2048,
   info: 4096,
+  finish: 8192,
+  secureErase: 1 << 14,
+  ioctl: 1 << 15,
+  zones: 1 << 16,
+  zoneReport: 1 << 17,
+  zoneAppend: 1 << 18,
+  zoneOpen: 1 << 19,
+  zoneClose: 1 << 20,
+  zoneFinish: 1 << 21,
+  zoneReset: 1 << 22,
 } as const;
 
-const REQUEST = "sandblock:plugin/requests@3.1.0";
-const HOST = "sandblock:plugin/host@3.1.0";
-const DEVICE = "sandblock:plugin/device@3.1.0";
+/** What `componentWat` implements. */
+export const IMPLEMENTED = CALLS.pread | CALLS.pwrite | CALLS.flush | CALLS.zero | CALLS.extents |
+  CALLS.size;
+
+const REQUEST = "sandblock:plugin/requests@3.2.0";
+const HOST = "sandblock:plugin/host@3.2.0";
+const DEVICE = "sandblock:plugin/device@3.2.0";
 
 /** Functions of the host that the module imports: parameters and result, as the ABI flattens them. */
 const IMPORTS: Record<string, [string, string, string]> = {
@@ -74,25 +88,38 @@ const IMPORTS: Record<string, [string, string, string]> = {
   "later": [REQUEST, "[method]request.later", "(param i32) (result i32)"],
   "finish": [REQUEST, "[method]request.finish", "(param i32 i32 i32 i32 i32)"],
   "forward": [REQUEST, "[method]request.forward", "(param i32 i32 i64 i64 i64 i32 i32 i32)"],
+  "payload": [REQUEST, "[method]request.payload", "(param i32 i64 i64 i32)"],
+  "zone": [REQUEST, "[method]request.zone", "(param i32 i64 i64 i64 i64 i32 i32)"],
+  "zone_appended": [REQUEST, "[method]request.zone-appended", "(param i32 i64)"],
   "drop": [REQUEST, "[resource-drop]request", "(param i32)"],
   "log": [HOST, "log", "(param i32 i32 i32)"],
   "timer": [HOST, "timer", "(param i64 i32 i32)"],
   "child_pread": [HOST, "[method]context.pread", "(param i32 i32 i64 i64 i32 i32)"],
   "child_pwrite": [HOST, "[method]context.pwrite", "(param i32 i32 i32 i32 i64 i32 i32 i32)"],
+  "child_info": [HOST, "[method]context.child-info", "(param i32 i32 i32)"],
+  "child_secure_erase": [
+    HOST,
+    "[method]context.secure-erase",
+    "(param i32 i32 i64 i64 i32 i32)",
+  ],
+  "child_ioctl": [HOST, "[method]context.ioctl", "(param i32 i32 i32 i32 i32 i32 i32)"],
+  "reopen": [HOST, "[method]context.reopen", "(param i32 i32 i32)"],
   "drop_context": [HOST, "[resource-drop]context", "(param i32)"],
   "new_disk": [`[export]${DEVICE}`, "[resource-new]disk", "(param i32) (result i32)"],
 };
 
 const READ = "(param $self i32) (param $count i64) (param $offset i64)";
+const PLAIN_RANGE = `${READ} (param $request i32) (result i32)`;
+const WRITE =
+  `(param $self i32) (param $data i32) (param $length i32) (param $offset i64) (param $flags i32)
+  (param $request i32) (result i32)`;
 
 /** Exports by short name: name, type, body. The results of most begin at $ok, which is all zero. */
 const EXPORTS: Record<string, [string, string, string]> = {
   implemented: [
     "implemented",
     "(result i32)",
-    `(i32.const ${
-      CALLS.pread | CALLS.pwrite | CALLS.flush | CALLS.zero | CALLS.extents | CALLS.size
-    })`,
+    `(i32.const ${IMPLEMENTED})`,
   ],
   start: ["start", "(param $list i32) (param $length i32) (result i32)", "(global.get $ok)"],
   listExports: ["list-exports", "(result i32)", "(unreachable)"],
@@ -122,7 +149,7 @@ const EXPORTS: Record<string, [string, string, string]> = {
   description: ["[method]disk.description", "(param i32) (result i32)", "(unreachable)"],
   info: [
     "[method]disk.info",
-    `(param i32 i32 i32 i32 ${"i32 ".repeat(10)}) (result i32)`,
+    `(param ${"i32 ".repeat(16)}) (result i32)`,
     "(unreachable)",
   ],
   pread: [
@@ -136,8 +163,7 @@ const EXPORTS: Record<string, [string, string, string]> = {
   ],
   pwrite: [
     "[method]disk.pwrite",
-    `(param $self i32) (param $data i32) (param $length i32) (param $offset i64) (param $flags i32)
-     (param $request i32) (result i32)`,
+    WRITE,
     `(memory.copy (i32.add (global.get $disk) (i32.wrap_i64 (local.get $offset)))
        (local.get $data) (local.get $length))
      (global.set $heap (i32.const 131072))
@@ -162,7 +188,7 @@ const EXPORTS: Record<string, [string, string, string]> = {
      (call $drop (local.get $request))
      (global.get $ok)`,
   ],
-  cache: ["[method]disk.cache", `${READ} (param $request i32) (result i32)`, "(unreachable)"],
+  cache: ["[method]disk.cache", PLAIN_RANGE, "(unreachable)"],
   extents: [
     "[method]disk.extents",
     `${READ} (param $flags i32) (param $request i32) (result i32)`,
@@ -170,6 +196,20 @@ const EXPORTS: Record<string, [string, string, string]> = {
      (call $drop (local.get $request))
      (global.get $ok)`,
   ],
+  secureErase: ["[method]disk.secure-erase", PLAIN_RANGE, "(unreachable)"],
+  ioctl: [
+    "[method]disk.ioctl",
+    `(param $self i32) (param $number i32) (param $argument i32) (param $length i32)
+     (param $request i32) (result i32)`,
+    "(unreachable)",
+  ],
+  zones: ["[method]disk.zones", "(param $self i32) (result i32)", "(unreachable)"],
+  zoneReport: ["[method]disk.zone-report", PLAIN_RANGE, "(unreachable)"],
+  zoneAppend: ["[method]disk.zone-append", WRITE, "(unreachable)"],
+  zoneOpen: ["[method]disk.zone-open", PLAIN_RANGE, "(unreachable)"],
+  zoneClose: ["[method]disk.zone-close", PLAIN_RANGE, "(unreachable)"],
+  zoneFinish: ["[method]disk.zone-finish", PLAIN_RANGE, "(unreachable)"],
+  zoneReset: ["[method]disk.zone-reset", PLAIN_RANGE, "(unreachable)"],
   dtor: ["[dtor]disk", "(param i32)", ""],
 };
 

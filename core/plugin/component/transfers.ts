@@ -62,7 +62,16 @@ export class Transfers {
     return this.#bytes(this.#transfer("data", bytes, token), start, now);
   }
 
-  /** The same for up to `most` bytes, which `start` brings behind how many they may be and are. */
+  /** The same for what `start` makes of `bytes`, in their place. */
+  exchanged(bytes: Uint8Array, token: number, start: Start): Uint8Array | undefined {
+    const transfer = this.#transfer("data", bytes.length, token);
+    return this.#bytes(transfer, (pointer, held) => {
+      this.#services.memory.bytes.set(bytes, pointer);
+      return start(pointer, held);
+    });
+  }
+
+  /** As `data`, for up to `most` bytes, which `start` brings behind how many they may be and are. */
   received(most: number, token: number, start: Start): Uint8Array | undefined {
     const { memory } = this.#services;
     const transfer = this.#transfer("received", RECEIVED_HEAD_BYTES + most, token);

@@ -119,16 +119,20 @@ const SUPPORTED = [
   "extents",
   "multiConn",
 ] as const;
+/** What the record of 3.1 does not have. */
+const SUPPORTED_SINCE_3_2 = ["secureErase", "ioctl"] as const;
 
 /** Record `info`. */
 export type InfoRecord =
   & Record<typeof SUPPORTED[number], typeof SUPPORT[number]>
+  & Partial<Record<typeof SUPPORTED_SINCE_3_2[number], typeof SUPPORT[number]>>
   & { blockMinimum: number; blockPreferred: number; blockMaximum: number; rotational: boolean };
 
 /** The struct of section 8 as a record. */
 export function infoRecord(info: Info): InfoRecord {
   const { blockMinimum, blockPreferred, blockMaximum } = info;
-  const supported = SUPPORTED.map((name) => [name, SUPPORT[info[name]]!]);
+  const names = [...SUPPORTED, ...SUPPORTED_SINCE_3_2];
+  const supported = names.map((name) => [name, SUPPORT[info[name]]!]);
   return {
     ...Object.fromEntries(supported),
     blockMinimum,
@@ -138,10 +142,12 @@ export function infoRecord(info: Info): InfoRecord {
   };
 }
 
-/** The record as the struct, of which the rest is as `assumed`. */
+/** The record as the struct, of which the rest, and what a component for 3.1 does not know, is as `assumed`. */
 export function infoStruct(record: InfoRecord, assumed: Info): Info {
   const { blockMinimum, blockPreferred, blockMaximum } = record;
-  const supported = SUPPORTED.map((name) => [name, SUPPORT.indexOf(record[name])]);
+  const known = SUPPORTED_SINCE_3_2.filter((name) => record[name] !== undefined);
+  const names = [...SUPPORTED, ...known];
+  const supported = names.map((name) => [name, SUPPORT.indexOf(record[name]!)]);
   return {
     ...assumed,
     blockMinimum,

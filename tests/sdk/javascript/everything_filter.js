@@ -66,6 +66,14 @@ class Disk {
     await this.next.cache(offset, length);
   }
 
+  async secureErase(offset, length) {
+    await this.next.secureErase(offset, length);
+  }
+
+  async ioctl(number, argument) {
+    return await this.next.ioctl(number, argument);
+  }
+
   async extents(offset, length, flags) {
     return await this.next.extents(offset, length, flags);
   }

@@ -47,6 +47,12 @@ class Everything:
         await sandblock.sleep(0.000001)
         await self.next.cache(offset, length)
 
+    async def secure_erase(self, offset, length):
+        await self.next.secure_erase(offset, length)
+
+    async def ioctl(self, number, argument):
+        return await self.next.ioctl(number, argument)
+
     async def extents(self, offset, length):
         return await self.next.extents(offset, length)
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Files that the user has granted: the manifest asks for the capability "read" or "write".
 
-import * as files from "sandblock:plugin/files@3.1.0";
+import * as files from "sandblock:plugin/files@3.2.0";
 import { guarded } from "./errors.js";
 import { begin } from "./waiting.js";
 

@@ -2,9 +2,10 @@
 // Makes block devices for sandblock in JavaScript: definePlugin and defineFilter turn classes into
 // what the world `plugin` exports. Offsets and lengths are numbers; beyond 2^53 there is nothing.
 
-import * as host from "sandblock:plugin/host@3.1.0";
+import * as host from "sandblock:plugin/host@3.2.0";
 import { Errno, failing, Failure, failureOf, guarded } from "./errors.js";
 import { begin, ended, onTimer } from "./waiting.js";
+import { reportZones, zonesRecord } from "./zones.js";
 
 export { Errno, Failure };
 export { File, openFile } from "./files.js";
@@ -176,6 +177,17 @@ export class Next {
     );
   }
 
+  secureErase(offset, length) {
+    return begin((token) =>
+      this.#context.secureErase(this.#child, BigInt(length), BigInt(offset), token)
+    );
+  }
+
+  /** Resolves to what the argument, which has as many bytes as `number` says, has become. */
+  ioctl(number, argument = new Uint8Array()) {
+    return begin((token) => this.#context.ioctl(this.#child, number | 0, argument, token));
+  }
+
   async extents(offset, length, flags = {}) {
     const list = await begin((token) =>
       this.#context.extents(this.#child, BigInt(length), BigInt(offset), flags, 1024, token)
@@ -234,21 +246,17 @@ export class Opened {
   }
 }
 
-/** Methods of a disk and what `implemented` calls them. */
-const METHODS = {
-  flush: "flush",
-  trim: "trim",
-  zero: "zero",
-  cache: "cache",
-  extents: "extents",
-  size: "size",
-  description: "description",
-};
+/** Methods of a disk that `implemented` calls what they are called. */
+const METHODS = [
+  ...["flush", "trim", "zero", "cache", "extents", "size", "description"],
+  ...["secureErase", "ioctl"],
+  ...["zones", "zoneReport", "zoneAppend", "zoneOpen", "zoneClose", "zoneFinish", "zoneReset"],
+];
 
 function implementedBy({ Disk, exports, defaultExport, connect, finish }, isFilter) {
   const has = (name) => typeof Disk.prototype[name] === "function";
   const calls = {};
-  for (const [method, call] of Object.entries(METHODS)) calls[call] = has(method);
+  for (const method of METHODS) calls[method] = has(method);
   return {
     ...calls,
     pread: has("read") || has("reply"),
@@ -268,8 +276,23 @@ function answerRead(disk, request, offset, length) {
     if (bytes) request.data(0n, bytes);
     else request.zero(0n, BigInt(length), false);
   };
-  const result = disk.read(offset, length);
-  return result instanceof Promise ? result.then(answer) : answer(result);
+  return whenDone(disk.read(offset, length), answer);
+}
+
+/** Answers an ioctl with what `ioctl` of `disk` says; without an answer the argument stays as it was. */
+function answerIoctl(disk, request, number, argument) {
+  if (argument.length !== Number(request.length())) {
+    const text = 'the manifest of a filter with ioctl says "calls": {"ioctl": "transform"}';
+    throw new Failure(Errno.EINVAL, text);
+  }
+  return whenDone(disk.ioctl(number, argument), (bytes) => {
+    if (bytes) request.data(0n, bytes);
+  });
+}
+
+/** Gives `result`, or what it resolves to, to `use`. */
+function whenDone(result, use) {
+  return result instanceof Promise ? result.then(use) : use(result);
 }
 
 function reportExtents(request, list) {
@@ -313,7 +336,8 @@ export class Parameters {
 
 /**
  * The export `device` of a plugin. `definition` has a class `Disk` whose methods are size, read or
- * reply, write, flush, trim, zero, cache, extents, description, info, close as far as there are such;
+ * reply, write, flush, trim, zero, cache, extents, secureErase, ioctl, description, info, close, and those
+ * about zones, as far as there are such;
  * and functions start(parameters), open(name, readOnly, opened) which gives a Disk, exports, defaultExport,
  * connect and stop, of which `open` is needed. With `concurrent: true` methods for requests may be async.
  */
@@ -389,9 +413,50 @@ function define(definition, isFilter) {
     extents(count, offset, flags, request) {
       serve(request, (to) => {
         const list = this.inner.extents(Number(offset), Number(count), flags);
-        if (list instanceof Promise) return list.then((all) => reportExtents(to, all));
-        reportExtents(to, list);
+        return whenDone(list, (all) => reportExtents(to, all));
       });
+    }
+
+    secureErase(count, offset, request) {
+      serve(request, () => this.inner.secureErase(Number(offset), Number(count)));
+    }
+
+    ioctl(number, argument, request) {
+      serve(request, (to) => answerIoctl(this.inner, to, number >>> 0, argument));
+    }
+
+    zones() {
+      return failing(() => zonesRecord(this.inner.zones()));
+    }
+
+    zoneReport(count, offset, request) {
+      serve(request, (to) => {
+        const list = this.inner.zoneReport(Number(offset), Number(count));
+        return whenDone(list, (all) => reportZones(to, all));
+      });
+    }
+
+    zoneAppend(data, offset, flags, request) {
+      serve(request, (to) => {
+        const place = this.inner.zoneAppend(Number(offset), data, flags);
+        return whenDone(place, (at) => to.zoneAppended(BigInt(at)));
+      });
+    }
+
+    zoneOpen(count, offset, request) {
+      serve(request, () => this.inner.zoneOpen(Number(offset), Number(count)));
+    }
+
+    zoneClose(count, offset, request) {
+      serve(request, () => this.inner.zoneClose(Number(offset), Number(count)));
+    }
+
+    zoneFinish(count, offset, request) {
+      serve(request, () => this.inner.zoneFinish(Number(offset), Number(count)));
+    }
+
+    zoneReset(count, offset, request) {
+      serve(request, () => this.inner.zoneReset(Number(offset), Number(count)));
     }
 
     [Symbol.dispose]() {

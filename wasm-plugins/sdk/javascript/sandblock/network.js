@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Connections by TCP to where the user has granted them: the manifest asks for the capability "net".
 
-import * as network from "sandblock:plugin/network@3.1.0";
+import * as network from "sandblock:plugin/network@3.2.0";
 import { Errno, Failure, guarded } from "./errors.js";
 import { abandon, begin } from "./waiting.js";
 

@@ -12,9 +12,10 @@ from componentize_py_types import Err
 from wit_world.exports import device as _device
 from wit_world.imports import host as _host
 from wit_world.imports.types import CallFlags, ExportEntry, Info, Support
+from wit_world.imports.types import Zone, ZoneCondition, Zones, ZoneType
 
 from .errors import EACCES, EAGAIN, EBUSY, EEXIST, EINVAL, EIO, ENODATA, ENOENT, ENOMEM, ENOSPC
-from .errors import EOPNOTSUPP, EPERM, EROFS, ESHUTDOWN
+from .errors import ENOTTY, EOPNOTSUPP, EPERM, EROFS, ESHUTDOWN
 from .errors import Failure, as_record, calling, failing
 from .files import File, open_file
 from .filters import Next, default_below, exports_below, open_next
@@ -23,10 +24,10 @@ from .tasks import after, begun, sleep, tasks
 
 __all__ = [
     "CallFlags", "Connection", "Failure", "File", "Filter", "Info", "Next", "Opened", "Parameters",
-    "Plugin", "Reply", "Support", "Write", "advise_blocks", "after", "connect", "default_below", "export",
+    "Plugin", "Reply", "Support", "Write", "Zone", "ZoneCondition", "ZoneType", "Zones", "advise_blocks", "after", "connect", "default_below", "export",
     "exports_below", "has_feature", "log", "metric", "open_file", "open_next", "sleep", "EACCES",
     "EAGAIN", "EBUSY", "EEXIST", "EINVAL", "EIO", "ENODATA", "ENOENT", "ENOMEM", "ENOSPC",
-    "EOPNOTSUPP", "EPERM", "EROFS", "ESHUTDOWN",
+    "ENOTTY", "EOPNOTSUPP", "EPERM", "EROFS", "ESHUTDOWN",
 ]
 
 
@@ -195,6 +196,15 @@ _METHODS = {
     "size": _device.Calls.SIZE,
     "description": _device.Calls.DESCRIPTION,
     "info": _device.Calls.INFO,
+    "secure_erase": _device.Calls.SECURE_ERASE,
+    "ioctl": _device.Calls.IOCTL,
+    "zones": _device.Calls.ZONES,
+    "zone_report": _device.Calls.ZONE_REPORT,
+    "zone_append": _device.Calls.ZONE_APPEND,
+    "zone_open": _device.Calls.ZONE_OPEN,
+    "zone_close": _device.Calls.ZONE_CLOSE,
+    "zone_finish": _device.Calls.ZONE_FINISH,
+    "zone_reset": _device.Calls.ZONE_RESET,
 }
 _OF_PLUGINS = {
     "exports": _device.Calls.EXPORTS,
@@ -281,6 +291,36 @@ def export(kind):
         def extents(self, count, offset, flags, request):
             serve(request, lambda to: self.inner.extents(offset, count), _report)
 
+        def secure_erase(self, count, offset, request):
+            serve(request, lambda to: self.inner.secure_erase(offset, count))
+
+        def ioctl(self, number, argument, request):
+            if len(argument) != request.length():
+                raise Err(as_record(Failure(EINVAL, _NO_ARGUMENT)))
+            serve(request, lambda to: self.inner.ioctl(number & 0xFFFFFFFF, argument), _answer_ioctl)
+
+        @failing
+        def zones(self):
+            return self.inner.zones()
+
+        def zone_report(self, count, offset, request):
+            serve(request, lambda to: self.inner.zone_report(offset, count), _report_zones)
+
+        def zone_append(self, data, offset, flags, request):
+            serve(request, lambda to: self.inner.zone_append(offset, data), _appended)
+
+        def zone_open(self, count, offset, request):
+            serve(request, lambda to: self.inner.zone_open(offset, count))
+
+        def zone_close(self, count, offset, request):
+            serve(request, lambda to: self.inner.zone_close(offset, count))
+
+        def zone_finish(self, count, offset, request):
+            serve(request, lambda to: self.inner.zone_finish(offset, count))
+
+        def zone_reset(self, count, offset, request):
+            serve(request, lambda to: self.inner.zone_reset(offset, count))
+
     class Device:
         def implemented(self):
             return _implemented(kind)
@@ -341,6 +381,24 @@ def _answer(count):
             request.data(0, bytes(data))
 
     return give
+
+
+_NO_ARGUMENT = 'the manifest of a filter with ioctl says "calls": {"ioctl": "transform"}'
+
+
+def _answer_ioctl(request, argument):
+    """What the argument of an ioctl becomes; without an answer it stays as it was."""
+    if argument is not None:
+        request.data(0, bytes(argument))
+
+
+def _report_zones(request, zones):
+    for zone in zones:
+        request.zone(zone)
+
+
+def _appended(request, offset):
+    request.zone_appended(offset)
 
 
 def _report(request, extents):

@@ -61,6 +61,16 @@ class Next:
         return await begun(
             lambda token: self._context.cache(self._child, length, offset, token))
 
+    async def secure_erase(self, offset, length):
+        return await begun(
+            lambda token: self._context.secure_erase(self._child, length, offset, token))
+
+    async def ioctl(self, number, argument=b""):
+        """What the argument, which has as many bytes as the number says, has become."""
+        signed = (number & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
+        return await begun(
+            lambda token: self._context.ioctl(self._child, signed, bytes(argument), token))
+
     async def extents(self, offset, length, flags=_NO_FLAGS):
         found = await begun(lambda token: self._context.extents(
             self._child, length, offset, flags, 1024, token))
