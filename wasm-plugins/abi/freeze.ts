@@ -4,14 +4,24 @@
 // there already is never replaced.
 
 import { ABI_MAJOR, ABI_MINOR } from "../../core/plugin/abi.ts";
-import { component, componentWat } from "../../core/plugin/component/test_component.ts";
+import { CALLS, component, componentWat } from "../../core/plugin/component/test_component.ts";
 import { readManifest } from "../../core/plugin/manifest.ts";
 import { compileSubject } from "../../tests/sdk/subject.ts";
 
 const BUILT = new URL("../../dist/plugins/", import.meta.url);
 const FROZEN = new URL(`frozen/${ABI_MAJOR}.${ABI_MINOR}/`, import.meta.url);
 
-/** What comes with sandblock, what the conformance kit is tested with, and a component. */
+/** A filter that forwards reads and tells of its child what that tells: all that goes both ways. */
+const FILTER = {
+  implemented: `(i32.const ${CALLS.pread | CALLS.info})`,
+  info: `(call $child_info (global.get $context) (i32.const 0) (i32.const 1200))
+    (i32.const 1200)`,
+  pread: `(call $forward (local.get $request) (i32.const 0) (i64.const 0) (local.get $count)
+      (local.get $offset) (i32.const 0) (i32.const 0) (i32.const 1300))
+    (call $drop (local.get $request)) (global.get $ok)`,
+};
+
+/** What comes with sandblock, what the conformance kit is tested with, and components. */
 async function modules(): Promise<Uint8Array[]> {
   const bundled = [...Deno.readDirSync(BUILT)].map(({ name }) => name)
     .filter((name) => name.endsWith(".wasm"))
@@ -21,6 +31,7 @@ async function modules(): Promise<Uint8Array[]> {
     await compileSubject("disk"),
     await compileSubject("filter"),
     component(componentWat(), { name: "component" }),
+    component(componentWat(FILTER), { kind: "filter", name: "component-filter" }),
   ];
 }
 
