@@ -4,8 +4,9 @@
  * have mapped, or any memory of the driver.
  */
 #include <linux/blk-mq.h>
+#include <linux/bvec.h>
 #include <linux/highmem.h>
-#include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include "bdus.h"
 
@@ -29,36 +30,65 @@ bool bdus_payload_comes_in(struct request *rq)
 	return req_op(rq) == REQ_OP_READ;
 }
 
-/* The driver's side of a copy: one of the two is set. */
+/* The driver's side of a copy: @user where there is no @buffer. */
 struct bdus_place {
 	void *buffer;
-	void __user *user;
+	struct iov_iter user;
 };
 
-static int bdus_copy(struct bdus_place *place, void *data, size_t bytes, bool out)
+static void bdus_set_user(struct bdus_place *place, u64 address, size_t bytes, bool out)
 {
+	iov_iter_ubuf(&place->user, out ? ITER_DEST : ITER_SOURCE, u64_to_user_ptr(address), bytes);
+}
+
+static int bdus_copy_argument(struct bdus_place *place, void *argument, size_t bytes, bool out)
+{
+	size_t copied = bytes;
+
+	if (!place->buffer)
+		copied = out ? copy_to_iter(argument, bytes, &place->user) :
+			       copy_from_iter(argument, bytes, &place->user);
+	else if (out)
+		memcpy(place->buffer, argument, bytes);
+	else
+		memcpy(argument, place->buffer, bytes);
+	return copied == bytes ? 0 : -EFAULT;
+}
+
+/*
+ * File systems may have data in objects of the slab allocator, jbd2 has. Copied by its address, such an
+ * object is taken for something that leaks; copied by its page, it is not.
+ */
+static int bdus_copy_segment(struct bdus_place *place, struct bio_vec *segment, bool out)
+{
+	size_t bytes = segment->bv_len;
+	size_t copied = bytes;
+
 	if (place->buffer) {
 		if (out)
-			memcpy(place->buffer, data, bytes);
+			memcpy_from_bvec(place->buffer, segment);
 		else
-			memcpy(data, place->buffer, bytes);
+			memcpy_to_bvec(segment, place->buffer);
 		place->buffer += bytes;
-		return 0;
+	} else if (out) {
+		copied = copy_page_to_iter(segment->bv_page, segment->bv_offset, bytes,
+					   &place->user);
+	} else {
+		copied = copy_page_from_iter(segment->bv_page, segment->bv_offset, bytes,
+					     &place->user);
+		flush_dcache_page(segment->bv_page);
 	}
-	if (out ? copy_to_user(place->user, data, bytes) : copy_from_user(data, place->user, bytes))
-		return -EFAULT;
-	place->user += bytes;
-	return 0;
+	return copied == bytes ? 0 : -EFAULT;
 }
 
 /* What @slot says, which the driver may write to all the while: each field is read once. */
 static int bdus_find_place(struct bdus_session *session, const struct bdus_slot *slot,
-			   size_t bytes, struct bdus_place *place)
+			   size_t bytes, bool out, struct bdus_place *place)
 {
 	u64 payload = READ_ONCE(slot->payload);
 
 	if (!READ_ONCE(slot->use_preallocated_buffer)) {
-		place->user = u64_to_user_ptr(payload);
+		bdus_set_user(place, payload, bytes, out);
 		return 0;
 	}
 	if (payload >= session->buffer_count || bytes > session->buffer_bytes)
@@ -82,14 +112,10 @@ static int bdus_copy_request(struct bdus_place *place, struct request *rq, bool 
 	int ret = 0;
 
 	if (request->ioctl)
-		return bdus_copy(place, request->ioctl->argument, bdus_payload_bytes(rq), out);
+		return bdus_copy_argument(place, request->ioctl->argument, bdus_payload_bytes(rq),
+					  out);
 	rq_for_each_segment(segment, rq, iter) {
-		void *data = bvec_kmap_local(&segment);
-
-		ret = bdus_copy(place, data, segment.bv_len, out);
-		if (!out)
-			flush_dcache_page(segment.bv_page);
-		kunmap_local(data);
+		ret = bdus_copy_segment(place, &segment, out);
 		if (ret)
 			break;
 	}
@@ -111,14 +137,15 @@ int bdus_payload_copy(struct bdus_session *session, const struct bdus_slot *slot
 	struct bdus_place place = {};
 	int ret;
 
-	ret = bdus_find_place(session, slot, bdus_payload_bytes(rq), &place);
+	ret = bdus_find_place(session, slot, bdus_payload_bytes(rq), out, &place);
 	return ret ?: bdus_copy_request(&place, rq, out);
 }
 
 /* The same for memory at an @address of the driver. */
 int bdus_payload_copy_user(u64 address, struct request *rq, bool out)
 {
-	struct bdus_place place = { .user = u64_to_user_ptr(address) };
+	struct bdus_place place = {};
 
+	bdus_set_user(&place, address, bdus_payload_bytes(rq), out);
 	return bdus_copy_request(&place, rq, out);
 }

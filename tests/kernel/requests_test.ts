@@ -71,3 +71,24 @@ assert 0 < mean < clat"
 sandblock detach $dev`,
   { thorough: true },
 );
+
+// Of what looks like a block of a journal, jbd2 writes a copy, which for small blocks is an object of the slab
+// allocator: a kernel that checks what is copied to programs (HARDENED_USERCOPY) does not let one take that.
+wayTest(
+  "data that a file system keeps in objects of the kernel arrives",
+  () => `
+truncate -s 32M disk.img
+dev=$(sandblock attach $via file disk.img)
+mkfs.ext4 -q -b 1024 $dev
+mkdir m
+mount -o data=journal $dev m
+python3 -c 'open("m/magic", "wb").write((bytes.fromhex("c03b3998") + b"x" * 1020) * 2000)'
+sync
+umount m
+fsck.ext4 -fn $dev
+mount $dev m
+python3 -c 'assert open("m/magic", "rb").read() == (bytes.fromhex("c03b3998") + b"x" * 1020) * 2000'
+umount m
+sandblock detach $dev`,
+  { thorough: ({ via }) => via !== "bdus" },
+);
