@@ -56,8 +56,8 @@ static int bdus_copy_argument(struct bdus_place *place, void *argument, size_t b
 }
 
 /*
- * File systems may have data in objects of the slab allocator, jbd2 has. Copied by its address, such an
- * object is taken for something that leaks; copied by its page, it is not.
+ * File systems may have data in objects of the slab allocator; jbd2 has. Copied by its address,
+ * such an object is taken for something that leaks; copied by its page, it is not.
  */
 static int bdus_copy_segment(struct bdus_place *place, struct bio_vec *segment, bool out)
 {
