@@ -110,6 +110,33 @@ Deno.test("an answer to an ioctl is not larger than its argument", () => {
   assert.throws(() => clientOf(zeroes).ioctl(NEXT, new Uint8Array(4)), { errno: Errno.EIO });
 });
 
+Deno.test("an answer to an ioctl does not begin before its argument, whatever type a component has for that", () => {
+  const wat = componentWat({
+    ...BOTH,
+    ioctl: `(call $data (local.get $request) (i64.const -8) (i32.const 600) (i32.const 1)) ${DONE}`,
+  });
+  const plugin = new TestPlugin(component(wat, {}, (wit) => {
+    return wit.replace("data: func(at: u64, bytes", "data: func(at: s64, bytes");
+  }));
+  const disk = clientOf(plugin);
+  assert.throws(() => disk.ioctl(NEXT, Uint8Array.from(U32)), { errno: Errno.EIO });
+  assert.match(plugin.lines.join(), /data: 1 bytes at 18446744073709551608 reach beyond/);
+});
+
+Deno.test("a component cannot take the end of a timer for that of a request below", () => {
+  const wat = componentWat({
+    flush: `(call $timer (i64.const 0) (i32.const -2) (i32.const 2048)) ${DONE}`,
+  });
+  const plugin = new TestPlugin(component(wat, {}, (wit) => {
+    return wit.replace(
+      "timer: func(nanoseconds: u64, token: u32)",
+      "timer: func(nanoseconds: u64, token: s32)",
+    );
+  }));
+  assert.throws(() => clientOf(plugin).flush(), { errno: Errno.EIO });
+  assert.match(plugin.lines.join(), /it used the token -2; tokens have 31 bits/);
+});
+
 const LATER = `(global.set $kept (call $later (local.get $request))) ${DROP}
   (call $timer (i64.const 0) (i32.const 5) (i32.const 2048)) (global.get $ok)`;
 const FINISH = `(call $finish (global.get $kept) ${"(i32.const 0) ".repeat(4)})`;

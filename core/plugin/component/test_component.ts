@@ -25,10 +25,13 @@ function wasmTools(): Tools {
   return program.tools;
 }
 
+/** Makes another package of the one in wasm-plugins/abi/wit, for components that do not keep to it. */
+export type ChangeWit = (source: string) => string;
+
 /** The component that the module `wat` is for the world `plugin`, without a manifest. */
-export function componentOf(wat: string): Uint8Array {
+export function componentOf(wat: string, change: ChangeWit = (source) => source): Uint8Array {
   tools ??= wasmTools();
-  const witSource = Deno.readTextFileSync(`${ROOT}/wasm-plugins/abi/wit/sandblock.wit`);
+  const witSource = change(Deno.readTextFileSync(`${ROOT}/wasm-plugins/abi/wit/sandblock.wit`));
   const binary = tools.componentEmbed({ binary: assemble(wat), witSource, world: "plugin" });
   return tools.componentNew(binary, []);
 }
@@ -37,8 +40,9 @@ export function componentOf(wat: string): Uint8Array {
 export function component(
   wat: string,
   manifest: Record<string, unknown> = {},
+  change?: ChangeWit,
 ): Uint8Array<ArrayBuffer> {
-  return writeManifest(componentOf(wat), manifestJson({ abi: "3.2", ...manifest }));
+  return writeManifest(componentOf(wat, change), manifestJson({ abi: "3.2", ...manifest }));
 }
 
 /** Bytes of the disk. */

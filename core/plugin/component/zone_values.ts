@@ -13,22 +13,22 @@ export interface ZonesRecord {
   zoneCapacity: bigint;
 }
 
-const TYPES = {
-  "conventional": ZoneType.Conventional,
-  "sequential": ZoneType.Sequential,
-  "sequential-preferred": ZoneType.SequentialPreferred,
-} as const;
+const TYPES: ReadonlyMap<string, number> = new Map([
+  ["conventional", ZoneType.Conventional],
+  ["sequential", ZoneType.Sequential],
+  ["sequential-preferred", ZoneType.SequentialPreferred],
+]);
 
-const CONDITIONS = {
-  "not-write-pointer": ZoneCondition.NotWritePointer,
-  "empty": ZoneCondition.Empty,
-  "implicitly-open": ZoneCondition.ImplicitlyOpen,
-  "explicitly-open": ZoneCondition.ExplicitlyOpen,
-  "closed": ZoneCondition.Closed,
-  "read-only": ZoneCondition.ReadOnly,
-  "full": ZoneCondition.Full,
-  "offline": ZoneCondition.Offline,
-} as const;
+const CONDITIONS: ReadonlyMap<string, number> = new Map([
+  ["not-write-pointer", ZoneCondition.NotWritePointer],
+  ["empty", ZoneCondition.Empty],
+  ["implicitly-open", ZoneCondition.ImplicitlyOpen],
+  ["explicitly-open", ZoneCondition.ExplicitlyOpen],
+  ["closed", ZoneCondition.Closed],
+  ["read-only", ZoneCondition.ReadOnly],
+  ["full", ZoneCondition.Full],
+  ["offline", ZoneCondition.Offline],
+]);
 
 /** Record `zone`. */
 export interface ZoneRecord {
@@ -36,16 +36,16 @@ export interface ZoneRecord {
   length: bigint;
   capacity: bigint;
   pointer: bigint;
-  type: keyof typeof TYPES;
-  condition: keyof typeof CONDITIONS;
+  type: string;
+  condition: string;
 }
 
-/** The number of an enum `zone-type`. */
-export function zoneTypeNumber(type: ZoneRecord["type"]): number {
-  return TYPES[type];
+/** The number of an enum `zone-type`; 0, which is none, for a word that only the component has. */
+export function zoneTypeNumber(type: string): number {
+  return TYPES.get(type) ?? 0;
 }
 
-/** The number of an enum `zone-condition`. */
-export function zoneConditionNumber(condition: ZoneRecord["condition"]): number {
-  return CONDITIONS[condition];
+/** The number of an enum `zone-condition`; -1, which is none, for a word that only the component has. */
+export function zoneConditionNumber(condition: string): number {
+  return CONDITIONS.get(condition) ?? -1;
 }

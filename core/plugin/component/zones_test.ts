@@ -6,7 +6,14 @@ import { Errno } from "../../block/errno.ts";
 import { Piece } from "../../block/request.ts";
 import { conditionOfZone, typeOfZone, ZoneCommand } from "../../block/zones.ts";
 import { fails, TestPlugin } from "../test_device.ts";
-import { CALLS, component, componentWat, failureWat, IMPLEMENTED } from "./test_component.ts";
+import {
+  CALLS,
+  type ChangeWit,
+  component,
+  componentWat,
+  failureWat,
+  IMPLEMENTED,
+} from "./test_component.ts";
 
 const ZONE = 16384;
 const DROP = "(call $drop (local.get $request))";
@@ -36,7 +43,7 @@ function toldWat(type: number, condition: number): string {
     ${AT_512} (i32.const ${type}) (i32.const ${condition}))`;
 }
 
-function zoned(replaced: Record<string, string> = {}): TestPlugin {
+function zoned(replaced: Record<string, string> = {}, change?: ChangeWit): TestPlugin {
   const calls = CALLS.zones | CALLS.zoneReport | CALLS.zoneAppend | CALLS.zoneOpen |
     CALLS.zoneReset;
   const wat = componentWat({
@@ -52,7 +59,7 @@ function zoned(replaced: Record<string, string> = {}): TestPlugin {
       (i32.const 0) (i32.wrap_i64 (local.get $count))) ${DONE}`,
     ...replaced,
   });
-  return new TestPlugin(component(wat));
+  return new TestPlugin(component(wat, {}, change));
 }
 
 function ask(disk: TestPlugin, command: number, offset: number, length: number): number {
@@ -109,4 +116,14 @@ Deno.test("a lie of a component about zones is found out", () => {
   const disk = zoned({ zoneReport: `${toldWat(1, 1)} ${DONE}` });
   assert.equal(ask(disk, ZoneCommand.Report, 0, ZONE), Errno.EIO);
   assert.match(disk.request.errorText, /an empty zone has its write pointer at 512/);
+});
+
+Deno.test("a zone is of no type that only the component knows", () => {
+  for (const word of ["other", "constructor"]) {
+    const disk = zoned({ zoneReport: `${toldWat(3, 2)} ${DONE}` }, (wit) => {
+      return wit.replace("    sequential-preferred,\n", `$&    %${word},\n`);
+    });
+    assert.equal(ask(disk, ZoneCommand.Report, 0, ZONE), Errno.EIO);
+    assert.match(disk.request.errorText, /0 is no type of a zone/);
+  }
 });
