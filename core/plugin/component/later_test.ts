@@ -193,6 +193,25 @@ Deno.test("a filter asks what is below it for a secure erase and for ioctls", ()
   assert.deepEqual([...plain.read(1024, 3)], [1, 0, 3]);
 });
 
+Deno.test("the argument of an ioctl is bytes, not something that only has a length", () => {
+  const given = componentWat({
+    implemented: `(i32.const ${CALLS.ioctl})`,
+    ioctl: `(call $child_ioctl (global.get $context) (i32.const 0) (local.get $number)
+      (f64.const ${4 - 2 ** 32}) (i32.const 9) (i32.const 1200)) ${DONE}`,
+  });
+  const wat = given.replace(
+    `(func $child_ioctl (param i32 i32 i32 i32 i32 i32 i32))`,
+    `(func $child_ioctl (param i32 i32 i32 f64 i32 i32))`,
+  );
+  const bytes = component(wat, { kind: "filter", calls: { ioctl: "transform" } }, (wit) => {
+    return wit.replace("  resource context {", "  record long { length: f64 }\n$&")
+      .replace("number: s32, argument: list<u8>, token", "number: s32, argument: long, token");
+  });
+  const filter = new TestPlugin(bytes, { children: [run({}).device] });
+  assert.throws(() => clientOf(filter).ioctl(NEXT, Uint8Array.from(U32)), { errno: Errno.EIO });
+  assert.match(filter.lines.join(), /there is no memory of -4294967292 bytes/);
+});
+
 const PASS_ON = `(call $forward (local.get $request) (i32.const 0) (i64.const 0) (i64.const 0)
   (i64.const 0) (i32.const 0) (i32.const 0) (i32.const 1300))`;
 

@@ -154,6 +154,10 @@ export class Transfers {
 
   #transfer(kind: Kind, bytes: number, token: number): Transfer {
     plainToken(token);
+    // What a component gives as bytes may have any length if it does not keep to the package.
+    if (!Number.isInteger(bytes) || bytes < 0) {
+      throw new WebAssembly.RuntimeError(`there is no memory of ${bytes} bytes`);
+    }
     return { kind, pointer: this.#services.allocate(bytes), bytes, token };
   }
 
