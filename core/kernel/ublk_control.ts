@@ -2,6 +2,7 @@
 // /dev/ublk-control: devices are made, started and ended by commands on an io_uring. Some of them take
 // as long as a request to the device, so none is waited for in the kernel.
 
+import { Errno } from "../block/errno.ts";
 import { closeDescriptor } from "../../native/descriptor.ts";
 import { SystemError } from "../../native/errno.ts";
 import { Open, openFile } from "../../native/file.ts";
@@ -112,10 +113,16 @@ export class UblkControlDevice implements Disposable {
     await this.#command(`remove /dev/ublkb${device}`, UblkControl.DelDevAsync, device, null);
   }
 
-  /** Begins to take over a device whose process has died. */
-  async startRecovery(device: number): Promise<void> {
+  /** Begins to take over a device whose process has died. False: the driver has not let go of that yet. */
+  async startRecovery(device: number): Promise<boolean> {
     const action = `recover /dev/ublkb${device}`;
-    await this.#command(action, UblkControl.StartUserRecovery, device, null);
+    try {
+      await this.#command(action, UblkControl.StartUserRecovery, device, null);
+      return true;
+    } catch (error) {
+      if (error instanceof SystemError && error.errno === Errno.EBUSY) return false;
+      throw error;
+    }
   }
 
   /** Ends taking it over: its queues are served again. */

@@ -179,10 +179,9 @@ async function recover(
   const device = index!;
   checkSameZones(device, info);
   await beforeTakeOver();
-  const made = await quiesced(control, device);
+  const made = await startRecovery(control, device);
   facts.depth = made.depth;
   facts.queues = made.queues;
-  await control.startRecovery(device);
   await serveQueues(server, made, exportName);
   await control.endRecovery(device);
   return frontOf(control, device, facts, made.flags);
@@ -270,11 +269,14 @@ async function untilGiven(device: number): Promise<void> {
   }
 }
 
-/** Waits until the driver has noticed that the process of a device is gone. */
-async function quiesced(control: UblkControlDevice, device: number) {
+/**
+ * Begins to take a device over, as soon as the driver has noticed that its process is gone, and has closed what
+ * that had open, which can be later.
+ */
+async function startRecovery(control: UblkControlDevice, device: number) {
   for (let waitedMs = 0;; waitedMs += QUIESCE_POLL_MS) {
     const info = await control.info(device);
-    if (info.state === UblkState.Quiesced) return info;
+    if (info.state === UblkState.Quiesced && await control.startRecovery(device)) return info;
     if (waitedMs >= QUIESCE_MS_MAX) {
       throw new Error(`cannot recover /dev/ublkb${device}: process ${info.pid} serves it`);
     }
