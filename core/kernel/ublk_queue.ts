@@ -97,10 +97,16 @@ export class UblkQueue extends KernelQueue {
     if (this.#ring.ready) signalEvent(this.eventFd);
   }
 
+  /**
+   * Commands that the kernel still has end with the thread, and so does what they came through: Linux 6.12 may
+   * end them twice when their ring is closed by a thread that goes on, and crash.
+   */
   close(): void {
-    this.#ring.close();
+    if (this.#ended === this.#requests.length) {
+      this.#ring.close();
+      closeDescriptor(this.fd);
+    }
     unmap(this.#mapping);
-    closeDescriptor(this.fd);
     this.#giveBlocks();
     this.opened.close();
   }
