@@ -3,6 +3,7 @@
 // in by the protocol, checked once, submitted to an export, and answered by it in pieces.
 
 import type { PayloadMemory } from "./memory.ts";
+import { ZoneCommand } from "./zones.ts";
 
 /**
  * What a request asks for. The numbers up to 7 are NBD's (proto.md, "Request types"); those from 24 on are
@@ -29,7 +30,10 @@ export const COMMANDS_END = 26;
 /** Whether a command may have a device make something else of memory that answers lie in. */
 export function clears(command: number): boolean {
   // Reads, writes and flushes are known by one comparison.
-  return command >= Command.Trim && command !== Command.Cache && command !== Command.BlockStatus;
+  if (command < Command.Trim) return false;
+  // Of what is about zones, only a reset does.
+  if (command >= ZoneCommand.Report && command < ZoneCommand.Reset) return false;
+  return command !== Command.Cache && command !== Command.BlockStatus;
 }
 
 /** Flags of a request, as the device sees them. The numbers are NBD's command flags. */
