@@ -32,17 +32,17 @@ export function emptyZones(): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** Fields of the struct, in the units that it has. */
+export interface ZonesStruct {
+  maxOpen: number;
+  maxActive: number;
+  maxAppend: number;
+  zoneSize: bigint;
+  zoneCapacity: bigint;
+}
+
 /** Writes what zones an export has into the struct at `pointer`. */
-export function writeZones(
-  view: DataView,
-  pointer: number,
-  zones:
-    & { maxOpen: number; maxActive: number; maxAppend: number }
-    & Record<
-      "zoneSize" | "zoneCapacity",
-      bigint
-    >,
-): void {
+export function writeZones(view: DataView, pointer: number, zones: ZonesStruct): void {
   view.setUint32(pointer + MAX_OPEN, zones.maxOpen, true);
   view.setUint32(pointer + MAX_ACTIVE, zones.maxActive, true);
   view.setUint32(pointer + MAX_APPEND, zones.maxAppend, true);

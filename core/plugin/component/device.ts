@@ -5,7 +5,7 @@
 import { BlockError, Errno } from "../../block/errno.ts";
 import type { Context, Request } from "./resources.ts";
 import type { CallFlags, InfoRecord, Outcome, Parameter } from "./values.ts";
-import type { ZonesRecord } from "./zone_values.ts";
+import type { ZonesStruct } from "../zones.ts";
 
 /** Resource `disk`. What came with 3.2 is not there in one for 3.1, which does not say that it implements it. */
 export interface Disk {
@@ -21,7 +21,8 @@ export interface Disk {
   extents(count: bigint, offset: bigint, flags: CallFlags, request: Request): void;
   secureErase(count: bigint, offset: bigint, request: Request): void;
   ioctl(number: number, argument: Uint8Array, request: Request): void;
-  zones(): ZonesRecord | undefined;
+  /** Record `zones`. */
+  zones(): ZonesStruct | undefined;
   zoneReport(count: bigint, offset: bigint, request: Request): void;
   zoneAppend(data: Uint8Array, offset: bigint, flags: CallFlags, request: Request): void;
   zoneOpen(count: bigint, offset: bigint, request: Request): void;

@@ -4,15 +4,6 @@
 
 import { ZoneCondition, ZoneType } from "../../block/zones.ts";
 
-/** Record `zones`. */
-export interface ZonesRecord {
-  maxOpen: number;
-  maxActive: number;
-  maxAppend: number;
-  zoneSize: bigint;
-  zoneCapacity: bigint;
-}
-
 const TYPES: ReadonlyMap<string, number> = new Map([
   ["conventional", ZoneType.Conventional],
   ["sequential", ZoneType.Sequential],
