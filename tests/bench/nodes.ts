@@ -10,12 +10,17 @@ import { type Bench, estimateSeconds, runRows } from "./run_rows.ts";
 import { type Place, sandblock, type Server } from "./servers.ts";
 import { median } from "./statistics.ts";
 
-/** What all nodes are compared with. */
+/** What all nodes of files as they are are compared with. */
 const BASE = "file";
+/** What nodes of files that are the limit are compared with. */
+const LIMITED = "limited-file";
+/** Far less than a server reaches with two of them. */
+const LIMIT = ["rate", "rate=800M", "burstiness=100ms"];
 
 /** A graph of files, and what part of one file's rate it has promised to reach. */
 interface Graph {
   id: string;
+  base: typeof BASE | typeof LIMITED;
   /** Files besides the one of the row. */
   more: number;
   words(files: string[]): string[];
@@ -24,19 +29,35 @@ interface Graph {
 }
 
 const children = (files: string[]) => files.flatMap((file) => ["[", "file", file, "]"]);
+const limited = (file: string) => [...LIMIT, "[", "file", file, "]"];
+const limitedChildren = (files: string[]) => files.flatMap((file) => ["[", ...limited(file), "]"]);
+const MIRROR = { more: 1, reads: 1, writes: 0.45 };
+const STRIPE = { more: 1, reads: 1, writes: 1 };
 
 export const GRAPHS: readonly Graph[] = [
-  { id: BASE, more: 0, words: ([file]) => ["file", file!] },
+  { id: BASE, base: BASE, more: 0, words: ([file]) => ["file", file!] },
+  { id: "mirror", base: BASE, ...MIRROR, words: (files) => ["mirror", ...children(files)] },
+  { id: "stripe", base: BASE, ...STRIPE, words: (files) => ["stripe", ...children(files)] },
+  { id: "concat", base: BASE, more: 1, words: (files) => ["concat", ...children(files)] },
   {
-    id: "mirror",
-    more: 1,
-    words: (files) => ["mirror", ...children(files)],
-    reads: 1,
-    writes: 0.45,
+    id: "parity",
+    base: BASE,
+    more: 2,
+    words: (files) => ["parity", "create=true", ...children(files)],
   },
-  { id: "stripe", more: 1, words: (files) => ["stripe", ...children(files)], reads: 1, writes: 1 },
-  { id: "concat", more: 1, words: (files) => ["concat", ...children(files)] },
-  { id: "parity", more: 2, words: (files) => ["parity", "create=true", ...children(files)] },
+  { id: LIMITED, base: LIMITED, more: 0, words: ([file]) => limited(file!) },
+  {
+    id: "limited-mirror",
+    base: LIMITED,
+    ...MIRROR,
+    words: (files) => ["mirror", ...limitedChildren(files)],
+  },
+  {
+    id: "limited-stripe",
+    base: LIMITED,
+    ...STRIPE,
+    words: (files) => ["stripe", ...limitedChildren(files)],
+  },
 ];
 
 /** The files of a graph; all but the first are made when the server is started. */
@@ -87,7 +108,7 @@ function promiseOf(graph: Graph, row: Row): number {
 /** One line for each node: its rate, the ratio to one file, CPU per request, and whether it keeps its promise. */
 export function lines(result: RowResult): { text: string; kept: boolean }[] {
   return GRAPHS.map((graph) => {
-    const ratio = graph.id === BASE ? 1 : ratioOf(result, graph.id, BASE);
+    const ratio = graph.id === graph.base ? 1 : ratioOf(result, graph.id, graph.base);
     const promise = promiseOf(graph, result.row);
     const rate = median(valuesOf(result, graph.id, (run) => run.iops));
     const micros = median(valuesOf(result, graph.id, (run) => {
@@ -95,7 +116,7 @@ export function lines(result: RowResult): { text: string; kept: boolean }[] {
     }));
     const kept = promise === 0 || ratio >= promise;
     const words = promise === 0 ? "" : kept ? `>= ${promise}` : `FAIL: not ${promise}`;
-    const text = `${result.row.name.padEnd(20)} ${graph.id.padEnd(8)} ` +
+    const text = `${result.row.name.padEnd(20)} ${graph.id.padEnd(14)} ` +
       `${rate.toFixed(0).padStart(8)}/s ${ratio.toFixed(2).padStart(6)} x ` +
       `${micros.toFixed(1).padStart(7)} us CPU  ${words}`;
     return { text: text.trimEnd(), kept };
