@@ -119,6 +119,26 @@ struct bdus_tag {
 };
 
 /**
+ * struct bdus_spin - whether requests of a hwq are waited for where they are queued
+ * @alone: requests in a row that found the driver without any, and for which their task had slept
+ * @is_begun: the last one was waited for here
+ * @switches: of the task of the last one, by its own will
+ * @needed: how many of these there have to be before one is waited for
+ * @credit: how often waiting may be in vain before it ends for a while
+ * @answers: times that answers were passed on; it may miss some
+ * @cpu: where that was last
+ */
+struct bdus_spin {
+	u32 alone;
+	bool is_begun;
+	unsigned long switches;
+	u32 needed;
+	u32 credit;
+	u32 answers;
+	int cpu;
+};
+
+/**
  * struct bdus_hwq - a hardware queue of a device with rings
  * @device: the device
  * @waiters: drivers wait here for something to do
@@ -130,6 +150,8 @@ struct bdus_tag {
  * @pending: requests that no driver has
  * @pending_count: how many these are
  * @tags: by number
+ * @busy_count: how many of them are busy
+ * @spin: see there
  */
 struct bdus_hwq {
 	struct bdus_device *device;
@@ -143,6 +165,8 @@ struct bdus_hwq {
 	struct list_head pending;
 	u32 pending_count;
 	struct bdus_tag *tags;
+	u32 busy_count;
+	struct bdus_spin spin;
 };
 
 /**
@@ -354,6 +378,12 @@ void bdus_hwqs_fail_all(struct bdus_device *device, struct list_head *failed);
 void bdus_hwqs_notify(struct bdus_device *device);
 bool bdus_hwq_is_ready(struct bdus_hwq *hwq);
 void bdus_hwq_submit(struct bdus_hwq *hwq, struct request *rq);
+
+/* spin.c */
+extern unsigned int bdus_spin_us;
+bool bdus_spin_begins(struct bdus_hwq *hwq, bool is_alone, bool is_awake);
+void bdus_spin_wait(struct bdus_hwq *hwq, u32 answers);
+void bdus_spin_answered(struct bdus_hwq *hwq);
 
 /* ring.c */
 int bdus_rings_alloc(struct bdus_session *session, const struct bdus_device *device);

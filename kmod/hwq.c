@@ -70,6 +70,7 @@ void bdus_hwq_submit(struct bdus_hwq *hwq, struct request *rq)
 	request->stage = BDUS_HANDED;
 	hwq->tags[rq->tag].rq = rq;
 	hwq->tags[rq->tag].is_busy = true;
+	hwq->busy_count++;
 	WRITE_ONCE(item->type, request->type);
 	WRITE_ONCE(item->argument, request->ioctl ? request->ioctl->command : blk_rq_bytes(rq));
 	WRITE_ONCE(item->offset, request->ioctl ? 0 : (u64)blk_rq_pos(rq) << SECTOR_SHIFT);
@@ -133,7 +134,8 @@ static blk_status_t bdus_hwq_queue_rq(struct blk_mq_hw_ctx *hctx,
 	struct request *rq = data->rq;
 	struct bdus_request *request = blk_mq_rq_to_pdu(rq);
 	int type = bdus_request_type(&hwq->device->config, rq);
-	bool wakes;
+	bool wakes, spins, is_alone;
+	u32 answers;
 
 	if (type < 0)
 		return BLK_STS_NOTSUPP;
@@ -146,11 +148,17 @@ static blk_status_t bdus_hwq_queue_rq(struct blk_mq_hw_ctx *hctx,
 		spin_unlock(&hwq->lock);
 		return BLK_STS_IOERR;
 	}
+	is_alone = !hwq->busy_count && !hwq->pending_count;
 	bdus_hwq_accept(hwq, rq);
 	wakes = data->last && bdus_hwq_wakes(hwq);
+	spins = bdus_spin_begins(hwq, is_alone && data->last, !wakes);
+	answers = hwq->spin.answers;
 	spin_unlock(&hwq->lock);
+	/* From here on the request may be another one. */
 	if (wakes)
 		wake_up(&hwq->waiters);
+	else if (spins)
+		bdus_spin_wait(hwq, answers);
 	return BLK_STS_OK;
 }
 
@@ -260,6 +268,7 @@ static void bdus_hwq_take_back(struct bdus_hwq *hwq)
 			count++;
 		}
 	}
+	hwq->busy_count = 0;
 	list_splice(&unanswered, &hwq->pending);
 	bdus_hwq_count(hwq, count);
 }

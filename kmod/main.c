@@ -17,6 +17,9 @@ bool bdus_offers_rings = true;
 module_param_named(rings, bdus_offers_rings, bool, 0644);
 MODULE_PARM_DESC(rings, "Whether new devices may have rings (default Y)");
 
+module_param_named(spin_us, bdus_spin_us, uint, 0644);
+MODULE_PARM_DESC(spin_us, "With rings: how long a request is waited for where it is queued (default 50, 0: never)");
+
 static int __init bdus_init(void)
 {
 	int ret;

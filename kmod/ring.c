@@ -77,6 +77,7 @@ static void bdus_ring_claim(struct bdus_hwq *hwq, struct bdus_ring_completion *e
 	if (!tag->is_busy)
 		return;
 	tag->is_busy = false;
+	hwq->busy_count--;
 	if (!tag->rq)
 		return;
 	request = blk_mq_rq_to_pdu(tag->rq);
@@ -146,6 +147,7 @@ static int bdus_ring_reap(struct bdus_hwq *hwq, struct bdus_ring *ring)
 	}
 	spin_unlock(&hwq->lock);
 	bdus_ring_end(&claimed);
+	bdus_spin_answered(hwq);
 	return 0;
 }
 

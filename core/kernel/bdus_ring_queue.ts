@@ -19,6 +19,8 @@ import { reserveTags, type TagRequest } from "./tag_request.ts";
 export class BdusRingQueue extends KernelQueue {
   /** The file of the queue is readable when there is something to do. */
   readonly eventFd: number;
+  /** The kernel wakes this thread up only if it has asked whether there is anything, and there was not. */
+  override readonly watchedOnlyAsleep = true;
   readonly #ring: BdusRing;
   readonly #ioctlGives: number;
   #requests: TagRequest[] = [];

@@ -19,6 +19,7 @@ export abstract class KernelQueue implements SourcePhase, RequestSink {
   readonly wantsInput = true;
   readonly wantsOutput = false;
   readonly holdsMemory = false;
+  readonly watchedOnlyAsleep: boolean = false;
   guard: Guard | null = null;
 
   protected readonly context: DeviceContext;

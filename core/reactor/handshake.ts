@@ -34,6 +34,7 @@ function iovecOf(
 /** See the top of this file. */
 export class Handshake implements Phase {
   readonly holdsMemory = false;
+  readonly watchedOnlyAsleep = false;
   /** Bytes that were received behind the end of the handshake. */
   leftover: Uint8Array = new Uint8Array(0);
 

@@ -31,6 +31,8 @@ export interface Phase {
   readonly wantsOutput: boolean;
   /** Whether it keeps memory of the device while it waits for its client. */
   readonly holdsMemory: boolean;
+  /** Whether turns see all that there is, and whoever brings it does more for one that is watched. */
+  readonly watchedOnlyAsleep: boolean;
   /** Does what can be done without waiting. Returns one of Turn. */
   turn(): number;
   /** The client pauses: keep as little memory as possible. */

@@ -451,6 +451,7 @@ export class Reactor implements PhaseHost {
     if (connection.hot) return;
     connection.hot = true;
     this.#hot.push(connection);
+    if (connection.phase.watchedOnlyAsleep) this.#unwatch(connection);
   }
 
   /** Leaves the connection to epoll. */

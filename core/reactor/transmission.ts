@@ -36,6 +36,7 @@ const DRAIN_RECEIVES_MAX = 16;
 
 /** See the top of this file. */
 export class Transmission implements ServingPhase, RequestSink {
+  readonly watchedOnlyAsleep = false;
   /** Requests that the device has not finished. */
   inflight = 0;
   /** Decides which valid requests are carried out; null: all. */

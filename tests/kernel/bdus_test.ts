@@ -53,6 +53,31 @@ all_gone`,
   }, { thorough: true });
 }
 
+bdusTest("whoever asks for one thing at a time need not sleep until the answer is there", () => `
+dev=$(sandblock attach --via bdus memory 64M)
+parameter=/sys/module/bdus/parameters/spin_us
+[ "$(cat $parameter)" = 50 ]
+# How often fio gave its processor away, for 100 reads.
+switches() {
+  fio --name=s --filename=$dev --direct=1 --ioengine=psync --rw=randread --bs=4k --size=64M --time_based \\
+    --runtime=3 --output-format=json | sed -n 's/^ *"\\(ctx\\|total_ios\\)" : \\([0-9]*\\),$/\\1 \\2/p' |
+    awk '!n[$1] { n[$1] = $2 } END { print int(100 * n["ctx"] / n["total_ios"]) }'
+}
+echo 0 > $parameter
+switches
+asleep=$(switches)
+[ "$asleep" -ge 95 ]
+echo 1000 > $parameter
+seldom() { awake=$(switches) && echo "$asleep switches, waiting for answers $awake" && [ "$awake" -le 80 ]; }
+# The other processor of the guest has to run meanwhile, so this wants an idle machine.
+for try in 1 2 3 4 5 6 7 8 9 last; do ! seldom || break; [ $try != last ]; done
+for depth in 1 2 16; do verify $dev --rw=randrw --bs=4k --size=8M --iodepth=$depth; done
+# Answers that take longer than one waits, from another driver.
+echo 50 > $parameter
+sandblock attach --replace $dev --filter delay memory 64M rdelay=300us
+verify $dev --rw=randrw --bs=4k --size=1M --iodepth=1
+sandblock detach $dev`, { thorough: true });
+
 bdusTest("numbers are never used twice, and the module can be taken out and put back", (module) => `
 for i in 0 1 2; do
   dev=$(sandblock attach --via bdus memory 1M)
