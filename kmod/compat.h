@@ -5,6 +5,7 @@
 
 #include <linux/blk-mq.h>
 #include <linux/blkdev.h>
+#include <linux/sched.h>
 
 /* Since 6.5 block devices are opened with modes of their own. */
 #ifdef BLK_OPEN_READ
@@ -23,6 +24,13 @@
 /* Since 6.11 all limits and features of a queue are given when it is made. */
 #ifdef BLK_FEAT_WRITE_CACHE
 #define BDUS_LIMITS_AT_ONCE
+#endif
+
+/* Since 6.13 most kernels have a task go on for a while when another one wants its processor. */
+#ifdef TIF_NEED_RESCHED_LAZY
+#define bdus_is_in_the_way() (need_resched() || test_thread_flag(TIF_NEED_RESCHED_LAZY))
+#else
+#define bdus_is_in_the_way() need_resched()
 #endif
 
 #endif

@@ -5,6 +5,7 @@
 #include <linux/blkdev.h>
 #include <linux/completion.h>
 #include <linux/idr.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include "bdus.h"
@@ -75,6 +76,8 @@ static void bdus_destroy_work(struct work_struct *work)
 
 	flush_work(&device->add_work);
 	bdus_disk_remove(device);
+	/* Whoever queued the last request may still wait for its answer. */
+	synchronize_rcu();
 	mutex_lock(&bdus_registry_mutex);
 	list_del(&device->siblings);
 	idr_remove(&bdus_indices, device->index);

@@ -148,11 +148,12 @@ static blk_status_t bdus_hwq_queue_rq(struct blk_mq_hw_ctx *hctx,
 		spin_unlock(&hwq->lock);
 		return BLK_STS_IOERR;
 	}
-	is_alone = !hwq->busy_count && !hwq->pending_count;
+	is_alone = !hwq->busy_count && !hwq->pending_count && data->last &&
+		   !(rq->cmd_flags & (REQ_NOWAIT | REQ_RAHEAD));
 	bdus_hwq_accept(hwq, rq);
 	wakes = data->last && bdus_hwq_wakes(hwq);
-	spins = bdus_spin_begins(hwq, is_alone && data->last, !wakes);
-	answers = hwq->spin.answers;
+	spins = bdus_spin_begins(hwq, is_alone, !wakes);
+	answers = READ_ONCE(hwq->spin.answers);
 	spin_unlock(&hwq->lock);
 	/* From here on the request may be another one. */
 	if (wakes)

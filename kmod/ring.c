@@ -121,6 +121,7 @@ static int bdus_ring_reap(struct bdus_hwq *hwq, struct bdus_ring *ring)
 	u32 count = tail - ring->cq_head;
 	struct bdus_request *request;
 	LIST_HEAD(claimed);
+	bool answers;
 
 	if (!count)
 		return 0;
@@ -146,8 +147,10 @@ static int bdus_ring_reap(struct bdus_hwq *hwq, struct bdus_ring *ring)
 		request->stage = BDUS_NOWHERE;
 	}
 	spin_unlock(&hwq->lock);
+	answers = !list_empty(&claimed);
 	bdus_ring_end(&claimed);
-	bdus_spin_answered(hwq);
+	if (answers)
+		bdus_spin_answered(hwq);
 	return 0;
 }
 

@@ -6,10 +6,10 @@
  */
 #include <linux/ktime.h>
 #include <linux/minmax.h>
-#include <linux/sched.h>
 #include <linux/smp.h>
 
 #include "bdus.h"
+#include "compat.h"
 
 /* Requests that come one by one before the next one is waited for ... */
 #define BDUS_SPIN_ALONE 16U
@@ -39,7 +39,7 @@ static bool bdus_spin_is_waited_for(const struct bdus_spin *spin)
 
 /*
  * Whether the request that has just been accepted is to be waited for, by a driver that is awake.
- * @is_alone: it is the only one. Under the lock.
+ * @is_alone: it is the only one, and may be waited for. Under the lock.
  */
 bool bdus_spin_begins(struct bdus_hwq *hwq, bool is_alone, bool is_awake)
 {
@@ -81,7 +81,7 @@ void bdus_spin_wait(struct bdus_hwq *hwq, u32 answers)
 
 	while (READ_ONCE(hwq->spin.answers) == answers && !in_vain) {
 		cpu_relax();
-		in_vain = need_resched() || ktime_get_ns() >= end;
+		in_vain = bdus_is_in_the_way() || ktime_get_ns() >= end;
 	}
 	spin_lock(&hwq->lock);
 	bdus_spin_ended(&hwq->spin, in_vain);

@@ -14,7 +14,15 @@ const EVENT_BYTES = 12;
 const EINTR = 4;
 
 /** Events of a descriptor (poll(2)). */
-export const Poll = { None: 0, In: 0x1, Out: 0x4, Error: 0x8, HangUp: 0x10 } as const;
+export const Poll = {
+  None: 0,
+  In: 0x1,
+  Out: 0x4,
+  Error: 0x8,
+  HangUp: 0x10,
+  /** One event, and then none until the descriptor is modified. */
+  OneShot: 0x40000000,
+} as const;
 
 /** A set of watched descriptors. */
 export class Epoll {

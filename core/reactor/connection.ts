@@ -40,7 +40,8 @@ export class Connection {
   /** Events to sleep for. */
   get events(): number {
     const phase = this.phase;
-    return (phase.wantsInput && !this.starved ? Poll.In : 0) | (phase.wantsOutput ? Poll.Out : 0);
+    return (phase.wantsInput && !this.starved ? Poll.In : 0) |
+      (phase.wantsOutput ? Poll.Out : 0) | (phase.watchedOnlyAsleep ? Poll.OneShot : 0);
   }
 
   closeDescriptors(): void {

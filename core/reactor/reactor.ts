@@ -451,7 +451,10 @@ export class Reactor implements PhaseHost {
     if (connection.hot) return;
     connection.hot = true;
     this.#hot.push(connection);
-    if (connection.phase.watchedOnlyAsleep) this.#unwatch(connection);
+    // After its one event, epoll is to be told before the next sleep what to watch for.
+    if (connection.watched > 0 && connection.phase.watchedOnlyAsleep) {
+      connection.watched = Poll.None;
+    }
   }
 
   /** Leaves the connection to epoll. */
