@@ -78,7 +78,9 @@ held = [os.urandom(4096) * 256 for _ in range(int(sys.argv[1]))]
 while True: time.sleep(1)
 PY
 attached=0
-for round in $(seq 8); do
+for round in $(seq 32); do
+  # What fails is chance: longer only until a device was there at all.
+  [ $round -le 8 ] || [ $attached = 0 ] || break
   fail ${module} $((round * 3 % 20))
   # The device, or a reason: what it is depends on where memory ran out.
   if dev=$(timeout $((20 * slowness)) "\${program[@]}" attach $via --timeout $((2 * slowness))s file disk.img); then
