@@ -28,36 +28,36 @@ interface Graph {
   writes?: number;
 }
 
-const children = (files: string[]) => files.flatMap((file) => ["[", "file", file, "]"]);
-const limited = (file: string) => [...LIMIT, "[", "file", file, "]"];
-const limitedChildren = (files: string[]) => files.flatMap((file) => ["[", ...limited(file), "]"]);
-const MIRROR = { more: 1, reads: 1, writes: 0.45 };
-const STRIPE = { more: 1, reads: 1, writes: 1 };
+type Child = (file: string) => string[];
+
+const plain: Child = (file) => ["file", file];
+const limited: Child = (file) => [...LIMIT, "[", ...plain(file), "]"];
+
+/** The words of a node above files, each as `child` has it. */
+function above(node: string[], child: Child): Graph["words"] {
+  return (files) => [...node, ...files.flatMap((file) => ["[", ...child(file), "]"])];
+}
+
+/** One file as `child` has it, and the mirror and the stripe of two, which are compared with it. */
+function pairs(base: Graph["base"], prefix: string, child: Child): Graph[] {
+  const node = (name: string) => ({
+    id: prefix + name,
+    base,
+    more: 1,
+    words: above([name], child),
+  });
+  return [
+    { id: base, base, more: 0, words: ([file]) => child(file!) },
+    { ...node("mirror"), reads: 1, writes: 0.45 },
+    { ...node("stripe"), reads: 1, writes: 1 },
+  ];
+}
 
 export const GRAPHS: readonly Graph[] = [
-  { id: BASE, base: BASE, more: 0, words: ([file]) => ["file", file!] },
-  { id: "mirror", base: BASE, ...MIRROR, words: (files) => ["mirror", ...children(files)] },
-  { id: "stripe", base: BASE, ...STRIPE, words: (files) => ["stripe", ...children(files)] },
-  { id: "concat", base: BASE, more: 1, words: (files) => ["concat", ...children(files)] },
-  {
-    id: "parity",
-    base: BASE,
-    more: 2,
-    words: (files) => ["parity", "create=true", ...children(files)],
-  },
-  { id: LIMITED, base: LIMITED, more: 0, words: ([file]) => limited(file!) },
-  {
-    id: "limited-mirror",
-    base: LIMITED,
-    ...MIRROR,
-    words: (files) => ["mirror", ...limitedChildren(files)],
-  },
-  {
-    id: "limited-stripe",
-    base: LIMITED,
-    ...STRIPE,
-    words: (files) => ["stripe", ...limitedChildren(files)],
-  },
+  ...pairs(BASE, "", plain),
+  { id: "concat", base: BASE, more: 1, words: above(["concat"], plain) },
+  { id: "parity", base: BASE, more: 2, words: above(["parity", "create=true"], plain) },
+  ...pairs(LIMITED, "limited-", limited),
 ];
 
 /** The files of a graph; all but the first are made when the server is started. */
