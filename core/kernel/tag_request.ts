@@ -32,33 +32,34 @@ export class TagRequest extends InflightRequest implements ReplySpace {
   }
 }
 
-/** Makes the request of a tag, with room for `bytes`. Throws BlockError. */
+/** Makes the request of a tag, with room for `bytes` in a block of its own. Throws BlockError. */
 export function reserveTag(context: DeviceContext, tag: number, bytes: number): TagRequest {
-  const { pool, arena, device } = context;
-  const block = pool.take(bytes);
-  if (block === null) {
-    throw new BlockError(
-      Errno.ENOMEM,
-      `cannot reserve memory for ${tag + 1} requests of ${bytes} bytes; use a smaller --depth`,
-    );
-  }
-  return new TagRequest(tag, block, device.memory.address + block.pointer, arena);
+  return reserveTags(context, 1, bytes, tag)[0]!;
 }
 
-/** Makes the requests of all tags below `count`, with room for `bytes` each in one block. Throws BlockError. */
-export function reserveTags(context: DeviceContext, count: number, bytes: number): TagRequest[] {
+/**
+ * Makes the requests of `count` tags from `first` on, with room for `bytes` each in one block. Throws
+ * BlockError.
+ */
+export function reserveTags(
+  context: DeviceContext,
+  count: number,
+  bytes: number,
+  first = 0,
+): TagRequest[] {
   const { pool, arena, device } = context;
   const block = pool.take(count * bytes);
   if (block === null) {
+    const requests = `${first + count} requests of ${bytes} bytes`;
     throw new BlockError(
       Errno.ENOMEM,
-      `cannot reserve memory for ${count} requests of ${bytes} bytes; use a smaller --depth`,
+      `cannot reserve memory for ${requests}; use a smaller --depth`,
     );
   }
   const address = device.memory.address + block.pointer;
   return Array.from(
     { length: count },
-    (_, tag) => new TagRequest(tag, block, address + tag * bytes, arena),
+    (_, i) => new TagRequest(first + i, block, address + i * bytes, arena),
   );
 }
 
