@@ -193,6 +193,24 @@ Deno.test("a filter may answer ioctls by others, with an argument of its own", (
   );
 });
 
+Deno.test("a filter that asks for what is not below is refused as a program would be", () => {
+  const asking = filter(
+    `(func (export "sb_ioctl") ${PARAMETERS}
+      (call $next_ioctl (local.get $h) ${OK} (local.get $number) (local.get $argument)
+        (local.get $length) ${OK}))
+    (func (export "sb_secure_erase") (param $h i32) (param $req i32) (param $count i64)
+      (param $offset i64) (param $flags i32) (result i32)
+      (call $next_forward ${req} ${OK} (local.get $count) (local.get $offset) (i64.const 0) ${OK} ${OK}))`,
+    {
+      below: [new TestPlugin(diskWat())],
+      manifest: { ...V32, calls: { ioctl: "transform", secure_erase: "transform" } },
+      imports: ["next_ioctl"],
+    },
+  );
+  assert.deepEqual(control(asking, NEXT, 20), [Errno.ENOTTY, 20]);
+  assert.equal(asking.submit(Command.SecureErase, { length: 512 }), Errno.EOPNOTSUPP);
+});
+
 Deno.test("what a filter says about these calls has to be so", () => {
   const refuses = (wat: string, manifest: Record<string, unknown>, message: RegExp) => {
     assert.throws(() => preparePlugin(plugin(wat, { kind: "filter", ...manifest })), {

@@ -12,7 +12,7 @@ import { copyPieces, writeExtents } from "./next_results.ts";
 import type { NextHandle } from "./next_handle.ts";
 import { NextSpace } from "./next_space.ts";
 import type { Part } from "./part.ts";
-import { refusal } from "./next_check.ts";
+import { absence, refusal } from "./next_check.ts";
 import { settleData } from "./settle.ts";
 import { NOT_WHOLE, WholeRequests } from "./whole.ts";
 
@@ -74,12 +74,15 @@ export class Next implements RequestSink {
       if (status !== NOT_WHOLE) return status;
     }
     const { command } = answer;
+    const { info } = handle.children[child]!;
+    const absent = absence(info, command);
+    if (absent !== 0) return absent;
     const part = this.#part(command, countHigh, countLow, offsetHigh, offsetLow, flags);
     part.at = at;
     const hasRange = command !== Command.Flush && command !== Command.Ioctl;
     if (command === Command.Ioctl) takeArgument(part, request);
     part.count = part.length;
-    const fact = refusal(handle.children[child]!.info, part);
+    const fact = refusal(info, part);
     if (fact !== "") answer.lied(`${call}: ${fact}`);
     if (fact !== "" || (hasRange && !answer.acceptsPart(at, part.count))) {
       this.#host.answers.parts.give(part);
@@ -129,6 +132,9 @@ export class Next implements RequestSink {
     const host = this.#host;
     const open = this.#child(call, handle, child);
     if (open === null) return Errno.EBADF;
+    const { info } = open.children[child]!;
+    const absent = absence(info, command);
+    if (absent !== 0) return absent;
     if (this.own >= OWN_MAX) return Errno.EAGAIN;
     const part = this.#part(command, countHigh, countLow, offsetHigh, offsetLow, flags);
     if (command === Command.Ioctl) {
@@ -136,7 +142,7 @@ export class Next implements RequestSink {
       part.offsetLow = 0;
     }
     part.count = part.length;
-    const fact = refusal(open.children[child]!.info, part) || this.#misplaced(part, pointer);
+    const fact = refusal(info, part) || this.#misplaced(part, pointer);
     if (fact !== "") {
       host.lied(`${call}: ${fact}`);
       host.answers.parts.give(part);

@@ -2,17 +2,28 @@
 // Checks a request that a filter makes of what is below it, as core/nbd checks a client's: what is
 // below may rely on it.
 
+import { Errno } from "../block/errno.ts";
 import { type ExportInfo, Support } from "../block/export.ts";
 import { ioctlBytes } from "../block/ioctl.ts";
 import { Command, type Request, RequestFlag } from "../block/request.ts";
 import { within } from "../block/uint64.ts";
+
+/**
+ * The errno of a kind of request that only some devices have, for one that has it not; 0 for others. A filter
+ * may ask without having looked (ABI, section 19).
+ */
+export function absence({ can }: ExportInfo, command: number): number {
+  if (command === Command.Ioctl && can.ioctl === Support.None) return Errno.ENOTTY;
+  if (command === Command.SecureErase && can.secureErase === Support.None) return Errno.EOPNOTSUPP;
+  return 0;
+}
 
 /** What is wrong with `request` to an export with `info`; "" if nothing is. */
 export function refusal(info: ExportInfo, request: Request): string {
   const { command } = request;
   const { can } = info;
   if (command === Command.Flush) return can.flush === Support.None ? "there is no flush" : "";
-  if (command === Command.Ioctl) return ioctlRefusal(info, request);
+  if (command === Command.Ioctl) return ioctlRefusal(request);
   const { offsetHigh, offsetLow, lengthHigh, lengthLow } = request;
   if (lengthHigh === 0 && lengthLow === 0) return "the length is 0";
   if (!within(offsetHigh, offsetLow, lengthHigh, lengthLow, info.sizeHigh, info.sizeLow)) {
@@ -30,8 +41,7 @@ export function refusal(info: ExportInfo, request: Request): string {
   return `${request.length} bytes are more than the ${maximum} that the child takes`;
 }
 
-function ioctlRefusal({ can }: ExportInfo, request: Request): string {
-  if (can.ioctl === Support.None) return "there is no ioctl";
+function ioctlRefusal(request: Request): string {
   const bytes = ioctlBytes(request.ioctl);
   if (request.length === bytes) return "";
   return `the argument has ${request.length} bytes; the number of the ioctl says ${bytes}`;
@@ -48,8 +58,6 @@ function missingCapability({ can }: ExportInfo, { command, flags }: Request): st
       return can.zero === Support.None ? "there is no zero" : "";
     case Command.Cache:
       return can.cache === Support.None ? "there is no cache" : "";
-    case Command.SecureErase:
-      return can.secureErase === Support.None ? "there is no secure erase" : "";
     default:
       return "";
   }
