@@ -87,7 +87,8 @@ export const attachOptions = {
     help: "Time that one request may take; 0 for ever (nbd)",
     details:
       "After that the kernel gives the connection up and sends the request on another one; " +
-      "without another, the device waits for --recover as if its process had died.",
+      "without another, the device waits for --recover as if its process had died. Through bdus a " +
+      "request fails after this or --recovery-timeout, whichever is longer; ublk waits.",
     default: "30s",
     since,
   },
