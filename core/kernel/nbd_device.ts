@@ -120,7 +120,10 @@ export function tuneQueue(name: string): void {
   writeSysfs(`block/${name}/queue/scheduler`, "none");
 }
 
-/** Whether this process can reach the driver over netlink: containers may have a network of their own. */
+/**
+ * Whether this process can reach the driver over netlink: older kernels have it in the machine's own network
+ * only, which containers may not be in.
+ */
 export function hasNetlink(): boolean {
   try {
     using _ = new GenericNetlink(NBD_FAMILY, NBD_VERSION);

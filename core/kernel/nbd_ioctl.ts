@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// nbd.ko without netlink (uapi/linux/nbd.h): for containers with a network of their own, where the
-// driver's netlink family cannot be seen. The device lives as long as one call, and cannot be recovered.
+// nbd.ko without netlink (uapi/linux/nbd.h): for containers with a network of their own, where older kernels
+// do not show the driver's netlink family. The device lives as long as one call, and cannot be recovered.
 
 import { Errno } from "../block/errno.ts";
 import { closeDescriptor } from "../../native/descriptor.ts";

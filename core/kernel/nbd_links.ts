@@ -2,8 +2,10 @@
 // The connections of an nbd device for as long as it lives: one that the kernel has given up is
 // replaced by another (NBD_CMD_LINK_DEAD, uapi/linux/nbd-netlink.h), and the end of the device is noticed.
 
+import { Errno } from "../block/errno.ts";
 import { lateLibc } from "../../native/libc.ts";
 import { closeDescriptor } from "../../native/descriptor.ts";
+import { SystemError } from "../../native/errno.ts";
 import { NetlinkEvents } from "../../native/netlink_events.ts";
 import { u32Of } from "../../native/netlink.ts";
 import { Ready, Waiter } from "../../native/waiter.ts";
@@ -28,6 +30,8 @@ const PAUSE_MS_MAX = 2000;
 const LOOK_MS = 2000;
 const END_LOOK_MS = 100;
 const BOTH_WAYS = 2;
+/** A setting that only the machine's own network has (net/core/sysctl_net_core.c). */
+const OWN_NETWORK_MARK = "/proc/sys/net/core/netdev_budget";
 
 /** Where connections come from. */
 export interface NbdSource {
@@ -58,6 +62,8 @@ export class NbdLinks {
   readonly #log: FrontLog;
   readonly #events = new NetlinkEvents(NBD_FAMILY, NBD_VERSION, NBD_GROUP);
   readonly #end: () => void;
+  /** Newer kernels take commands from any network, but only tell the machine's own of lost connections. */
+  readonly #isTold = exists(OWN_NETWORK_MARK);
   #sockets: number[] = [];
   #count = 0;
   #index = -1;
@@ -122,6 +128,7 @@ export class NbdLinks {
       const isQuiet = ready.every((events) => events === 0);
       this.#takeEvents();
       this.#dropSockets(ready.slice(1));
+      if (isQuiet && !this.#isTold) this.#takeUnexplained();
       if (!this.#isReplacing) {
         if (this.#sockets.length === 0 || isQuiet && this.#isGone()) break;
       } else if (this.#lost > 0) {
@@ -145,6 +152,12 @@ export class NbdLinks {
     }
   }
 
+  /** Nobody is going to explain them. Whether the device is over shows when they are replaced. */
+  #takeUnexplained(): void {
+    this.#lost += this.#unexplained;
+    this.#unexplained = 0;
+  }
+
   /** Forgets the sockets that are shut down, which the kernel does to those that it gives up. */
   #dropSockets(ready: readonly number[]): void {
     const gone = this.#sockets.filter((_, i) => (ready[i]! & Ready.HangUp) !== 0);
@@ -165,7 +178,7 @@ export class NbdLinks {
         this.#lost--;
         this.#log("info", `${path}: connected again`);
       } catch (error) {
-        if (this.waiter.stopped || this.#isGone()) return false;
+        if (this.waiter.stopped || this.#isGone() || this.#isRefused(error)) return false;
         const reason = (error as Error).message;
         if (reason !== told) this.#log("warning", `${path}: ${reason}`);
         told = reason;
@@ -189,7 +202,20 @@ export class NbdLinks {
     }
   }
 
+  /** The kernel does not reconnect a device that somebody has ended, even while it is still open. */
+  #isRefused(error: unknown): boolean {
+    return !this.#isTold && error instanceof SystemError && error.errno === Errno.EINVAL;
+  }
+
   #isGone(): boolean {
     return readSysfs(`block/nbd${this.#index}/pid`) === null;
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
   }
 }

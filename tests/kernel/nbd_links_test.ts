@@ -131,5 +131,37 @@ kill -9 $(device_pid $dev)
 eventually 10 sh -c '! test -e /sys/block/nbd5/pid'
 sandblock detach $dev
 all_gone`,
-  { among: ["6.1", "7.2"], thorough: true },
+  { among: ["6.1"], thorough: true },
+);
+
+linksTest(
+  "in another network a device is recovered, and lost connections are replaced",
+  `
+modprobe nbd
+truncate -s 32M disk.img
+elsewhere() { unshare -n "\${program[@]}" "$@"; }
+dev=$(elsewhere attach --via nbd --timeout 2s file disk.img)
+mkfs.ext4 -q $dev
+mkdir m; mount $dev m; cp /usr/bin/gcc* m/; sync
+sha256sum m/gcc* > before
+pid=$(device_pid $dev)
+kill -STOP $pid
+dd if=/dev/urandom of=m/late bs=64k count=16 oflag=direct status=none & writer=$!
+sleep 4
+kill -CONT $pid
+wait $writer
+dmesg | grep "$(basename $dev): Connection timed out"
+kill -9 $(device_pid $dev)
+elsewhere attach --recover $dev --timeout 2s file disk.img
+elsewhere attach --replace $dev --timeout 2s file disk.img
+sha256sum -c --quiet before
+# Who ends it while it is mounted has the last word.
+nbd-client -d $dev
+eventually 20 sh -c "! pgrep -f '[/ ]sandblock.* attach'"
+umount m
+eventually 10 all_gone
+dev=$(elsewhere attach --via nbd file disk.img)
+sandblock detach $dev
+all_gone`,
+  { among: ["6.12", "7.2"], thorough: true },
 );
