@@ -220,8 +220,8 @@ class Life implements AsyncDisposable {
         return {};
       },
       resize: async ({ size }) => {
-        if (server === null) throw new Error(unresizable(front));
-        await resizeFront(front, server, plan.exportName, size);
+        // A device without one keeps its size.
+        await resizeFront(front, server!, plan.exportName, size);
         record.size = `${front.facts.size}`;
         writeRecord(record);
         return { size: record.size };
@@ -262,10 +262,6 @@ class Life implements AsyncDisposable {
       this.#log("error", (error as Error).message);
     }
   }
-}
-
-function unresizable({ device }: FrontEnd): string {
-  return `cannot resize ${device.path}: a remote server has it; detach it and attach it anew`;
 }
 
 function recordOf(

@@ -30,7 +30,8 @@ export async function resizeFront(
   exportName: string,
   wanted: unknown,
 ): Promise<void> {
-  const { facts, device } = front;
+  const { facts, device, keepsSize } = front;
+  if (keepsSize !== null) throw new Error(`cannot resize ${device.path}: ${keepsSize}`);
   const has = sizeInBlocks(await server.describe(exportName), facts.blockSize);
   const size = typeof wanted === "string" ? BigInt(wanted) : has;
   if (size > has) {

@@ -131,7 +131,8 @@ async function appeared({ id, rings }: DrivenDevice, facts: FrontFacts): Promise
     facts,
     ...ENDS_WITH_SERVER,
     detach: () => endBdus(id),
-    resize: (size) => rings ? resize(id, size) : Promise.reject(keepsItsSize(device.path)),
+    keepsSize: rings ? null : "the module that made it keeps sizes; detach it first",
+    resize: (size) => resize(id, size),
   };
 }
 
@@ -139,10 +140,6 @@ function resize(device: number, size: bigint): Promise<void> {
   using session = BdusSession.open();
   session.resize(device, size);
   return Promise.resolve();
-}
-
-function keepsItsSize(path: string): Error {
-  return new Error(`cannot resize ${path}: the module that made it keeps sizes; detach it first`);
 }
 
 /** Whether `fact` becomes true within that time. */

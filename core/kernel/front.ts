@@ -47,7 +47,9 @@ export interface FrontEnd {
   readonly facts: FrontFacts;
   /** Ends the device. What it still had to do fails. */
   detach(): Promise<void>;
-  /** Gives the device another size in bytes, a multiple of its block size. */
+  /** Why the device keeps its size; null where it does not. */
+  readonly keepsSize: string | null;
+  /** Gives a device that does not keep its size another one in bytes, a multiple of its block size. */
   resize(size: bigint): Promise<void>;
   /** Resolves when the device is over without `detach`; never where the end of the server says so. */
   readonly ended: Promise<void>;

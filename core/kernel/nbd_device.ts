@@ -109,6 +109,7 @@ function frontOf(links: NbdLinks, index: number, facts: FrontFacts): FrontEnd {
       disconnectNbd(index);
       return Promise.resolve();
     },
+    keepsSize: null,
     resize: (size) => Promise.resolve(resizeNbd(index, size, facts.identifier)),
     expectEnd: () => links.expectEnd(),
     leave: () => links.abandon(),

@@ -129,6 +129,7 @@ async function start(taken: Taken, facts: FrontFacts): Promise<FrontEnd> {
       if (!isOver) disconnect(fd);
       await ended;
     },
+    keepsSize: null,
     resize(size) {
       setSize(taken, size, facts.blockSize);
       return Promise.resolve();

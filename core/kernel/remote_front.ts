@@ -31,6 +31,8 @@ export interface Remote {
   readOnly: boolean;
 }
 
+const KEEPS_SIZE = "a remote server has it; detach it and attach it anew";
+
 /** Makes an nbd device of a remote export. Rejects with one sentence; nothing is left then. */
 export async function attachRemote(remote: Remote, options: AttachOptions): Promise<FrontEnd> {
   for (const uri of remote.servers) checkRemote(uri);
@@ -44,7 +46,7 @@ export async function attachRemote(remote: Remote, options: AttachOptions): Prom
     const materials = { facts, flags, source, outlivesPredecessor: true };
     const front = await makeNbdDevice(materials, options);
     limitRequests(front.device.name, first.agreement.blockSize);
-    return { ...front, server: () => formatUri(source.current) };
+    return { ...front, keepsSize: KEEPS_SIZE, server: () => formatUri(source.current) };
   } finally {
     source.closeUnused();
   }

@@ -297,18 +297,15 @@ function frontOf(
     facts,
     ...ENDS_WITH_SERVER,
     detach: () => end(control, index),
-    async resize(size) {
-      if ((flags & UblkFlag.Zoned) !== 0) {
-        throw new Error(`cannot resize ${device.path}: a zoned device keeps its size`);
-      }
-      if ((flags & UblkFlag.UpdateSize) === 0) {
-        throw new Error(
-          `cannot resize ${device.path}: ublk of this kernel cannot; attach it through nbd`,
-        );
-      }
-      await control.resize(index, size);
-    },
+    keepsSize: keepsSize(flags),
+    resize: (size) => control.resize(index, size),
   };
+}
+
+function keepsSize(flags: number): string | null {
+  if ((flags & UblkFlag.Zoned) !== 0) return "a zoned device keeps its size";
+  if ((flags & UblkFlag.UpdateSize) !== 0) return null;
+  return "ublk of this kernel cannot; attach it through nbd";
 }
 
 /** Takes the block device away, and then what it was made of. */

@@ -71,7 +71,9 @@ asleep=$(switches)
 echo 1000 > $parameter
 seldom() { awake=$(switches) && echo "$asleep switches, waiting for answers $awake" && [ "$awake" -le 80 ]; }
 # The other processor of the guest has to run meanwhile, so this wants an idle machine.
-for try in 1 2 3 4 5 6 7 8 9 last; do ! seldom || break; [ $try != last ]; done
+# In the debug kernel each answer takes longer than one waits at the most.
+tries="1 2 3 4 5 6 7 8 9 last"; [ $slowness = 1 ] || tries=""
+for try in $tries; do ! seldom || break; [ $try != last ]; done
 for depth in 1 2 16; do verify $dev --rw=randrw --bs=4k --size=8M --iodepth=$depth; done
 # Answers that take longer than one waits, from another driver.
 echo 50 > $parameter
