@@ -205,14 +205,24 @@ async function codeCaches(script: string): Promise<CodeCaches> {
   }
 }
 
+/** What `connect` gives when there is somebody to connect to. A socket is there a moment before. */
+async function listening<T>(connect: () => Promise<T>): Promise<T> {
+  for (const end = Date.now() + 20_000;;) {
+    try {
+      return await connect();
+    } catch (error) {
+      if (Date.now() > end) throw new Error("cannot run the program once: it does not listen");
+      const { NotFound, ConnectionRefused } = Deno.errors;
+      if (!(error instanceof NotFound || error instanceof ConnectionRefused)) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
 /** Waits for a server on `socket` and does with its disk what most clients do. */
 async function useDisk(socket: string): Promise<void> {
   const { WireClient } = await import("./tests/support/wire_client.ts");
-  for (const end = Date.now() + 20_000; !exists(socket);) {
-    if (Date.now() > end) throw new Error("cannot run the program once: it does not listen");
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  await using client = await WireClient.connect(socket);
+  await using client = await listening(() => WireClient.connect(socket));
   await client.negotiate({});
   await client.write(0, new Uint8Array(4096).fill(1));
   await client.read(0, 8192);
