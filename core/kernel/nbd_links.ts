@@ -128,7 +128,7 @@ export class NbdLinks {
       const isQuiet = ready.every((events) => events === 0);
       this.#takeEvents();
       this.#dropSockets(ready.slice(1));
-      if (isQuiet && !this.#isTold) this.#takeUnexplained();
+      if (isQuiet && !this.#isTold && !this.#isGone()) this.#takeUnexplained();
       if (!this.#isReplacing) {
         if (this.#sockets.length === 0 || isQuiet && this.#isGone()) break;
       } else if (this.#lost > 0) {
@@ -152,7 +152,7 @@ export class NbdLinks {
     }
   }
 
-  /** Nobody is going to explain them. Whether the device is over shows when they are replaced. */
+  /** Nobody is going to explain them. Whether somebody has ended the device shows when they are replaced. */
   #takeUnexplained(): void {
     this.#lost += this.#unexplained;
     this.#unexplained = 0;
