@@ -9,6 +9,7 @@ import { SystemError } from "../../native/errno.ts";
 import { NetlinkEvents } from "../../native/netlink_events.ts";
 import { u32Of } from "../../native/netlink.ts";
 import { Ready, Waiter } from "../../native/waiter.ts";
+import { readProc } from "./finding.ts";
 import type { FrontLog } from "./front.ts";
 import {
   NBD_FAMILY,
@@ -63,7 +64,7 @@ export class NbdLinks {
   readonly #events = new NetlinkEvents(NBD_FAMILY, NBD_VERSION, NBD_GROUP);
   readonly #end: () => void;
   /** Newer kernels take commands from any network, but only tell the machine's own of lost connections. */
-  readonly #isTold = exists(OWN_NETWORK_MARK);
+  readonly #isTold = readProc(OWN_NETWORK_MARK) !== null;
   #sockets: number[] = [];
   #count = 0;
   #index = -1;
@@ -209,13 +210,5 @@ export class NbdLinks {
 
   #isGone(): boolean {
     return readSysfs(`block/nbd${this.#index}/pid`) === null;
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
   }
 }
